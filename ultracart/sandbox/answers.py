@@ -1,0 +1,42 @@
+"""Decides how errors of UltraCart's resources look: its JSON envelope and the UC-REST-ERROR header."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from flask import Response, json
+
+
+def ultracart_error(
+    status: int,
+    message: str,
+    *,
+    code: str = "",
+    merchant: Optional[str] = None,
+    headers: Optional[dict[str, str]] = None,
+) -> Response:
+    """An UltraCart error answer; ``message`` goes to the user, the developer and ``UC-REST-ERROR``."""
+    body = {
+        "error": {
+            "developer_message": message,
+            "user_message": message,
+            "error_code": code,
+            "more_info": "",
+            "object_id": 0,
+        },
+        "metadata": {},
+        "success": False,
+    }
+    response = json_response(status, body)
+    response.headers["UC-REST-ERROR"] = message
+    if merchant is not None:
+        response.headers["UC-REST-ERROR-MERCHANT-ID"] = merchant
+    response.headers.update(headers or {})
+    return response
+
+
+def json_response(status: int, body: object) -> Response:
+    """JSON that no cache may keep, as every answer with tokens must be (RFC 6749, section 5.1)."""
+    response = Response(json.dumps(body), status=status, mimetype="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,80 @@
+"""Decides what a registered developer application may do: its redirect URIs, secret and permissions."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Optional
+from urllib.parse import urlsplit
+
+from authlib.oauth2.rfc6749 import ClientMixin
+
+#: Granted when neither the application nor its request names a permission.
+DEFAULT_SCOPE = "item_read order_read"
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+@dataclass(frozen=True)
+class Application(ClientMixin):
+    """A developer application as a merchant's administrator would see it.
+
+    client_id: the public identifier.
+    redirect_uris: where a merchant may be sent back to; compared character by character
+        (RFC 9700, section 2.1). The first one is used when a request names none.
+    name: what the consent page calls it.
+    client_secret: when given, every request of the application must carry it.
+    scope: permissions set at registration, separated by spaces: granted when a request names none, and the
+        most it may ask for. None grants ``item_read order_read`` by default and allows any.
+    loopback_redirects: also accept any plain-http loopback redirect URI, on any port (RFC 8252, section 7.3),
+        so that an application under development works unregistered.
+    """
+
+    client_id: str
+    redirect_uris: tuple[str, ...] = ()
+    name: str = "Example application"
+    client_secret: Optional[str] = field(default=None, repr=False)
+    scope: Optional[str] = None
+    loopback_redirects: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.client_id:
+            raise ValueError("client_id must not be empty")
+        if isinstance(self.redirect_uris, str):
+            raise TypeError("redirect_uris must be a tuple of URIs, not one string")
+
+    def get_client_id(self) -> str:
+        return self.client_id
+
+    def get_default_redirect_uri(self) -> Optional[str]:
+        return self.redirect_uris[0] if self.redirect_uris else None
+
+    def get_allowed_scope(self, scope: Optional[str]) -> Optional[str]:
+        """The part of ``scope`` that can be granted; None when nothing is left of what was asked."""
+        if not scope:
+            return self.scope or DEFAULT_SCOPE
+        if self.scope is None:
+            return scope
+        registered = self.scope.split()
+        return " ".join(name for name in scope.split() if name in registered) or None
+
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        if redirect_uri in self.redirect_uris:
+            return True
+        parts = urlsplit(redirect_uri)
+        return self.loopback_redirects and parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
+
+    def check_client_secret(self, client_secret: str) -> bool:
+        expected = self.client_secret
+        return expected is not None and secrets.compare_digest(
+            expected.encode(), client_secret.encode()
+        )
+
+    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
+        return (method == "none") == (self.client_secret is None)
+
+    def check_response_type(self, response_type: str) -> bool:
+        return response_type == "code"
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        return True

@@ -1,0 +1,114 @@
+"""Decides what happens to a request around the application: recording, faults and the limit on concurrency."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import threading
+from collections import Counter
+from typing import Any, Callable, Iterable, Optional
+
+from .answers import ultracart_error
+from .faults import Fault, Faults
+from .recording import RecordedRequest
+from .state import State
+
+
+class ConnectionDropped(Exception):
+    """The connection is to be reset without an answer."""
+
+
+class Gateway:
+    """WSGI middleware; ``requests`` is the list that :class:`Sandbox` shows."""
+
+    def __init__(self, app: Any, state: State, faults: Faults, base_path: str) -> None:
+        self._app = app
+        self._state = state
+        self._faults = faults
+        self._base_path = base_path
+        self._lock = threading.Lock()
+        self._in_progress: Counter[Optional[str]] = Counter()
+        self._total = 0
+        self.requests: list[RecordedRequest] = []
+        self.closing = threading.Event()
+
+    def connection_accepted(self) -> None:
+        with self._lock:
+            self._state.counters.connections += 1
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        body = environ["wsgi.input"].getvalue()
+        path = environ["PATH_INFO"]
+        if path.startswith(self._base_path):
+            path = path[len(self._base_path) :]
+        request = RecordedRequest(environ, body, path, self._state.now())
+        application = self._application_of(request) if self._state.switches.limit_concurrency else None
+        first = self._enter(request, application)
+
+        def record_status(status: str, headers: Any, exc_info: Any = None) -> Any:
+            request.status = int(status.split(None, 1)[0])
+            return start_response(status, headers, exc_info)
+
+        try:
+            if not first:
+                busy = ultracart_error(
+                    429, "Too many concurrent requests of one application.", headers={"Retry-After": "1"}
+                )
+                return busy(environ, record_status)
+            return self._answer(request, environ, record_status)
+        finally:
+            self._leave(application)
+
+    def _answer(
+        self, request: RecordedRequest, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        fault: Optional[Fault] = self._faults.take(request)
+        if fault is None:
+            return self._app(environ, start_response)
+        fault.wait(self.closing)
+        if fault.drop == "before":
+            raise ConnectionDropped
+        if fault.answer is not None:
+            return fault.answer(environ, start_response)
+        if fault.drop == "after":
+            # Run to the end, close included, as if the answer were on its way.
+            chunks = self._app(environ, lambda status, headers, exc_info=None: None)
+            close = getattr(chunks, "close", None)
+            if close is not None:
+                close()
+            raise ConnectionDropped
+        return self._app(environ, start_response)
+
+    def _enter(self, request: RecordedRequest, application: Optional[str]) -> bool:
+        """Count a request in; False when one of its application is already in progress and must be the only one."""
+        counters = self._state.counters
+        with self._lock:
+            self.requests.append(request)
+            counters.requests += 1
+            self._total += 1
+            counters.max_concurrent = max(counters.max_concurrent, self._total)
+            self._in_progress[application] += 1
+            return application is None or self._in_progress[application] == 1
+
+    def _leave(self, application: Optional[str]) -> None:
+        with self._lock:
+            self._total -= 1
+            self._in_progress[application] -= 1
+            if not self._in_progress[application]:
+                del self._in_progress[application]
+
+    def _application_of(self, request: RecordedRequest) -> Optional[str]:
+        """The application a request belongs to: by its form, else by its access token, else by its key."""
+        client_id = request.form.get("client_id")
+        if client_id:
+            return client_id
+        scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            token = self._state.access_tokens.get(value)
+            return token.grant.client_id if token is not None else value
+        if scheme.lower() == "basic":
+            try:
+                return base64.b64decode(value).decode("utf-8", "replace").partition(":")[0]
+            except binascii.Error:
+                return None
+        return request.headers.get("x-ultracart-simple-key")

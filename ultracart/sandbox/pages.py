@@ -1,0 +1,169 @@
+"""Decides what a merchant sees in the browser: the consent page and the entry of a device's code."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Optional
+from urllib.parse import urlsplit
+
+from authlib.oauth2 import OAuth2Error
+from flask import Blueprint, Response, render_template, request, session
+
+from .applications import LOOPBACK_HOSTS
+from .grants import SandboxAuthorizationServer
+from .permissions import describe
+from .state import DeviceAuthorization, Grant, State
+
+#: Paths that a browser visits, without UltraCart's version header.
+PAGE_PATHS = frozenset({"/oauth/authorize", "/oauth/device"})
+
+# Chromium applies form-action to the redirects that follow a form as well: the application's own redirects
+# on the developer's machine must pass, whatever port they lead to.
+_LOOPBACK_SOURCES = "http://127.0.0.1:* http://localhost:*"
+
+
+def create_pages(state: State, server: SandboxAuthorizationServer) -> Blueprint:
+    blueprint = Blueprint("pages", __name__, template_folder="templates")
+
+    @blueprint.get("/oauth/authorize")
+    def consent_page() -> Response:
+        try:
+            grant = server.get_consent_grant()
+        except OAuth2Error as error:
+            return _refusal(server, error)
+        asked = state.scope_to_grant(grant.request.client, grant.request.payload.scope)
+        return _page(
+            "consent.html",
+            redirect_uri=grant.redirect_uri,
+            application=grant.request.client,
+            merchants=state.merchants,
+            permissions=describe(asked or ""),
+        )
+
+    @blueprint.post("/oauth/authorize")
+    def consent_decision() -> Response:
+        if not _form_is_ours():
+            return _message(400, "This form has expired", "Go back to the application and start again.")
+        merchant = request.form.get("merchant") if request.form.get("decision") == "allow" else None
+        if merchant is not None and merchant not in state.merchants:
+            return _message(400, "Unknown merchant", "Go back and choose one of the listed merchants.")
+        return decide(state, server, merchant)
+
+    @blueprint.get("/oauth/device")
+    def device_page() -> Response:
+        return _device_form(request.args.get("user_code", ""))
+
+    @blueprint.post("/oauth/device")
+    def device_decision() -> Response:
+        if not _form_is_ours():
+            return _message(400, "This form has expired", "Open the page again and enter the code.")
+        entered = request.form.get("user_code", "")
+        with state.lock:
+            device = state.find_device(entered)
+            if device is None:
+                problem = "That code is not known. Compare it with the one your device shows."
+                return _device_form(entered, problem, 400)
+            if device.is_expired():
+                return _device_form(
+                    entered, "That code has expired. Start again on your device.", 400
+                )
+            return _device_decision(state, device)
+
+    @blueprint.after_request
+    def harden(response: Response) -> Response:
+        headers = response.headers
+        headers.setdefault("Content-Security-Policy", _policy(None))
+        headers["X-Frame-Options"] = "DENY"
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "no-referrer"
+        headers["Cache-Control"] = "no-store"
+        return response
+
+    return blueprint
+
+
+def decide(state: State, server: SandboxAuthorizationServer, merchant: Optional[str]) -> Response:
+    """Answer the current authorization request: yes for ``merchant``, or no where it is None."""
+    with state.lock:
+        try:
+            grant = server.get_consent_grant()
+        except OAuth2Error as error:
+            return _refusal(server, error)
+        response: Response = server.create_authorization_response(grant_user=merchant, grant=grant)
+    if response.status_code == 302:
+        # 303 tells the browser to fetch the callback and never to post the form there (RFC 9700, section 4.12).
+        response.status_code = 303
+    return response
+
+
+def _device_decision(state: State, device: DeviceAuthorization) -> Response:
+    decision = request.form.get("decision")
+    if decision is None:
+        return _page(
+            "device_consent.html",
+            device=device,
+            application=state.applications[device.client_id],
+            merchants=state.merchants,
+            permissions=describe(device.scope),
+        )
+    if device.grant is not None or device.denied:
+        return _message(400, "Already answered", "This code has been used. You can close this page.")
+    if decision != "allow":
+        device.denied = True
+        return _message(200, "Access denied", "Your device has been told. You can close this page.")
+    merchant = request.form.get("merchant", "")
+    if merchant not in state.merchants:
+        return _message(400, "Unknown merchant", "Go back and choose one of the listed merchants.")
+    device.grant = Grant(device.client_id, merchant, device.scope)
+    return _message(200, "Your device is connected", "Return to it; you can close this page.")
+
+
+def _device_form(entered: str, problem: str = "", status: int = 200) -> Response:
+    return _page("device.html", status=status, entered=entered, problem=problem)
+
+
+def _refusal(server: SandboxAuthorizationServer, error: Any) -> Response:
+    """An error goes back to the application, unless its redirect URI cannot be trusted (RFC 6749, 4.1.2.1)."""
+    if error.redirect_uri:
+        response: Response = server.handle_response(*error())
+        server.issuer.add_issuer_parameter(server, response)
+        return response
+    return _message(400, "This link does not work", error.description or error.error)
+
+
+def _message(status: int, title: str, text: str) -> Response:
+    return _page("message.html", status=status, title=title, text=text)
+
+
+def _page(
+    template: str, *, status: int = 200, redirect_uri: Optional[str] = None, **values: Any
+) -> Response:
+    token = session.setdefault("form_token", secrets.token_urlsafe(24))
+    target = urlsplit(redirect_uri or "")
+    html = render_template(template, form_token=token, target=target.netloc or target.scheme, **values)
+    response = Response(html, status=status, mimetype="text/html")
+    response.headers["Content-Security-Policy"] = _policy(redirect_uri)
+    return response
+
+
+def _form_is_ours() -> bool:
+    expected = session.get("form_token", "")
+    return bool(expected) and secrets.compare_digest(expected, request.form.get("form_token", ""))
+
+
+def _policy(redirect_uri: Optional[str]) -> str:
+    return (
+        "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        f"form-action 'self' {_LOOPBACK_SOURCES} {_form_target(redirect_uri)}".rstrip()
+    )
+
+
+def _form_target(redirect_uri: Optional[str]) -> str:
+    """The CSP source that lets the browser follow the redirect to the application."""
+    parts = urlsplit(redirect_uri or "")
+    if not parts.scheme or parts.hostname in LOOPBACK_HOSTS - {"::1"}:
+        return ""
+    # A host source cannot name an IPv6 address, and an application's own scheme has no host (RFC 8252, 7.1).
+    if parts.scheme not in ("http", "https") or ":" in (parts.hostname or ""):
+        return f"{parts.scheme}:"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

@@ -1,0 +1,228 @@
+"""Decides what a user of the sandbox holds in hand: one object to start, script, watch and close the server."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Iterable, Mapping, Optional, Union
+from urllib.parse import urlencode, urlsplit
+
+from . import placeholders
+from .app import BASE_PATH, create_app
+from .applications import Application
+from .faults import Faults
+from .gateway import Gateway
+from .grants import SandboxAuthorizationServer
+from .http_server import HTTPServer
+from .pages import decide
+from .recording import Counters, RecordedRequest
+from .resources import CannedAnswers
+from .state import DeviceAuthorization, Grant, State
+from .switches import Switches
+
+DEFAULT_APPLICATION = Application(
+    client_id="sandbox_client", redirect_uris=("http://127.0.0.1:8000/callback",)
+)
+_AUTHORIZE_PATH = f"{BASE_PATH}/oauth/authorize"
+
+
+@dataclass(eq=False, repr=False)
+class Sandbox(Switches):
+    """An UltraCart OAuth server on 127.0.0.1, running from its creation until :meth:`close`.
+
+        with Sandbox(access_token_lifetime=60) as sandbox:
+            callback = sandbox.authorize(merchant="DEMO", state="xyz")
+
+    Beside the switches (see :class:`Switches`), which are arguments and attributes alike, it takes:
+
+    port: the TCP port; 0 is any free one. OSError when it is taken.
+    applications: the registered applications; the first is ``client_id`` and ``redirect_uri``. The
+        documentation's placeholder application is always registered beside them.
+    merchants: merchant ids, or a mapping of ids to names.
+    simple_keys: API simple keys that resources accept, ``YOUR_API_KEY`` beside them.
+    """
+
+    port: int = 0
+    applications: Iterable[Application] = (DEFAULT_APPLICATION,)
+    merchants: Union[Iterable[str], Mapping[str, str]] = ("DEMO",)
+    simple_keys: Iterable[str] = ()
+
+    def __post_init__(self) -> None:
+        registered = tuple(self.applications)
+        if not registered:
+            raise ValueError("applications must hold at least one Application")
+        self._first = registered[0]
+        self._state = State(self, (*registered, placeholders.APPLICATION), self.merchants)
+        self._server = SandboxAuthorizationServer(self._state)
+        self._canned = CannedAnswers()
+        keys = (placeholders.SIMPLE_KEY, *self.simple_keys)
+        self._app = create_app(self._state, self._server, self._canned, keys)
+        #: Faults on demand, see :meth:`Faults.add`.
+        self.faults = Faults()
+        self._gateway = Gateway(self._app, self._state, self.faults, BASE_PATH)
+        self._http = HTTPServer(self.port, self._gateway)
+        self.port = self._http.port
+        self._closed = threading.Event()
+
+    @property
+    def host(self) -> str:
+        """The base of every path, for ``Configuration.host`` or ``ULTRACART_HOST``."""
+        return f"http://127.0.0.1:{self.port}{BASE_PATH}"
+
+    @property
+    def client_id(self) -> str:
+        """The first registered application's."""
+        return self._first.client_id
+
+    @property
+    def redirect_uri(self) -> str:
+        """The first registered application's first redirect URI; nothing listens there unless you do."""
+        return self._first.redirect_uris[0] if self._first.redirect_uris else ""
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """Every request since the start or the last ``requests.clear()``, in order of arrival."""
+        return self._gateway.requests
+
+    @property
+    def counters(self) -> Counters:
+        """Totals counted at the server, for tests of races."""
+        return self._state.counters
+
+    def authorize(
+        self,
+        authorization_url: Optional[str] = None,
+        *,
+        merchant: str = "DEMO",
+        approve: bool = True,
+        client_id: Optional[str] = None,
+        redirect_uri: Optional[str] = None,
+        scope: Optional[str] = None,
+        state: Optional[str] = None,
+        code_challenge: Optional[str] = None,
+        code_challenge_method: Optional[str] = None,
+    ) -> str:
+        """Let a merchant answer an authorization request; returns the URL UltraCart would redirect the browser to.
+
+        authorization_url: the complete URL that the application made. Without it, the other parameters make
+            one: those of RFC 6749, section 4.1.1, and RFC 7636, section 4.3.
+        merchant: who answers; registered on the spot if need be.
+        approve: False is a no (``error=access_denied`` on the callback).
+        client_id, redirect_uri: the first registered application's by default.
+        Raises ValueError where a browser would show an error page instead of redirecting, for a URL of
+        another server, and when a URL and single parameters are both given.
+        """
+        parameters = {
+            "client_id": client_id,
+            "redirect_uri": redirect_uri,
+            "scope": scope,
+            "state": state,
+            "code_challenge": code_challenge,
+            "code_challenge_method": code_challenge_method,
+        }
+        given = {name: value for name, value in parameters.items() if value is not None}
+        if authorization_url is None:
+            query = urlencode({"response_type": "code", **self._defaults(client_id), **given})
+        elif given:
+            raise ValueError(f"give {', '.join(given)} inside authorization_url, or give no URL")
+        else:
+            query = self._query_of(authorization_url)
+        answerer = self._state.register_merchant(merchant) if approve else None
+        with self._app.test_request_context(_AUTHORIZE_PATH, query_string=query):
+            response = decide(self._state, self._server, answerer)
+        if response.location is None:
+            raise ValueError(f"UltraCart would not redirect: {response.get_data(as_text=True)}")
+        return response.location
+
+    def approve_device(self, user_code: str, *, merchant: str = "DEMO") -> None:
+        """Let a merchant enter a device's code and allow access. ValueError when the code is not pending."""
+        with self._state.lock:
+            device = self._pending_device(user_code)
+            device.grant = Grant(
+                device.client_id, self._state.register_merchant(merchant), device.scope
+            )
+
+    def deny_device(self, user_code: str) -> None:
+        """Let a merchant enter a device's code and refuse. ValueError when the code is not pending."""
+        with self._state.lock:
+            self._pending_device(user_code).denied = True
+
+    def answer(
+        self,
+        method: str,
+        path: str,
+        body: object,
+        *,
+        status: int = 200,
+        headers: Optional[Mapping[str, str]] = None,
+    ) -> None:
+        """Prepare the JSON answer of a resource, for requests with a good access token or simple key.
+
+        path: below ``/rest/v2``, such as ``/order/orders/DEMO-1``, without a query, which plays no part.
+        body: anything that ``json`` can write.
+        """
+        self._canned.add(method, path, body, status, headers)
+
+    def expire_access_tokens(self) -> None:
+        """Let every access token issued so far expire now; refresh tokens stay good."""
+        with self._state.lock:
+            now = self._state.now()
+            for token in self._state.access_tokens.values():
+                token.expires_at = min(token.expires_at, now)
+
+    def revoke(self, *, token: Optional[str] = None, merchant: Optional[str] = None) -> int:
+        """End grants as a merchant does in UltraCart's back office; returns how many were alive.
+
+        token: only the grant of this access or refresh token.
+        merchant: only this merchant's grants; without either, every grant.
+        """
+        with self._state.lock:
+            ended = 0
+            for grant in self._state.grants_of(token=token, merchant=merchant):
+                ended += not grant.revoked
+                grant.revoked = True
+            return ended
+
+    def serve_forever(self) -> None:
+        """Block until :meth:`close` is called in another thread, or KeyboardInterrupt, which is passed on."""
+        self._closed.wait()
+
+    def close(self) -> None:
+        """Stop serving: the port is free and every thread has ended. Closing again does nothing."""
+        if not self._closed.is_set():
+            self._http.close()
+            self._closed.set()
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Sandbox {self.host}{' (closed)' if self._closed.is_set() else ''}>"
+
+    def _defaults(self, client_id: Optional[str]) -> dict[str, str]:
+        if client_id is not None and client_id != self.client_id:
+            return {}
+        return {"client_id": self.client_id, "redirect_uri": self.redirect_uri}
+
+    def _query_of(self, authorization_url: str) -> str:
+        parts = urlsplit(authorization_url)
+        if parts.port != self.port or not parts.path.endswith("/oauth/authorize"):
+            raise ValueError(
+                f"authorization_url is not one of this sandbox: it must start with {self.host}/oauth/authorize"
+            )
+        return parts.query
+
+    def _pending_device(self, user_code: str) -> DeviceAuthorization:
+        device = self._state.find_device(user_code)
+        if device is None or device.denied or device.grant is not None or device.is_expired():
+            raise ValueError("no device waits with this user_code: it is unknown, expired or answered")
+        return device

@@ -1,0 +1,173 @@
+"""Decides what the server remembers: merchants, grants, codes and tokens, in memory, under one lock."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from dataclasses import dataclass, field
+from typing import Any, Callable, Iterable, Mapping, Optional, Union
+
+from .applications import Application
+from .recording import Counters
+from .switches import Switches
+
+#: A device answer without ``interval`` means this many seconds (RFC 8628, section 3.2).
+DEFAULT_DEVICE_INTERVAL = 5.0
+
+
+@dataclass(eq=False)
+class Grant:
+    """One merchant's consent to one application, and the fate of every token issued from it."""
+
+    client_id: str
+    merchant: str
+    scope: str
+    revoked: bool = False
+
+
+@dataclass(eq=False)
+class AuthorizationCode:
+    client_id: str
+    merchant: str
+    scope: str
+    redirect_uri: str
+    expires_at: float
+    code_challenge: Optional[str] = field(default=None, repr=False)
+    code_challenge_method: Optional[str] = None
+    #: Set when the code was exchanged: a second use revokes what the first one issued (RFC 6749, 4.1.2).
+    grant: Optional[Grant] = None
+    placeholder: bool = False
+
+    def get_redirect_uri(self) -> str:
+        return self.redirect_uri
+
+    def get_scope(self) -> str:
+        return self.scope
+
+
+@dataclass(eq=False)
+class AccessToken:
+    grant: Grant
+    scope: str
+    expires_at: float
+    now: Callable[[], float] = field(repr=False)
+
+    def get_scope(self) -> str:
+        return self.scope
+
+    def check_client(self, client: Application) -> bool:
+        return self.grant.client_id == client.client_id
+
+    def is_expired(self) -> bool:
+        return self.now() >= self.expires_at
+
+    def is_revoked(self) -> bool:
+        return self.grant.revoked
+
+
+@dataclass(eq=False)
+class RefreshToken:
+    grant: Grant
+    value: str = field(repr=False)
+    #: Unix seconds of the first use that rotated it away; None while it is good.
+    spent_at: Optional[float] = None
+    #: What that use answered, to be repeated inside the grace window.
+    answer: Optional[dict[str, Any]] = field(default=None, repr=False)
+
+    def get_scope(self) -> str:
+        return self.grant.scope
+
+    def check_client(self, client: Application) -> bool:
+        return self.grant.client_id == client.client_id
+
+
+@dataclass(eq=False)
+class DeviceAuthorization:
+    client_id: str
+    scope: str
+    user_code: str
+    expires_at: float
+    now: Callable[[], float] = field(repr=False)
+    interval: float
+    last_poll: Optional[float] = None
+    denied: bool = False
+    grant: Optional[Grant] = None
+
+    def get_client_id(self) -> str:
+        return self.client_id
+
+    def get_scope(self) -> str:
+        return self.scope
+
+    def get_user_code(self) -> str:
+        return self.user_code
+
+    def is_expired(self) -> bool:
+        return self.now() >= self.expires_at
+
+
+def normalize_user_code(user_code: str) -> str:
+    """Letters and digits alone, in upper case: what a person types for a user code (RFC 8628, section 6.1)."""
+    return "".join(filter(str.isalnum, user_code)).upper()
+
+
+class State:
+    """Everything that lives as long as the sandbox. Callers that read and then write hold ``lock``."""
+
+    def __init__(
+        self,
+        switches: Switches,
+        applications: Iterable[Application],
+        merchants: Union[Iterable[str], Mapping[str, str]],
+    ) -> None:
+        self.lock = threading.RLock()
+        self.switches = switches
+        self.counters = Counters()
+        self.applications = {item.client_id: item for item in applications}
+        named = merchants if isinstance(merchants, Mapping) else {name: name for name in merchants}
+        self.merchants: dict[str, str] = dict(named)
+        self.codes: dict[str, AuthorizationCode] = {}
+        self.access_tokens: dict[str, AccessToken] = {}
+        self.refresh_tokens: dict[str, RefreshToken] = {}
+        self.devices: dict[str, DeviceAuthorization] = {}
+
+    def now(self) -> float:
+        return self.switches.clock()
+
+    def grants_of(self, *, token: Optional[str], merchant: Optional[str]) -> list[Grant]:
+        """The grants with a token that is ``token``, of ``merchant``; None is any."""
+        tokens = {**self.access_tokens, **self.refresh_tokens}
+        found = [item.grant for value, item in tokens.items() if token in (None, value)]
+        return [grant for grant in dict.fromkeys(found) if merchant in (None, grant.merchant)]
+
+    def register_merchant(self, merchant: str) -> str:
+        if not merchant:
+            raise ValueError("merchant must not be empty")
+        self.merchants.setdefault(merchant, merchant)
+        return merchant
+
+    def scope_to_grant(self, application: Application, asked: Optional[str]) -> Optional[str]:
+        """What a merchant's yes to ``asked`` grants; None when the application may not ask for any of it."""
+        allowed = application.get_allowed_scope(asked)
+        if allowed is None or self.switches.granted_scope is None:
+            return allowed
+        return self.switches.granted_scope
+
+    def issue_access_token(self, grant: Grant, scope: str) -> str:
+        value = secrets.token_urlsafe(32)
+        expires_at = self.now() + self.switches.access_token_lifetime
+        self.access_tokens[value] = AccessToken(grant, scope, expires_at, self.now)
+        return value
+
+    def issue_refresh_token(self, grant: Grant) -> str:
+        value = secrets.token_urlsafe(32)
+        self.refresh_tokens[value] = RefreshToken(grant, value)
+        return value
+
+    def find_device(self, user_code: str) -> Optional[DeviceAuthorization]:
+        """The pending device authorization of a user code, however a person typed it (RFC 8628, section 6.1)."""
+        wanted = normalize_user_code(user_code)
+        for device in self.devices.values():
+            if normalize_user_code(device.user_code) == wanted:
+                return device
+        return None
