@@ -1,21 +1,22 @@
-"""Decides what the sandbox offers: an UltraCart OAuth server on your own machine, on a free loopback port.
+"""Decides what the sandbox offers: an UltraCart OAuth server on your own machine.
 
-It needs the extra ``sandbox``: ``pip install 'ultracart[sandbox]'`` brings Flask and Authlib. Without them
-``import ultracart.sandbox`` raises :exc:`ImportError` with exactly that advice; the rest of the SDK does not
-need them. The sandbox shares no code with the client, so that one mistake cannot make both agree.
+It needs the extra ``sandbox``: ``pip install 'ultracart[sandbox]'`` brings Flask and Authlib.
+Without them ``import ultracart.sandbox`` raises :exc:`ImportError` with exactly that advice; the
+rest of the SDK does not need them. The sandbox shares no code with the client, so that one mistake
+cannot make both agree.
 
     from ultracart.sandbox import Sandbox
 
     with Sandbox() as sandbox:
-        print(sandbox.host)                          # http://127.0.0.1:PORT/rest/v2
-        callback = sandbox.authorize(merchant="DEMO")  # a merchant says yes; the URL UltraCart redirects to
+        print(sandbox.host)  # http://127.0.0.1:PORT/rest/v2
+        callback = sandbox.authorize(merchant="DEMO")  # a merchant says yes
 """
 
 from __future__ import annotations
 
 try:
-    import authlib as _authlib  # noqa: F401
-    import flask as _flask  # noqa: F401
+    import authlib as _authlib  # type: ignore[import-untyped, unused-ignore]
+    import flask as _flask
 except ModuleNotFoundError as error:
     raise ImportError(
         "the sandbox needs Flask and Authlib: pip install 'ultracart[sandbox]'"

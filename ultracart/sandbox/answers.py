@@ -1,4 +1,4 @@
-"""Decides how errors of UltraCart's resources look: its JSON envelope and the UC-REST-ERROR header."""
+"""Decides how an error of an UltraCart resource looks: JSON envelope and UC-REST-ERROR header."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def ultracart_error(
     merchant: Optional[str] = None,
     headers: Optional[dict[str, str]] = None,
 ) -> Response:
-    """An UltraCart error answer; ``message`` goes to the user, the developer and ``UC-REST-ERROR``."""
+    """An UltraCart error; ``message`` is for the user, the developer and ``UC-REST-ERROR``."""
     body = {
         "error": {
             "developer_message": message,

@@ -1,21 +1,31 @@
-"""Decides which path leads where: the Flask application with UltraCart's endpoints under ``/rest/v2``."""
+"""Decides which path leads where: the Flask application with UltraCart's ``/rest/v2``."""
 
 from __future__ import annotations
 
 import secrets
-from typing import Optional
+from typing import Optional, cast
 
-from flask import Blueprint, Flask, Response, request
+from flask import Blueprint, Flask, Request, Response, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.exceptions import HTTPException
 
 from .answers import ultracart_error
-from .grants import SandboxAuthorizationServer
+from .authorization_server import SandboxAuthorizationServer
 from .pages import PAGE_PATHS, create_pages
 from .resources import CannedAnswers, create_resources
 from .state import State
 
 BASE_PATH = "/rest/v2"
 API_VERSION = "2017-03-01"
+
+
+class _PageSessions(SecureCookieSessionInterface):
+    """Sessions for the pages alone: a tenth of the cost of a token request otherwise."""
+
+    def open_session(self, app: Flask, request: Request) -> Optional[SecureCookieSession]:
+        if request.path[len(BASE_PATH) :] in PAGE_PATHS:
+            return super().open_session(app, request)
+        return self.make_null_session(app)
 
 
 def create_app(
@@ -25,7 +35,14 @@ def create_app(
     simple_keys: tuple[str, ...],
 ) -> Flask:
     app = Flask("ultracart.sandbox", static_url_path=f"{BASE_PATH}/sandbox")
-    app.config.update(SECRET_KEY=secrets.token_bytes(32))
+    app.config.update(
+        SECRET_KEY=secrets.token_bytes(32),
+        # Cookies know no ports, so each sandbox has a name of its own.
+        SESSION_COOKIE_NAME=f"sandbox_{secrets.token_hex(4)}",
+        SESSION_COOKIE_SAMESITE="Strict",
+        SESSION_COOKIE_PATH=f"{BASE_PATH}/oauth",
+    )
+    app.session_interface = _PageSessions()
     app.register_blueprint(_token_endpoints(state, server), url_prefix=BASE_PATH)
     app.register_blueprint(create_pages(state, server), url_prefix=BASE_PATH)
     app.register_blueprint(create_resources(state, canned, simple_keys), url_prefix=BASE_PATH)
@@ -44,7 +61,7 @@ def create_app(
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
         if error.response is not None:
-            return Response.force_type(error.response)
+            return cast("Response", error.response)
         return ultracart_error(error.code or 500, error.description or error.name)
 
     return app
@@ -53,20 +70,20 @@ def create_app(
 def _token_endpoints(state: State, server: SandboxAuthorizationServer) -> Blueprint:
     blueprint = Blueprint("tokens", __name__)
 
-    # The lock makes each of these one step, so that two refreshes with one token can never both rotate it.
+    # The lock makes each of these one step: two refreshes with one token never both rotate it.
     @blueprint.post("/oauth/token")
     def token() -> Response:
         with state.lock:
-            return server.create_token_response()
+            return cast("Response", server.create_token_response())
 
     @blueprint.post("/oauth/revoke")
     def revoke() -> Response:
         with state.lock:
-            return server.create_endpoint_response("revocation")
+            return cast("Response", server.create_endpoint_response("revocation"))
 
     @blueprint.post("/oauth/device/authorize")
     def device_authorize() -> Response:
         with state.lock:
-            return server.create_endpoint_response("device_authorization")
+            return cast("Response", server.create_endpoint_response("device_authorization"))
 
     return blueprint

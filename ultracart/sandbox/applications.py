@@ -1,4 +1,4 @@
-"""Decides what a registered developer application may do: its redirect URIs, secret and permissions."""
+"""Decides what a registered application may do: its redirect URIs, secret and permissions."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from typing import Optional
 from urllib.parse import urlsplit
 
-from authlib.oauth2.rfc6749 import ClientMixin
-
 #: Granted when neither the application nor its request names a permission.
 DEFAULT_SCOPE = "item_read order_read"
 
@@ -16,7 +14,7 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True)
-class Application(ClientMixin):
+class Application:
     """A developer application as a merchant's administrator would see it.
 
     client_id: the public identifier.
@@ -24,10 +22,10 @@ class Application(ClientMixin):
         (RFC 9700, section 2.1). The first one is used when a request names none.
     name: what the consent page calls it.
     client_secret: when given, every request of the application must carry it.
-    scope: permissions set at registration, separated by spaces: granted when a request names none, and the
-        most it may ask for. None grants ``item_read order_read`` by default and allows any.
-    loopback_redirects: also accept any plain-http loopback redirect URI, on any port (RFC 8252, section 7.3),
-        so that an application under development works unregistered.
+    scope: permissions set at registration, separated by spaces: granted when a request names
+        none, and the most it may ask for. None grants ``item_read order_read`` and allows any.
+    loopback_redirects: also accept any plain-http loopback redirect URI, on any port (RFC 8252,
+        section 7.3), so that an application under development works unregistered.
     """
 
     client_id: str
@@ -50,7 +48,7 @@ class Application(ClientMixin):
         return self.redirect_uris[0] if self.redirect_uris else None
 
     def get_allowed_scope(self, scope: Optional[str]) -> Optional[str]:
-        """The part of ``scope`` that can be granted; None when nothing is left of what was asked."""
+        """The part of ``scope`` that can be granted; None when nothing of it can."""
         if not scope:
             return self.scope or DEFAULT_SCOPE
         if self.scope is None:
@@ -62,7 +60,9 @@ class Application(ClientMixin):
         if redirect_uri in self.redirect_uris:
             return True
         parts = urlsplit(redirect_uri)
-        return self.loopback_redirects and parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
+        return (
+            self.loopback_redirects and parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
+        )
 
     def check_client_secret(self, client_secret: str) -> bool:
         expected = self.client_secret

@@ -1,17 +1,19 @@
-"""Decides which requests go wrong, and how: delays, error answers and dropped connections on demand."""
+"""Decides which requests go wrong, and how: delays, error answers, dropped connections."""
 
 from __future__ import annotations
 
 import json
 import threading
+import time
 from typing import Callable, Mapping, Optional, Union
 
 from werkzeug.wrappers import Response
 
 from .recording import RecordedRequest
 
-#: Seconds after which a delay on an event gives up waiting, so that a forgotten one cannot hang a test run.
+#: Seconds after which a delay on an event gives up, so that a forgotten one cannot hang a test.
 EVENT_DEADLINE = 60.0
+_CLOSING_CHECK = 0.05
 
 _HTML = "<!doctype html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 
@@ -48,7 +50,10 @@ class Fault:
     def wait(self, closing: threading.Event) -> None:
         """Hold the request for the delay, but not beyond the sandbox's end."""
         if isinstance(self.delay, threading.Event):
-            self.delay.wait(EVENT_DEADLINE)
+            deadline = time.monotonic() + EVENT_DEADLINE
+            while not self.delay.wait(_CLOSING_CHECK) and not closing.is_set():
+                if time.monotonic() >= deadline:
+                    break
         elif self.delay:
             closing.wait(self.delay)
 
@@ -75,33 +80,37 @@ class Faults:
         body: Union[str, bytes, dict[str, object], None] = None,
         drop: Optional[str] = None,
     ) -> Fault:
-        """Let the next matching requests go wrong; of several faults that match, the one added first acts.
+        """Let the next matching requests go wrong; of several matching faults the oldest acts.
 
         path: below ``/rest/v2``, such as ``/oauth/token``; None is any.
         times: how many requests; None is all until :meth:`clear`.
         method: such as ``"POST"``; None is any.
         when: a predicate that also has to hold.
-        delay: seconds to wait first, or an event to wait for (at most 60 seconds). Alone, the request is then
-            answered as usual.
-        status: answer this HTTP status without processing the request; 302 where only ``location`` is given and 429
-            where only ``retry_after`` is.
+        delay: seconds to wait first, or an event to wait for (at most 60 seconds). Alone, the
+            request is then answered as usual.
+        status: answer this HTTP status without processing the request. By default 302 with
+            ``location``, else 429 with ``retry_after``, else 200.
         retry_after: the ``Retry-After`` header: seconds, or the text of an HTTP date.
         location: the ``Location`` header.
         headers: further headers of the answer.
-        body: a dict is sent as JSON, bytes as they are, text as an HTML page; None is a small HTML error page, as a
-            proxy would give.
-        drop: reset the connection ``"before"`` the request is processed, or ``"after"`` it, so that the
-            answer alone is lost.
-        Raises ValueError when nothing would go wrong, or when ``drop`` is combined with an answer.
+        body: a dict is sent as JSON, text and bytes as they are under the type ``text/html``; None
+            is a small HTML error page, such as a proxy would give.
+        drop: reset the connection ``"before"`` the request is processed, or ``"after"`` it, so that
+            the answer alone is lost.
+        Raises ValueError when nothing would go wrong, or when ``drop`` comes with an answer.
         """
         answers = (status, retry_after, location, headers, body)
         has_answer = any(value is not None for value in answers)
         if drop not in (None, "before", "after"):
             raise ValueError(f"drop must be 'before' or 'after', not {drop!r}")
         if drop and has_answer:
-            raise ValueError("a dropped request has no answer: give either drop or status, body, ...")
+            raise ValueError(
+                "a dropped request has no answer: give either drop or status, body, ..."
+            )
         if not drop and not has_answer and delay is None:
-            raise ValueError("nothing would go wrong: give delay, status, retry_after, location or drop")
+            raise ValueError(
+                "nothing would go wrong: give delay, status, retry_after, location or drop"
+            )
         if times is not None and times < 1:
             raise ValueError("times must be at least 1, or None for every request")
         answer = _answer(status, retry_after, location, headers, body) if has_answer else None

@@ -1,27 +1,30 @@
-"""Decides what happens to a request around the application: recording, faults and the limit on concurrency."""
+"""Decides what happens to a request around the application: recording, faults, concurrency."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import threading
 from collections import Counter
 from typing import Any, Callable, Iterable, Optional
+
+from werkzeug.datastructures import Authorization
 
 from .answers import ultracart_error
 from .faults import Fault, Faults
 from .recording import RecordedRequest
 from .state import State
 
+_StartResponse = Callable[..., Any]
+_WSGIApplication = Callable[[dict[str, Any], _StartResponse], Iterable[bytes]]
 
-class ConnectionDropped(Exception):
+
+class ConnectionDroppedError(Exception):
     """The connection is to be reset without an answer."""
 
 
 class Gateway:
     """WSGI middleware; ``requests`` is the list that :class:`Sandbox` shows."""
 
-    def __init__(self, app: Any, state: State, faults: Faults, base_path: str) -> None:
+    def __init__(self, app: _WSGIApplication, state: State, faults: Faults, base_path: str) -> None:
         self._app = app
         self._state = state
         self._faults = faults
@@ -36,13 +39,15 @@ class Gateway:
         with self._lock:
             self._state.counters.connections += 1
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
         body = environ["wsgi.input"].getvalue()
         path = environ["PATH_INFO"]
         if path.startswith(self._base_path):
             path = path[len(self._base_path) :]
         request = RecordedRequest(environ, body, path, self._state.now())
-        application = self._application_of(request) if self._state.switches.limit_concurrency else None
+        application = (
+            self._application_of(request) if self._state.switches.limit_concurrency else None
+        )
         first = self._enter(request, application)
 
         def record_status(status: str, headers: Any, exc_info: Any = None) -> Any:
@@ -52,7 +57,9 @@ class Gateway:
         try:
             if not first:
                 busy = ultracart_error(
-                    429, "Too many concurrent requests of one application.", headers={"Retry-After": "1"}
+                    429,
+                    "Too many concurrent requests of one application.",
+                    headers={"Retry-After": "1"},
                 )
                 return busy(environ, record_status)
             return self._answer(request, environ, record_status)
@@ -60,14 +67,14 @@ class Gateway:
             self._leave(application)
 
     def _answer(
-        self, request: RecordedRequest, environ: dict[str, Any], start_response: Callable[..., Any]
+        self, request: RecordedRequest, environ: dict[str, Any], start_response: _StartResponse
     ) -> Iterable[bytes]:
         fault: Optional[Fault] = self._faults.take(request)
         if fault is None:
             return self._app(environ, start_response)
         fault.wait(self.closing)
         if fault.drop == "before":
-            raise ConnectionDropped
+            raise ConnectionDroppedError
         if fault.answer is not None:
             return fault.answer(environ, start_response)
         if fault.drop == "after":
@@ -76,11 +83,11 @@ class Gateway:
             close = getattr(chunks, "close", None)
             if close is not None:
                 close()
-            raise ConnectionDropped
+            raise ConnectionDroppedError
         return self._app(environ, start_response)
 
     def _enter(self, request: RecordedRequest, application: Optional[str]) -> bool:
-        """Count a request in; False when one of its application is already in progress and must be the only one."""
+        """Count a request in; False when another of its limited application is in progress."""
         counters = self._state.counters
         with self._lock:
             self.requests.append(request)
@@ -98,17 +105,14 @@ class Gateway:
                 del self._in_progress[application]
 
     def _application_of(self, request: RecordedRequest) -> Optional[str]:
-        """The application a request belongs to: by its form, else by its access token, else by its key."""
+        """Whose request it is: by its form, else by its access token, else by its key."""
         client_id = request.form.get("client_id")
         if client_id:
             return client_id
-        scheme, _, value = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            token = self._state.access_tokens.get(value)
-            return token.grant.client_id if token is not None else value
-        if scheme.lower() == "basic":
-            try:
-                return base64.b64decode(value).decode("utf-8", "replace").partition(":")[0]
-            except binascii.Error:
-                return None
+        authorization = Authorization.from_header(request.headers.get("Authorization"))
+        if authorization is not None and authorization.token:
+            token = self._state.access_tokens.get(authorization.token)
+            return token.grant.client_id if token is not None else authorization.token
+        if authorization is not None and authorization.username:
+            return authorization.username
         return request.headers.get("x-ultracart-simple-key")

@@ -1,7 +1,8 @@
-"""Decides how bytes travel: a threaded loopback HTTP/1.1 server that keeps connections alive and can drop them."""
+"""Decides how bytes travel: a threaded HTTP/1.1 server on loopback, with lasting connections."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import socket
@@ -14,7 +15,7 @@ from typing import Any
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.test import run_wsgi_app
 
-from .gateway import ConnectionDropped, Gateway
+from .gateway import ConnectionDroppedError, Gateway
 
 _POLL_SECONDS = 0.02
 _CLOSE_DEADLINE = 10.0
@@ -41,10 +42,8 @@ class _Connections:
         with self._lock:
             threads = list(self._open)
             for connection in self._open.values():
-                try:
+                with contextlib.suppress(OSError):  # the other side was first
                     connection.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass  # the other side was first
         deadline = time.monotonic() + _CLOSE_DEADLINE
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -53,8 +52,8 @@ class _Connections:
 class _Handler(WSGIRequestHandler):
     """Werkzeug's handler, with connections that stay open: its own closes one after each answer.
 
-    The body is read completely before the application runs, which is what makes the next request on the
-    connection readable.
+    The body is read completely before the application runs, which is what makes the next request
+    on the connection readable.
     """
 
     protocol_version = "HTTP/1.1"
@@ -83,7 +82,7 @@ class _Handler(WSGIRequestHandler):
         environ["wsgi.input"] = io.BytesIO(self._read_body(environ))
         try:
             chunks, status, headers = run_wsgi_app(self._gateway, environ, buffered=True)
-        except ConnectionDropped:
+        except ConnectionDroppedError:
             self._reset()
             return
         body = b"".join(chunks)
@@ -116,7 +115,7 @@ class _Handler(WSGIRequestHandler):
         socket.close(self.connection.detach())
         self.close_connection = True
 
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
+    def log(self, type: str, message: str, *args: Any) -> None:
         """Nothing: request lines may hold codes, and ``sandbox.requests`` shows everything."""
 
 
@@ -132,9 +131,7 @@ class HTTPServer:
                 "127.0.0.1", 0, gateway, threaded=True, fd=listener.fileno()
             )
         self.port: int = self._server.port
-        self._server.RequestHandlerClass = functools.partial(  # type: ignore[assignment]
-            _Handler, self._connections, gateway
-        )
+        self._server.RequestHandlerClass = functools.partial(_Handler, self._connections, gateway)
         self._thread = threading.Thread(
             target=self._server.serve_forever,
             args=(_POLL_SECONDS,),

@@ -1,4 +1,4 @@
-"""Decides what a merchant sees in the browser: the consent page and the entry of a device's code."""
+"""Decides what a merchant sees in the browser: the consent page and the entry of a device code."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import secrets
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
-from authlib.oauth2 import OAuth2Error
 from flask import Blueprint, Response, render_template, request, session
 
 from .applications import LOOPBACK_HOSTS
-from .grants import SandboxAuthorizationServer
+from .authlib_bases import OAuth2Error
+from .authorization_server import SandboxAuthorizationServer
 from .permissions import describe
 from .state import DeviceAuthorization, Grant, State
 
 #: Paths that a browser visits, without UltraCart's version header.
 PAGE_PATHS = frozenset({"/oauth/authorize", "/oauth/device"})
 
-# Chromium applies form-action to the redirects that follow a form as well: the application's own redirects
-# on the developer's machine must pass, whatever port they lead to.
+# Chromium applies form-action to the redirects that follow a form as well: an application's own
+# redirects on the developer's machine must pass, whatever port they lead to.
 _LOOPBACK_SOURCES = "http://127.0.0.1:* http://localhost:*"
 
 
@@ -43,10 +43,14 @@ def create_pages(state: State, server: SandboxAuthorizationServer) -> Blueprint:
     @blueprint.post("/oauth/authorize")
     def consent_decision() -> Response:
         if not _form_is_ours():
-            return _message(400, "This form has expired", "Go back to the application and start again.")
+            return _message(
+                400, "This form has expired", "Go back to the application and start again."
+            )
         merchant = request.form.get("merchant") if request.form.get("decision") == "allow" else None
         if merchant is not None and merchant not in state.merchants:
-            return _message(400, "Unknown merchant", "Go back and choose one of the listed merchants.")
+            return _message(
+                400, "Unknown merchant", "Go back and choose one of the listed merchants."
+            )
         return decide(state, server, merchant)
 
     @blueprint.get("/oauth/device")
@@ -91,7 +95,7 @@ def decide(state: State, server: SandboxAuthorizationServer, merchant: Optional[
             return _refusal(server, error)
         response: Response = server.create_authorization_response(grant_user=merchant, grant=grant)
     if response.status_code == 302:
-        # 303 tells the browser to fetch the callback and never to post the form there (RFC 9700, section 4.12).
+        # 303 tells the browser never to post the form to the callback (RFC 9700, section 4.12).
         response.status_code = 303
     return response
 
@@ -107,7 +111,9 @@ def _device_decision(state: State, device: DeviceAuthorization) -> Response:
             permissions=describe(device.scope),
         )
     if device.grant is not None or device.denied:
-        return _message(400, "Already answered", "This code has been used. You can close this page.")
+        return _message(
+            400, "Already answered", "This code has been used. You can close this page."
+        )
     if decision != "allow":
         device.denied = True
         return _message(200, "Access denied", "Your device has been told. You can close this page.")
@@ -123,7 +129,7 @@ def _device_form(entered: str, problem: str = "", status: int = 200) -> Response
 
 
 def _refusal(server: SandboxAuthorizationServer, error: Any) -> Response:
-    """An error goes back to the application, unless its redirect URI cannot be trusted (RFC 6749, 4.1.2.1)."""
+    """An error goes back to the application, if its redirect URI is good (RFC 6749, 4.1.2.1)."""
     if error.redirect_uri:
         response: Response = server.handle_response(*error())
         server.issuer.add_issuer_parameter(server, response)
@@ -140,7 +146,9 @@ def _page(
 ) -> Response:
     token = session.setdefault("form_token", secrets.token_urlsafe(24))
     target = urlsplit(redirect_uri or "")
-    html = render_template(template, form_token=token, target=target.netloc or target.scheme, **values)
+    html = render_template(
+        template, form_token=token, target=target.netloc or target.scheme, **values
+    )
     response = Response(html, status=status, mimetype="text/html")
     response.headers["Content-Security-Policy"] = _policy(redirect_uri)
     return response
@@ -163,7 +171,7 @@ def _form_target(redirect_uri: Optional[str]) -> str:
     parts = urlsplit(redirect_uri or "")
     if not parts.scheme or parts.hostname in LOOPBACK_HOSTS - {"::1"}:
         return ""
-    # A host source cannot name an IPv6 address, and an application's own scheme has no host (RFC 8252, 7.1).
+    # A host source cannot name an IPv6 address, and an own scheme has no host (RFC 8252, 7.1).
     if parts.scheme not in ("http", "https") or ":" in (parts.hostname or ""):
         return f"{parts.scheme}:"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

@@ -34,7 +34,7 @@ _VERBS = {"read": "View", "write": "Create and change"}
 
 
 def describe(scope: str) -> list[tuple[str, str]]:
-    """Each permission of a scope as (name, words); a name that UltraCart does not list stands for itself."""
+    """Each permission of a scope as (name, words); an unknown name stands for itself."""
     return [(name, _words(name)) for name in dict.fromkeys(scope.split())]
 
 

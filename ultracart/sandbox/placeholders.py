@@ -1,7 +1,8 @@
 """Decides what the documentation's placeholder application, codes and tokens stand for.
 
-Every example of the documentation runs unchanged against a sandbox, any number of times and in any order, so
-nothing here is ever spent: each use of a placeholder starts a grant of its own.
+Every example of the documentation runs unchanged against a sandbox, any number of times and in any
+order, so nothing here is ever spent: each use of a placeholder starts a grant of its own. Device
+codes of the placeholder application count as approved, since no merchant is there to do it.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ SIMPLE_KEY = "YOUR_API_KEY"
 
 _GRANT_TYPE = "grant_type_example"
 _CODE = "code_example"
-_REFRESH_TOKEN = "refresh_token_example"  # noqa: S105 - a word of the documentation
+_REFRESH_TOKEN = "refresh_token_example"
 _DEVICE_CODE = "device_code_example"
-_ACCESS_TOKEN = "access_token_example"  # noqa: S105
+_ACCESS_TOKEN = "access_token_example"
 _REVOCABLE = frozenset({"token_example", _ACCESS_TOKEN, _REFRESH_TOKEN})
 
 
 def grant_type(form: Mapping[str, str]) -> Optional[str]:
-    """The grant type of a token request: ``grant_type_example`` is whichever credential came with it."""
+    """The grant type asked for: ``grant_type_example`` is whichever credential came with it."""
     asked = form.get("grant_type")
     if asked != _GRANT_TYPE or form.get("client_id") != APPLICATION.client_id:
         return asked

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def ultracart_sandbox_options() -> dict[str, object]:
-    """Keyword arguments for the sandbox; override this fixture to change them for a module or a class."""
+    """Keyword arguments for the sandbox; override this fixture to change them for many tests."""
     return {}
 
 
@@ -22,8 +22,8 @@ def ultracart_sandbox(
 ) -> Iterator[Sandbox]:
     """A fresh UltraCart OAuth server for one test, closed when the test ends.
 
-    Its arguments come from the fixture ``ultracart_sandbox_options`` and, for one test, from the mark
-    ``@pytest.mark.ultracart_sandbox(access_token_lifetime=60)``, which win.
+    Its arguments come from the fixture ``ultracart_sandbox_options`` and, for one test, from the
+    mark ``@pytest.mark.ultracart_sandbox(access_token_lifetime=60)``, which wins.
     """
     # Imported here, so that pytest runs without the extra where nobody asks for the fixture.
     from ultracart.sandbox import Sandbox

@@ -8,16 +8,18 @@ from urllib.parse import parse_qsl
 
 from werkzeug.datastructures import EnvironHeaders, MultiDict
 
+_HEADERS = ("HTTP_", "CONTENT_TYPE", "CONTENT_LENGTH")
+
 
 class RecordedRequest:
     """One request as it arrived, secrets included; ``repr`` shows none of them.
 
-    ``status`` is the answer's HTTP status, or None while the request is in progress or when the connection was
-    dropped. Everything else is parsed only when it is looked at, so that recording costs a server under load
-    nearly nothing.
+    ``status`` is the answer's HTTP status, or None while the request is in progress or when the
+    connection was dropped. Headers, query and form are parsed only when they are looked at, so that
+    recording costs nearly nothing.
     """
 
-    __slots__ = ("method", "path", "query_string", "body", "status", "received_at", "_environ")
+    __slots__ = ("_environ", "body", "method", "path", "query_string", "received_at", "status")
 
     def __init__(self, environ: dict[str, Any], body: bytes, path: str, received_at: float) -> None:
         self.method: str = environ["REQUEST_METHOD"]
@@ -28,7 +30,8 @@ class RecordedRequest:
         self.status: Optional[int] = None
         #: Unix seconds of the sandbox's clock.
         self.received_at = received_at
-        self._environ = environ
+        # Not the whole environ: it holds the socket.
+        self._environ = {name: environ[name] for name in environ if name.startswith(_HEADERS)}
 
     @property
     def headers(self) -> EnvironHeaders:

@@ -1,15 +1,15 @@
-"""Decides who may read a resource: ``/oauth/me``, and the answers a test has prepared for other paths."""
+# mypy: disallow-subclassing-any=False
+"""Decides who may read a resource: ``/oauth/me``, and the answers prepared for other paths."""
 
 from __future__ import annotations
 
 from typing import Any, Iterable, Mapping, NoReturn, Optional
 
-from authlib.integrations.flask_oauth2 import ResourceProtector
-from authlib.oauth2.rfc6750 import BearerTokenValidator
 from flask import Blueprint, Response, abort, request
 
 from . import placeholders
 from .answers import json_response, ultracart_error
+from .authlib_bases import BearerTokenValidator, ResourceProtector
 from .state import AccessToken, State
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -22,7 +22,9 @@ class _TokenValidator(BearerTokenValidator):
         self._state = state
 
     def authenticate_token(self, token_string: str) -> Optional[AccessToken]:
-        return self._state.access_tokens.get(token_string) or placeholders.access_token(token_string)
+        return self._state.access_tokens.get(token_string) or placeholders.access_token(
+            token_string
+        )
 
 
 class _Protector(ResourceProtector):
@@ -33,7 +35,10 @@ class _Protector(ResourceProtector):
         message = error.description or "Invalid credentials."
         abort(
             ultracart_error(
-                error.status_code, message, code=error.error, headers={"WWW-Authenticate": challenge}
+                error.status_code,
+                message,
+                code=error.error,
+                headers={"WWW-Authenticate": challenge},
             )
         )
 
@@ -45,7 +50,12 @@ class CannedAnswers:
         self._answers: dict[tuple[str, str], tuple[int, object, dict[str, str]]] = {}
 
     def add(
-        self, method: str, path: str, body: object, status: int, headers: Optional[Mapping[str, str]]
+        self,
+        method: str,
+        path: str,
+        body: object,
+        status: int,
+        headers: Optional[Mapping[str, str]],
     ) -> None:
         if not path.startswith("/"):
             raise ValueError("path must start with '/', such as /order/orders/DEMO-1")

@@ -1,4 +1,4 @@
-"""Decides what a user of the sandbox holds in hand: one object to start, script, watch and close the server."""
+"""Decides what a user of the sandbox holds: one object to start, script, watch and close it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from urllib.parse import urlencode, urlsplit
 from . import placeholders
 from .app import BASE_PATH, create_app
 from .applications import Application
+from .authorization_server import SandboxAuthorizationServer
 from .faults import Faults
 from .gateway import Gateway
-from .grants import SandboxAuthorizationServer
 from .http_server import HTTPServer
 from .pages import decide
 from .recording import Counters, RecordedRequest
@@ -58,9 +58,8 @@ class Sandbox(Switches):
         self._canned = CannedAnswers()
         keys = (placeholders.SIMPLE_KEY, *self.simple_keys)
         self._app = create_app(self._state, self._server, self._canned, keys)
-        #: Faults on demand, see :meth:`Faults.add`.
-        self.faults = Faults()
-        self._gateway = Gateway(self._app, self._state, self.faults, BASE_PATH)
+        self._faults = Faults()
+        self._gateway = Gateway(self._app, self._state, self._faults, BASE_PATH)
         self._http = HTTPServer(self.port, self._gateway)
         self.port = self._http.port
         self._closed = threading.Event()
@@ -77,8 +76,13 @@ class Sandbox(Switches):
 
     @property
     def redirect_uri(self) -> str:
-        """The first registered application's first redirect URI; nothing listens there unless you do."""
+        """The first application's first redirect URI; nothing listens there unless you do."""
         return self._first.redirect_uris[0] if self._first.redirect_uris else ""
+
+    @property
+    def faults(self) -> Faults:
+        """Delays, error answers and dropped connections on demand: see :meth:`Faults.add`."""
+        return self._faults
 
     @property
     def requests(self) -> list[RecordedRequest]:
@@ -103,15 +107,15 @@ class Sandbox(Switches):
         code_challenge: Optional[str] = None,
         code_challenge_method: Optional[str] = None,
     ) -> str:
-        """Let a merchant answer an authorization request; returns the URL UltraCart would redirect the browser to.
+        """Let a merchant answer an authorization request; returns the callback URL.
 
-        authorization_url: the complete URL that the application made. Without it, the other parameters make
-            one: those of RFC 6749, section 4.1.1, and RFC 7636, section 4.3.
+        authorization_url: the complete URL that the application made. Without it, the other
+            parameters make one: those of RFC 6749, section 4.1.1, and RFC 7636, section 4.3.
         merchant: who answers; registered on the spot if need be.
         approve: False is a no (``error=access_denied`` on the callback).
         client_id, redirect_uri: the first registered application's by default.
-        Raises ValueError where a browser would show an error page instead of redirecting, for a URL of
-        another server, and when a URL and single parameters are both given.
+        Raises ValueError where a browser would show an error page instead of going back, for a URL
+        of another server, and when a URL and single parameters are both given.
         """
         parameters = {
             "client_id": client_id,
@@ -136,7 +140,7 @@ class Sandbox(Switches):
         return response.location
 
     def approve_device(self, user_code: str, *, merchant: str = "DEMO") -> None:
-        """Let a merchant enter a device's code and allow access. ValueError when the code is not pending."""
+        """Let a merchant enter a device's code and allow; ValueError when none waits for it."""
         with self._state.lock:
             device = self._pending_device(user_code)
             device.grant = Grant(
@@ -144,7 +148,7 @@ class Sandbox(Switches):
             )
 
     def deny_device(self, user_code: str) -> None:
-        """Let a merchant enter a device's code and refuse. ValueError when the code is not pending."""
+        """Let a merchant enter a device's code and refuse. ValueError as above."""
         with self._state.lock:
             self._pending_device(user_code).denied = True
 
@@ -157,9 +161,9 @@ class Sandbox(Switches):
         status: int = 200,
         headers: Optional[Mapping[str, str]] = None,
     ) -> None:
-        """Prepare the JSON answer of a resource, for requests with a good access token or simple key.
+        """Prepare a resource's JSON answer, for requests with a good access token or simple key.
 
-        path: below ``/rest/v2``, such as ``/order/orders/DEMO-1``, without a query, which plays no part.
+        path: below ``/rest/v2``, such as ``/order/orders/DEMO-1``; the query plays no part.
         body: anything that ``json`` can write.
         """
         self._canned.add(method, path, body, status, headers)
@@ -185,7 +189,7 @@ class Sandbox(Switches):
             return ended
 
     def serve_forever(self) -> None:
-        """Block until :meth:`close` is called in another thread, or KeyboardInterrupt, which is passed on."""
+        """Block until :meth:`close` is called in another thread; KeyboardInterrupt passes."""
         self._closed.wait()
 
     def close(self) -> None:
@@ -217,12 +221,15 @@ class Sandbox(Switches):
         parts = urlsplit(authorization_url)
         if parts.port != self.port or not parts.path.endswith("/oauth/authorize"):
             raise ValueError(
-                f"authorization_url is not one of this sandbox: it must start with {self.host}/oauth/authorize"
+                "authorization_url belongs to another server: "
+                f"it must start with {self.host}/oauth/authorize"
             )
         return parts.query
 
     def _pending_device(self, user_code: str) -> DeviceAuthorization:
         device = self._state.find_device(user_code)
         if device is None or device.denied or device.grant is not None or device.is_expired():
-            raise ValueError("no device waits with this user_code: it is unknown, expired or answered")
+            raise ValueError(
+                "no device waits with this user_code: it is unknown, expired or answered"
+            )
         return device

@@ -1,4 +1,4 @@
-"""Decides what the server remembers: merchants, grants, codes and tokens, in memory, under one lock."""
+"""Decides what the server remembers: merchants, grants, codes and tokens, in memory."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class AuthorizationCode:
     expires_at: float
     code_challenge: Optional[str] = field(default=None, repr=False)
     code_challenge_method: Optional[str] = None
-    #: Set when the code was exchanged: a second use revokes what the first one issued (RFC 6749, 4.1.2).
+    #: What its exchange began: a second use of the code revokes it (RFC 6749, section 4.1.2).
     grant: Optional[Grant] = None
     placeholder: bool = False
 
@@ -107,12 +107,12 @@ class DeviceAuthorization:
 
 
 def normalize_user_code(user_code: str) -> str:
-    """Letters and digits alone, in upper case: what a person types for a user code (RFC 8628, section 6.1)."""
+    """Letters and digits alone, in upper case, however a person typed it (RFC 8628, 6.1)."""
     return "".join(filter(str.isalnum, user_code)).upper()
 
 
 class State:
-    """Everything that lives as long as the sandbox. Callers that read and then write hold ``lock``."""
+    """All that lives as long as the sandbox; whoever reads and then writes holds ``lock``."""
 
     def __init__(
         self,
@@ -136,8 +136,11 @@ class State:
 
     def grants_of(self, *, token: Optional[str], merchant: Optional[str]) -> list[Grant]:
         """The grants with a token that is ``token``, of ``merchant``; None is any."""
-        tokens = {**self.access_tokens, **self.refresh_tokens}
-        found = [item.grant for value, item in tokens.items() if token in (None, value)]
+        tokens: list[tuple[str, Union[AccessToken, RefreshToken]]] = [
+            *self.access_tokens.items(),
+            *self.refresh_tokens.items(),
+        ]
+        found = [item.grant for value, item in tokens if token in (None, value)]
         return [grant for grant in dict.fromkeys(found) if merchant in (None, grant.merchant)]
 
     def register_merchant(self, merchant: str) -> str:
@@ -147,7 +150,7 @@ class State:
         return merchant
 
     def scope_to_grant(self, application: Application, asked: Optional[str]) -> Optional[str]:
-        """What a merchant's yes to ``asked`` grants; None when the application may not ask for any of it."""
+        """What a yes to ``asked`` grants; None when the application may ask for none of it."""
         allowed = application.get_allowed_scope(asked)
         if allowed is None or self.switches.granted_scope is None:
             return allowed
@@ -165,7 +168,7 @@ class State:
         return value
 
     def find_device(self, user_code: str) -> Optional[DeviceAuthorization]:
-        """The pending device authorization of a user code, however a person typed it (RFC 8628, section 6.1)."""
+        """The device authorization of a user code that a person has typed."""
         wanted = normalize_user_code(user_code)
         for device in self.devices.values():
             if normalize_user_code(device.user_code) == wanted:

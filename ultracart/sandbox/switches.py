@@ -1,4 +1,4 @@
-"""Decides which behaviours of the server can be changed: whatever UltraCart leaves undocumented is a switch."""
+"""Decides which behaviours can be changed: whatever UltraCart leaves undocumented is a switch."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _NOT_NEGATIVE = (
 
 @dataclass(eq=False, repr=False)
 class Switches:
-    """Keyword arguments of :class:`Sandbox`, and attributes of it that may be changed at any time."""
+    """Keyword arguments of :class:`Sandbox`, and attributes of it to be changed at any time."""
 
     #: Seconds until an access token expires.
     access_token_lifetime: float = 3600
     #: Seconds until an authorization code expires (RFC 6749, section 4.1.2 advises at most 600).
     code_lifetime: float = 600
-    #: What a refresh answers: "rotate" a new refresh token and spend the old one, "same" the old one again,
-    #: "absent" none at all (the old one stays good).
+    #: What a refresh answers: "rotate" a new refresh token and spend the old one, "same" the old
+    #: one again, "absent" none at all (the old one stays good).
     refresh_tokens: str = "rotate"
     #: A spent refresh token that comes back revokes the whole grant (RFC 9700, section 4.14.2).
     reuse_detection: bool = True
@@ -35,7 +35,8 @@ class Switches:
     reuse_grace: float = 0
     #: Refuse an authorization request without a code_challenge (RFC 7636).
     require_pkce: bool = False
-    #: How ``expires_in`` is answered: as a "number", as "text" (UltraCart's documented type), or "absent".
+    #: How ``expires_in`` is answered: as a "number", as "text" (UltraCart's documented type), or
+    #: "absent".
     expires_in: str = "number"
     #: How the token type is spelled.
     token_type: str = "Bearer"
@@ -45,11 +46,11 @@ class Switches:
     oauth_error_status: int = 400
     #: The ``iss`` parameter of the callback (RFC 9207); None sends none.
     issuer: Optional[str] = None
-    #: Answer 429 to requests of one application that arrive while another of its requests is in progress,
-    #: as UltraCart does.
+    #: Answer 429 to a request that arrives while another of its application is in progress, as
+    #: UltraCart does.
     limit_concurrency: bool = False
-    #: Seconds between two polls of a device code; a faster poll is answered slow_down, which adds five seconds
-    #: (RFC 8628, section 3.5). None leaves ``interval`` out of the answer and means 5.
+    #: Seconds between two polls of a device code; a faster poll is answered slow_down, which adds
+    #: five seconds (RFC 8628, section 3.5). None leaves ``interval`` out of the answer and means 5.
     device_interval: Optional[float] = 5
     #: Seconds until a device code expires.
     device_lifetime: float = 600
@@ -57,6 +58,8 @@ class Switches:
     clock: Callable[[], float] = time.time
 
     def __setattr__(self, name: str, value: object) -> None:
+        if not name.startswith("_") and not hasattr(type(self), name):
+            raise AttributeError(f"{type(self).__name__} has no switch {name!r}")
         choices = _CHOICES.get(name)
         if choices is not None and value not in choices:
             raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")

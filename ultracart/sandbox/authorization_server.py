@@ -1,0 +1,111 @@
+# mypy: disallow-subclassing-any=False
+"""Decides what an answer with tokens, or with an OAuth error, looks like."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+import flask
+
+from . import placeholders
+from .applications import Application
+from .authlib_bases import (
+    AuthorizationServer,
+    FlaskOAuth2Payload,
+    FlaskOAuth2Request,
+    IssuerParameter,
+    OAuth2Request,
+)
+from .devices import DeviceEndpoint, DeviceGrant
+from .grants import CodeGrant, Pkce, RefreshGrant, Revocation
+from .state import Grant, State
+
+
+class TokenAnswer(dict[str, Any]):
+    """A token answer. Authlib logs it, so ``repr`` shows the names alone."""
+
+    def __repr__(self) -> str:
+        return f"TokenAnswer({', '.join(self)})"
+
+
+class _Payload(FlaskOAuth2Payload):
+    @property
+    def grant_type(self) -> Optional[str]:
+        return placeholders.grant_type(self._request.form)
+
+    @property
+    def client_id(self) -> Optional[str]:
+        basic = self._request.authorization
+        return self.data.get("client_id") or (basic.username if basic is not None else None)
+
+
+class _Request(FlaskOAuth2Request):
+    """Authlib's request without its demand for https, meant for servers that others can reach."""
+
+    def __init__(self, request: flask.Request) -> None:
+        OAuth2Request.__init__(self, request.method, "https://localhost", headers=request.headers)
+        self._request = request
+        self.payload = _Payload(request)
+
+
+class _Issuer(IssuerParameter):
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def get_issuer(self) -> Optional[str]:
+        return self._state.switches.issuer
+
+
+class SandboxAuthorizationServer(AuthorizationServer):
+    """Authlib's server with its hooks tied to one State."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__()
+        self.state = state
+        self.issuer = _Issuer(state)
+        self._query_client = state.applications.get
+        self.register_token_generator("default", self._generate)
+        self.register_grant(CodeGrant, [Pkce(required=False)])
+        self.register_grant(RefreshGrant)
+        self.register_grant(DeviceGrant)
+        self.register_endpoint(Revocation)
+        self.register_endpoint(DeviceEndpoint)
+        self.register_extension(lambda server: server.issuer(server))
+
+    def create_oauth2_request(self, request: Optional[flask.Request]) -> _Request:
+        return _Request(flask.request)
+
+    def save_token(self, token: dict[str, Any], request: Any) -> None:
+        """Nothing to do: a token is saved where it is made."""
+
+    def handle_error_response(self, request: Any, error: Any) -> flask.Response:
+        response: flask.Response = super().handle_error_response(request, error)
+        if response.status_code in (400, 401):
+            response.headers["UC-REST-ERROR"] = error.description or error.error
+            if self.state.switches.oauth_error_status != 400:
+                response.status_code = self.state.switches.oauth_error_status
+        return response
+
+    def _generate(
+        self,
+        grant_type: str,
+        client: Application,
+        user: Grant,
+        scope: Optional[str] = None,
+        expires_in: Optional[int] = None,
+        include_refresh_token: bool = True,
+    ) -> TokenAnswer:
+        switches = self.state.switches
+        scope = scope or user.scope
+        answer = TokenAnswer(
+            access_token=self.state.issue_access_token(user, scope),
+            token_type=switches.token_type,
+            scope=scope,
+            merchant_id=user.merchant,
+        )
+        if include_refresh_token:
+            answer["refresh_token"] = self.state.issue_refresh_token(user)
+        if switches.expires_in != "absent":
+            seconds = int(switches.access_token_lifetime)
+            answer["expires_in"] = str(seconds) if switches.expires_in == "text" else seconds
+        return answer
