@@ -1,0 +1,358 @@
+"""Decides what a failure is called and which facts it carries.
+
+::
+
+    UltraCartError
+      ConfigurationError (ValueError)     settings that cannot work; before any I/O
+      ApiTypeError (TypeError)            an argument of the wrong type; before any I/O
+      ApiValueError (ValueError)          an argument of the wrong value; before any I/O
+      ApiException                        every failed call
+        ApiConnectionError                no usable answer: connection, TLS, broken framing
+        ApiTimeoutError                   no complete answer in time
+        ApiResponseError                  an answer that is not what the API promises
+        BadRequestException 400, UnauthorizedException 401, ForbiddenException 403,
+        NotFoundException 404, RateLimitException 429, ServiceException 5xx
+        OAuthError                        an OAuth error code (RFC 6749, section 5.2)
+          InvalidGrantError InvalidClientError InvalidRequestError InvalidScopeError
+          UnauthorizedClientError UnsupportedGrantTypeError
+          AccessDeniedError AuthorizationPendingError SlowDownError ExpiredTokenError
+      OAuthSessionError
+        StateMismatchError ReauthorizationRequired TokenStoreError
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Callable, Mapping, Optional
+
+# What a message quotes from a server is cut here, in characters: an error page is no message.
+_MAX_QUOTED = 500
+
+
+def _rebuild(
+    cls: type[BaseException],
+    args: tuple[Any, ...],
+    state: dict[str, Any],
+    cause: Optional[BaseException],
+) -> BaseException:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    error.__cause__ = cause
+    return error
+
+
+class UltraCartError(Exception):
+    """Base of everything this package raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception's own protocol calls __init__ with self.args, which loses keyword facts.
+        cause = self.__cause__ if isinstance(self.__cause__, UltraCartError) else None
+        return _rebuild, (type(self), self.args, dict(self.__dict__), cause)
+
+
+class ConfigurationError(UltraCartError, ValueError):
+    """A setting that cannot work; raised before any I/O and naming the setting."""
+
+
+class ApiTypeError(UltraCartError, TypeError):
+    """An argument of the wrong type, or an unknown or missing one; raised before any I/O."""
+
+
+class ApiValueError(UltraCartError, ValueError):
+    """A required argument that is ``None`` or empty, or an impossible value; before any I/O."""
+
+
+class ApiAttributeError(UltraCartError, AttributeError):
+    """Never raised here; the name exists for code written for the official 4.x SDK."""
+
+
+class ApiKeyError(UltraCartError, KeyError):
+    """Never raised here; the name exists for code written for the official 4.x SDK."""
+
+
+class ApiException(UltraCartError):
+    """A call that failed. ``except ApiException`` catches every failure of a call.
+
+    ``str()`` never shows the body, a header or a credential; the attributes hold them.
+
+    Attributes:
+        status: HTTP status code; ``None`` (0 for a TLS failure, as in the official SDK)
+            when no answer came.
+        reason: the server's reason phrase, or the cause in words when no answer came.
+        headers: response headers, a case-insensitive mapping, or ``None``.
+        body: response body as text, or bytes where it is not UTF-8, or ``None``.
+        retry_after: seconds the server asked to wait (RFC 9110, section 10.2.3), or ``None``.
+        request_sent: ``False``: the server cannot have acted; ``True``: it may have;
+            ``None``: unknown.
+        error, error_description, error_uri: the OAuth error (RFC 6749, section 5.2), or ``None``.
+        request_line: method and path, such as ``"POST /rest/v2/oauth/token"``, or ``None``.
+    """
+
+    error: Optional[str] = None
+    error_description: Optional[str] = None
+    error_uri: Optional[str] = None
+
+    def __init__(
+        self,
+        status: Optional[int] = None,
+        reason: Optional[str] = None,
+        http_resp: Optional[Any] = None,
+        *,
+        body: Any = None,
+        headers: Optional[Mapping[str, str]] = None,
+        retry_after: Optional[float] = None,
+        request_sent: Optional[bool] = None,
+        request_line: Optional[str] = None,
+        redact: Callable[[str], str] = str,
+    ) -> None:
+        self.status = status
+        self.reason = reason
+        self.body = body
+        self.headers = headers
+        if http_resp is not None:
+            self.status = http_resp.status
+            self.reason = http_resp.reason
+            self.body = http_resp.data
+            self.headers = http_resp.getheaders()
+            request_sent = True
+        self.retry_after = retry_after
+        self.request_sent = request_sent
+        self.request_line = request_line
+        self._describe(http_resp is None, redact)
+
+    def complete(self, response: Any, reason: Optional[str] = None) -> None:
+        """Add the facts of the answer that this error was found in, as ``rest`` read it."""
+        if self.status is None:
+            self.status = response.status
+        self.reason = reason or self.reason
+        self.body = response.data
+        self.headers = response.getheaders()
+        self.request_sent = True
+        self.request_line = getattr(response, "request_line", None)
+        self._describe(True, getattr(response, "redact", str))
+
+    def _describe(self, own_reason: bool, redact: Callable[[str], str]) -> None:
+        fields = error_fields(self.body)
+        for name in ("error", "error_description", "error_uri"):
+            if isinstance(fields.get(name), str):
+                setattr(self, name, fields[name])
+        self.args = (self._message(fields, own_reason, redact),)
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+    def _message(
+        self, fields: Mapping[str, Any], own_reason: bool, redact: Callable[[str], str]
+    ) -> str:
+        parts = [] if self.status is None else ["HTTP %s" % self.status]
+        if self.error is not None:
+            described = self.error_description
+            parts.append(_quote(self.error + (": " + described if described else ""), redact))
+        location = (
+            (self.headers or {}).get("Location") if 300 <= (self.status or 0) <= 399 else None
+        )
+        if location:
+            parts.append("not following the redirect to " + _quote(_bare_url(location), redact))
+        # The server's own reason phrase may echo anything, so only our words are shown.
+        if self.reason and own_reason:
+            parts.append(_quote(self.reason, redact))
+        ultracart = (self.headers or {}).get("UC-REST-ERROR") or fields.get("developer_message")
+        if isinstance(ultracart, str) and ultracart != self.error_description:
+            parts.append("UC-REST-ERROR: " + _quote(ultracart, redact))
+        text = ". ".join(parts) or type(self).__name__
+        return "%s: %s" % (self.request_line, text) if self.request_line else text
+
+
+class ApiConnectionError(ApiException):
+    """No usable answer: refused, reset, TLS failure or broken framing; see ``request_sent``."""
+
+
+class ApiTimeoutError(ApiException):
+    """No complete answer in time; see ``request_sent``."""
+
+
+class ApiResponseError(ApiException):
+    """An answer that is not what the API promises: HTML, bad JSON, too large, no token."""
+
+
+class BadRequestException(ApiException):
+    """400 without an OAuth error code."""
+
+
+class UnauthorizedException(ApiException):
+    """401: the credentials were missing, wrong or expired."""
+
+
+class ForbiddenException(ApiException):
+    """403: the credentials are valid but lack the permission."""
+
+
+class NotFoundException(ApiException):
+    """404: no such resource."""
+
+
+class RateLimitException(ApiException):
+    """429: too many requests, or concurrent ones of one application; see ``retry_after``."""
+
+
+class ServiceException(ApiException):
+    """5xx: the server failed; it may have acted before it did."""
+
+
+class OAuthError(ApiException):
+    """The server answered with an OAuth error code (RFC 6749, section 5.2), also in a 200."""
+
+
+class InvalidGrantError(OAuthError):
+    """The code or refresh token is wrong, expired, used or revoked (RFC 6749, 5.2)."""
+
+    error = "invalid_grant"
+
+
+class InvalidClientError(OAuthError):
+    """The application is unknown or did not authenticate (RFC 6749, 5.2)."""
+
+    error = "invalid_client"
+
+
+class InvalidRequestError(OAuthError):
+    """A parameter is missing, repeated or malformed (RFC 6749, 5.2)."""
+
+    error = "invalid_request"
+
+
+class InvalidScopeError(OAuthError):
+    """The scope is unknown or exceeds what was granted (RFC 6749, 5.2)."""
+
+    error = "invalid_scope"
+
+
+class UnauthorizedClientError(OAuthError):
+    """The application may not use this grant type (RFC 6749, 5.2)."""
+
+    error = "unauthorized_client"
+
+
+class UnsupportedGrantTypeError(OAuthError):
+    """The server does not know this grant type (RFC 6749, 5.2)."""
+
+    error = "unsupported_grant_type"
+
+
+class AccessDeniedError(OAuthError):
+    """The merchant said no (RFC 6749, 4.1.2.1; RFC 8628, 3.5)."""
+
+    error = "access_denied"
+
+
+class AuthorizationPendingError(OAuthError):
+    """The merchant has not answered yet: poll again (RFC 8628, 3.5)."""
+
+    error = "authorization_pending"
+
+
+class SlowDownError(OAuthError):
+    """Poll again, five seconds slower from now on (RFC 8628, 3.5)."""
+
+    error = "slow_down"
+
+
+class ExpiredTokenError(OAuthError):
+    """The device code has expired: start again (RFC 8628, 3.5)."""
+
+    error = "expired_token"
+
+
+class OAuthSessionError(UltraCartError):
+    """A failure of the session layer that is not the failure of one call."""
+
+
+class StateMismatchError(OAuthSessionError):
+    """A callback whose ``state`` is unknown, used, expired or missing (RFC 6749, 10.12)."""
+
+
+class ReauthorizationRequired(OAuthSessionError):
+    """The merchant must authorize again: the grant has ended or was never there.
+
+    ``account`` names the merchant's account in the token store; ``__cause__`` holds the
+    answer that ended the grant, where there was one.
+    """
+
+    def __init__(self, message: str = "authorize again", *, account: Optional[str] = None) -> None:
+        super().__init__(message)
+        self.account = account
+
+
+class TokenStoreError(OAuthSessionError):
+    """The token store failed; the token in it is untouched."""
+
+
+# The root's name in the official 4.x SDK.
+OpenApiException = UltraCartError
+
+_BY_STATUS: dict[int, type[ApiException]] = {
+    400: BadRequestException,
+    401: UnauthorizedException,
+    403: ForbiddenException,
+    404: NotFoundException,
+    429: RateLimitException,
+}
+_BY_ERROR: dict[str, type[OAuthError]] = {
+    str(cls.error): cls for cls in OAuthError.__subclasses__() if cls.error
+}
+
+
+def oauth_error_class(error: str) -> type[OAuthError]:
+    """The class for an OAuth error code; ``OAuthError`` itself for a code of no RFC we know."""
+    return _BY_ERROR.get(error, OAuthError)
+
+
+def error_class(status: int, body: Any) -> type[ApiException]:
+    """The class for an error answer: the OAuth code decides where there is one, else the status.
+
+    RFC 6750 codes (``invalid_token``) come with a 401 or 403 on a resource and say no more than
+    the status does, so those stay with the status classes; ``.error`` has the code.
+    """
+    error = error_fields(body).get("error")
+    if isinstance(error, str) and status < 500:
+        if error in _BY_ERROR:
+            return _BY_ERROR[error]
+        if status == 400:
+            return OAuthError
+    if status >= 500:
+        return ServiceException
+    return _BY_STATUS.get(status, ApiException)
+
+
+def error_fields(body: Any) -> Mapping[str, Any]:
+    """The error fields of either of UltraCart's shapes, flat; empty where the body has none.
+
+    ``{"error": "code", "error_description": ...}`` is RFC 6749's;
+    ``{"error": {"developer_message": ...}}`` is every other UltraCart resource's.
+    """
+    if isinstance(body, (str, bytes)):
+        try:
+            body = json.loads(body)
+        except (ValueError, RecursionError):
+            return {}
+    if not isinstance(body, dict):
+        return {}
+    error = body.get("error")
+    return error if isinstance(error, dict) else body
+
+
+def _quote(text: str, redact: Callable[[str], str]) -> str:
+    """Server text made safe for one line of a log: redacted, printable, bounded."""
+    text = redact(text)
+    if len(text) > _MAX_QUOTED:
+        text = text[:_MAX_QUOTED] + "..."
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _bare_url(url: str) -> str:
+    """``url`` without the parts that may hold credentials: user, query, fragment."""
+    bare = url.partition("?")[0].partition("#")[0]
+    scheme, separator, rest = bare.rpartition("//")
+    authority, slash, path = rest.partition("/")
+    return scheme + separator + authority.rpartition("@")[2] + slash + path

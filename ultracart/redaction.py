@@ -1,0 +1,111 @@
+"""Decides what must never be shown, and what is shown instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Callable
+
+MASK = "***"
+
+# Names, in forms, queries, JSON and headers, whose values open something (RFC 6749, 6750, 7636,
+# 8628; UltraCart's key headers). Compared without case, "-" as "_".
+SECRET_NAMES = frozenset(
+    """
+    access_token refresh_token id_token token code code_verifier device_code state
+    client_secret password secret assertion client_assertion api_key simple_key browser_key
+    authorization proxy_authorization cookie set_cookie
+    x_ultracart_simple_key x_ultracart_browser_key
+    """.split()
+)
+# Headers whose values say nothing worth hiding; every other request header may be a credential.
+_PLAIN_HEADERS = frozenset(
+    """
+    accept accept_encoding accept_language connection content_encoding content_length content_type
+    host user_agent x_ultracart_api_version
+    """.split()
+)
+# A credential that the caller did not tell us about, recognised by what stands before it.
+_LABELLED = re.compile(
+    r"(?i)((?:\b(?:bearer|basic)\s+)|"
+    r"(?:(?:token|code|secret|verifier|password|passwd|key|assertion)[\"']?\s*[=:]\s*[\"']?))"
+    r"([^\s\"'&,;]{12,})"
+)
+# Replacing shorter values would garble messages and hide nothing that could be guessed.
+_MIN_SECRET = 4
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a parameter, field or header of this name carries a credential."""
+    return _normal(name) in SECRET_NAMES
+
+
+def mask(value: Any) -> Any:
+    """What is shown in place of a secret value; ``None`` and empty values show as they are."""
+    return MASK if value else value
+
+
+def mask_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A shallow copy of ``fields`` with the values of secret names masked."""
+    return {key: mask(value) if is_secret_name(key) else value for key, value in fields.items()}
+
+
+def secrets_in(value: Any, depth: int = 8) -> Iterator[str]:
+    """The secret strings of a JSON-like value or of (name, value) pairs, found by their names."""
+    if depth == 0:
+        return
+    if isinstance(value, Mapping):
+        value = value.items()
+    elif not isinstance(value, (list, tuple)):
+        return
+    for item in value:
+        if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
+            name, inner = item
+            if isinstance(inner, (str, bytes)):
+                if is_secret_name(name):
+                    yield _text(inner)
+                continue
+            item = inner
+        yield from secrets_in(item, depth - 1)
+
+
+def secrets_in_headers(headers: Mapping[str, str]) -> Iterator[str]:
+    """The values of request headers that may be credentials, whole and without their scheme."""
+    for name, value in headers.items():
+        if _normal(name) not in _PLAIN_HEADERS:
+            yield _text(value)
+            yield from _text(value).split(" ")[1:]
+
+
+def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
+    """A function that masks ``secrets``, also percent-encoded or escaped, in any text."""
+    forms = {form for secret in secrets if len(secret) >= _MIN_SECRET for form in _forms(secret)}
+    ordered = sorted(forms, key=len, reverse=True)
+
+    def redact(text: str) -> str:
+        for form in ordered:
+            text = text.replace(form, MASK)
+        return _LABELLED.sub(r"\1" + MASK, text)
+
+    return redact
+
+
+def _forms(secret: str) -> Iterator[str]:
+    from urllib.parse import quote, quote_plus  # only a failed call pays for this import
+
+    yield secret
+    try:
+        yield quote(secret, safe="")
+        yield quote_plus(secret)
+    except UnicodeEncodeError:
+        pass  # a lone surrogate: it was refused before it could be sent percent-encoded
+    yield secret.encode("unicode_escape").decode("ascii")
+    yield repr(secret)[1:-1]
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def _normal(name: str) -> str:
+    return name.lower().replace("-", "_")
