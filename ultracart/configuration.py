@@ -1,0 +1,298 @@
+"""Decides what a client is told: host, credentials, TLS, proxy, time and size bounds. No I/O.
+
+There is one global ``Configuration``, reachable as ``ultracart.configuration``; clients made
+without arguments use it, live. ``Configuration()`` makes an independent one from fresh defaults
+and the environment (``ULTRACART_HOST``, ``ULTRACART_SIMPLE_KEY``, ``ULTRACART_ACCESS_TOKEN``).
+No two configurations share mutable state.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import b64encode
+from typing import Any, Callable, ClassVar, Mapping, Optional, Union
+
+from .exceptions import ApiTypeError, ConfigurationError
+from .redaction import is_secret_name, mask, mask_fields
+from .version import __version__
+
+DEFAULT_HOST = "https://secure.ultracart.com/rest/v2"
+BROWSER_KEY = "x-ultracart-browser-key"
+SIMPLE_KEY = "x-ultracart-simple-key"
+
+# Names of the three authorization schemes in UltraCart's API description.
+BROWSER_KEY_SCHEME = "ultraCartBrowserApiKey"
+OAUTH_SCHEME = "ultraCartOauth"
+SIMPLE_KEY_SCHEME = "ultraCartSimpleApiKey"
+_KEY_SCHEMES = {BROWSER_KEY_SCHEME: BROWSER_KEY, SIMPLE_KEY_SCHEME: SIMPLE_KEY}
+
+TokenSource = Callable[[], str]
+# One number bounds the whole call; a pair bounds the connection and then the answer; in seconds.
+Timeout = Union[int, float, tuple[float, float], list[float], None]
+
+
+class Configuration:
+    """Settings of one client, or of all clients that have none of their own.
+
+    Attributes:
+        host: base URL, default ``https://secure.ultracart.com/rest/v2`` or ``ULTRACART_HOST``.
+        api_key: keys by header name: ``x-ultracart-simple-key``, ``x-ultracart-browser-key``.
+        api_key_prefix: optional word before a key, by the same names.
+        refresh_api_key_hook: called with the configuration before a key is read, or ``None``.
+        access_token: OAuth access token: text, a *token source* (called without arguments once
+            for each request), or ``None``. A source with a method ``invalidate(token)`` is told
+            of a 401 and asked again once.
+        username, password: for :meth:`get_basic_auth_token`; UltraCart's OAuth has no use for them.
+        timeout: seconds: one number for a whole call, or (connect, answer). Default (10, 60).
+        retry_budget: seconds a call may wait in all where a 429 or 503 has ``Retry-After``.
+            Default 20; 0 never waits.
+        max_response_size: bytes of one answer after decompression. Default 32 MiB.
+        verify_ssl: verify certificate and host name. Default ``True``.
+        ssl_ca_cert: file of trusted CA certificates (PEM). Default: certifi's.
+        cert_file, key_file: client certificate and key (PEM), or ``None``.
+        assert_hostname: name expected in the certificate instead of the host's, or ``False``.
+        proxy: proxy URL, credentials included, or ``None``.
+        trust_env: use ``HTTPS_PROXY`` and ``NO_PROXY``, never for loopback hosts. Default ``True``.
+        allow_insecure_transport: permit plain http to hosts other than loopback. Default ``False``.
+        connection_pool_maxsize: idle connections kept. Default 5 for each core, at least 32.
+        temp_folder_path: folder for downloads (``response_type='file'``); default: the system's.
+        safe_chars_for_path_param: characters that stay unescaped in path parameters.
+        client_side_validation: kept for the official 4.x SDK; arguments are always checked.
+    """
+
+    _default: ClassVar[Optional[dict[str, Any]]] = None
+
+    def __init__(self) -> None:
+        self.host: str = os.environ.get("ULTRACART_HOST") or DEFAULT_HOST
+        self.api_key: dict[str, Any] = {}
+        simple_key = os.environ.get("ULTRACART_SIMPLE_KEY")
+        if simple_key:
+            self.api_key[SIMPLE_KEY] = simple_key
+        self.api_key_prefix: dict[str, Any] = {}
+        self.refresh_api_key_hook: Optional[Callable[[Configuration], object]] = None
+        self.access_token: Union[str, TokenSource, None] = (
+            os.environ.get("ULTRACART_ACCESS_TOKEN") or None
+        )
+        self.username: str = ""
+        self.password: str = ""
+        self.timeout: Timeout = (10.0, 60.0)
+        self.retry_budget: float = 20.0
+        self.max_response_size: int = 32 * 1024 * 1024
+        self.verify_ssl: bool = True
+        self.ssl_ca_cert: Optional[str] = None
+        self.cert_file: Optional[str] = None
+        self.key_file: Optional[str] = None
+        self.assert_hostname: Union[str, bool, None] = None
+        self.proxy: Optional[str] = None
+        self.trust_env: bool = True
+        self.allow_insecure_transport: bool = False
+        self.connection_pool_maxsize: int = max(32, (os.cpu_count() or 1) * 5)
+        self.temp_folder_path: Optional[str] = None
+        self.safe_chars_for_path_param: str = ""
+        self.client_side_validation: bool = True
+        self._debug = False
+        self._logger_file: Optional[str] = None
+        self._logger_format = "%(asctime)s %(levelname)s %(message)s"
+        if Configuration._default is not None:
+            self.__dict__.update(_copied(Configuration._default))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # What was prepared from the settings (see :meth:`prepared`) is stale from here on.
+        self.__dict__["_prepared"] = {}
+        object.__setattr__(self, name, value)
+
+    def prepared(self, name: str, prepare: Callable[[Configuration], Any]) -> Any:
+        """``prepare(self)``, kept under ``name`` until an attribute of this object is set."""
+        cache: dict[str, Any] = self.__dict__["_prepared"]
+        if name not in cache:
+            cache[name] = prepare(self)
+        return cache[name]
+
+    @property
+    def Configuration(self) -> type[Configuration]:  # noqa: N802
+        """The class: ``ultracart.configuration.Configuration()`` works on object and module."""
+        return Configuration
+
+    @classmethod
+    def set_default(cls, default: Optional[Configuration]) -> None:
+        """Give the global configuration these settings, and every later ``Configuration()``.
+
+        The settings are copied: later changes to ``default`` show nowhere else. ``None`` goes
+        back to fresh defaults and the environment.
+        """
+        if default is not None and not isinstance(default, Configuration):
+            raise ApiTypeError("default must be a Configuration, not %s" % type(default).__name__)
+        Configuration._default = None
+        state = (Configuration() if default is None else default).__getstate__()
+        if default is not None:
+            Configuration._default = state
+        global_configuration.__setstate__(_copied(state))
+
+    @classmethod
+    def get_default_copy(cls) -> Configuration:
+        """An independent copy of the global configuration (a name of the official 4.x SDK)."""
+        return global_configuration.__copy__()
+
+    def get_api_key_with_prefix(self, identifier: str) -> Optional[str]:
+        """The key of this header name, after its prefix if there is one; ``None`` if unset.
+
+        ``refresh_api_key_hook`` is called first, so that it can replace the key.
+        """
+        if self.refresh_api_key_hook is not None:
+            self.refresh_api_key_hook(self)
+        key = self.api_key.get(identifier)
+        if not key:
+            return None
+        if not isinstance(key, str):
+            raise ApiTypeError("api_key[%r] must be str, not %s" % (identifier, type(key).__name__))
+        prefix = self.api_key_prefix.get(identifier)
+        return "%s %s" % (prefix, key) if prefix else key
+
+    def get_basic_auth_token(self) -> str:
+        """The value of an HTTP Basic ``Authorization`` header for username and password."""
+        pair = "%s:%s" % (self.username, self.password)
+        return "Basic " + b64encode(pair.encode("utf-8")).decode("ascii")
+
+    def get_access_token(self) -> Optional[str]:
+        """The access token, asking the token source if there is one; ``None`` if not set."""
+        source = self.access_token
+        token = source() if callable(source) else source
+        if not token:
+            return None
+        if not isinstance(token, str):
+            raise ApiTypeError(
+                "access_token must be str or a callable returning str, not %s"
+                % type(token).__name__
+            )
+        return token
+
+    def auth_setting(self, scheme: str) -> Optional[dict[str, Any]]:
+        """How to send the credential of one scheme; ``value`` is ``None`` where none is set."""
+        if scheme == OAUTH_SCHEME:
+            token = self.get_access_token()
+            bearer = "Bearer " + token if token else None
+            return {"type": "oauth2", "in": "header", "key": "Authorization", "value": bearer}
+        key = _KEY_SCHEMES.get(scheme)
+        if key is None:
+            return None
+        value = self.get_api_key_with_prefix(key)
+        return {"type": "api_key", "in": "header", "key": key, "value": value}
+
+    def auth_settings(self) -> dict[str, Any]:
+        """How to send the credential of each scheme, by the names in UltraCart's description."""
+        schemes = (BROWSER_KEY_SCHEME, OAUTH_SCHEME, SIMPLE_KEY_SCHEME)
+        return {scheme: self.auth_setting(scheme) for scheme in schemes}
+
+    def to_debug_report(self) -> str:
+        """Versions and settings worth quoting in a bug report; no secrets."""
+        import platform  # only this report needs it
+
+        return (
+            "Python SDK Debug Report:\nOS: %s\nPython Version: %s\n"
+            "Version of the API: 2.0.0\nSDK Package Version: %s"
+            % (platform.platform(), platform.python_version(), __version__)
+        )
+
+    # -- logging: what it means is decided in debug_log.py, loaded only when it is used ---------
+
+    @property
+    def debug(self) -> bool:
+        """Log method, path, status, timing and parameter *names* of each call. Default False."""
+        return self._debug
+
+    @debug.setter
+    def debug(self, value: bool) -> None:
+        value = bool(value)
+        if value != self._debug:
+            self._debug = value
+            _debug_log().debug_switched(self, value)
+
+    @property
+    def logger(self) -> dict[str, Any]:
+        """The logger of this package, under the official SDK's key ``package_logger``."""
+        return {"package_logger": _debug_log().LOGGER}
+
+    @property
+    def logger_file(self) -> Optional[str]:
+        """File that this package's log lines are appended to; ``None`` (default) for none."""
+        return self._logger_file
+
+    @logger_file.setter
+    def logger_file(self, value: Optional[str]) -> None:
+        if value != self._logger_file:
+            _debug_log().log_to_file(value, self._logger_format)
+            self._logger_file = value
+
+    @property
+    def logger_format(self) -> str:
+        """Format of the lines in ``logger_file`` and of ``debug`` (see :mod:`logging`)."""
+        return self._logger_format
+
+    @logger_format.setter
+    def logger_format(self, value: str) -> None:
+        if value != self._logger_format:
+            _debug_log().format_changed(value)
+            self._logger_format = value
+
+    # -- copies -------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        state.pop("_prepared", None)
+        return _copied(state)
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__dict__["_prepared"] = {}
+
+    def __copy__(self) -> Configuration:
+        twin = type(self).__new__(type(self))
+        twin.__setstate__(self.__getstate__())
+        return twin
+
+    def __deepcopy__(self, memo: Any) -> Configuration:
+        # A token source or hook is shared, not copied: it stands for something outside.
+        return self.__copy__()
+
+    def __repr__(self) -> str:
+        shown = []
+        for name, value in self.__dict__.items():
+            if name.startswith("_"):
+                continue
+            if isinstance(value, dict):
+                # Every key opens something, whatever its header is called.
+                value = {k: mask(v) for k, v in value.items()} if name == "api_key" else value
+                value = mask_fields(value)
+            elif name == "proxy" and value:
+                value = "***"  # its URL may hold a password
+            elif is_secret_name(name):
+                value = mask(value)
+            shown.append("%s=%r" % (name, value))
+        return "Configuration(%s)" % ", ".join(shown)
+
+
+def require_setting(condition: bool, name: str, remedy: str) -> None:
+    """Raise :class:`ConfigurationError` naming the setting unless ``condition`` holds."""
+    if not condition:
+        raise ConfigurationError("Configuration.%s %s" % (name, remedy))
+
+
+def _copied(state: Mapping[str, Any]) -> dict[str, Any]:
+    """``state`` with its containers copied and everything else shared."""
+    copied: dict[str, Any] = {}
+    for name, value in state.items():
+        if isinstance(value, dict):
+            value = _copied(value)
+        elif isinstance(value, list):
+            value = list(value)
+        copied[name] = value
+    return copied
+
+
+def _debug_log() -> Any:
+    from . import debug_log  # logging costs more to import than this whole module
+
+    return debug_log
+
+
+global_configuration = Configuration()

@@ -1,0 +1,88 @@
+"""Decides what the ``ultracart`` logger says and where it goes; no other logger is touched."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from typing import Any, Optional
+
+LOGGER = logging.getLogger("ultracart")
+LOGGER.addHandler(logging.NullHandler())
+
+_switched_on = 0
+_level_before = logging.NOTSET
+_debug_handler: Optional[logging.Handler] = None
+_file_handler: Optional[logging.Handler] = None
+
+
+def debug_switched(configuration: Any, on: bool) -> None:
+    """Let debug lines through while any configuration has ``debug`` on, then restore the level.
+
+    Where the application has set up no logging at all, lines go to standard error.
+    """
+    global _switched_on, _level_before, _debug_handler
+    _switched_on = max(0, _switched_on + (1 if on else -1))
+    if on and _switched_on == 1:
+        _level_before = LOGGER.level
+        LOGGER.setLevel(logging.DEBUG)
+        if not _has_real_handler():
+            _debug_handler = logging.StreamHandler()
+            _debug_handler.setFormatter(logging.Formatter(configuration.logger_format))
+            LOGGER.addHandler(_debug_handler)
+    elif not on and _switched_on == 0:
+        LOGGER.setLevel(_level_before)
+        if _debug_handler is not None:
+            LOGGER.removeHandler(_debug_handler)
+            _debug_handler = None
+
+
+def log_to_file(path: Optional[str], line_format: str) -> None:
+    """Append this package's lines to ``path`` (mode 0600), in place of any earlier file."""
+    global _file_handler
+    handler: Optional[logging.Handler] = None
+    if path is not None:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+        handler = logging.FileHandler(path, encoding="utf-8")
+        handler.setFormatter(logging.Formatter(line_format))
+        LOGGER.addHandler(handler)
+    if _file_handler is not None:
+        LOGGER.removeHandler(_file_handler)
+        _file_handler.close()
+    _file_handler = handler
+
+
+def format_changed(line_format: str) -> None:
+    """Use ``line_format`` in the handlers that this module added."""
+    for handler in (_debug_handler, _file_handler):
+        if handler is not None:
+            handler.setFormatter(logging.Formatter(line_format))
+
+
+def log_call(
+    method: str,
+    path: str,
+    outcome: object,
+    seconds: float,
+    parameters: Iterable[str],
+    size: Optional[int] = None,
+) -> None:
+    """One line for one exchange: names of parameters, never a value."""
+    LOGGER.debug(
+        "%s %s -> %s in %.1f ms (parameters: %s%s)",
+        method,
+        path,
+        outcome,
+        seconds * 1000,
+        ", ".join(parameters) or "none",
+        "" if size is None else "; %d bytes" % size,
+    )
+
+
+def _has_real_handler() -> bool:
+    logger: Optional[logging.Logger] = LOGGER
+    while logger is not None:
+        if any(not isinstance(h, logging.NullHandler) for h in logger.handlers):
+            return True
+        logger = logger.parent if logger.propagate else None
+    return False
