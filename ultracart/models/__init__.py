@@ -1,0 +1,48 @@
+"""The model classes, loaded when first used; ``ApiClient.models`` looks names up here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .error import Error as Error
+    from .error_response import ErrorResponse as ErrorResponse
+    from .oauth_device_authorization_response import (
+        OauthDeviceAuthorizationResponse as OauthDeviceAuthorizationResponse,
+    )
+    from .oauth_me_response import OauthMeResponse as OauthMeResponse
+    from .oauth_revoke_success_response import (
+        OauthRevokeSuccessResponse as OauthRevokeSuccessResponse,
+    )
+    from .oauth_token_response import OauthTokenResponse as OauthTokenResponse
+
+__all__ = [
+    "Error",
+    "ErrorResponse",
+    "OauthDeviceAuthorizationResponse",
+    "OauthMeResponse",
+    "OauthRevokeSuccessResponse",
+    "OauthTokenResponse",
+]
+_FILES = {
+    "Error": "error",
+    "ErrorResponse": "error_response",
+    "OauthDeviceAuthorizationResponse": "oauth_device_authorization_response",
+    "OauthMeResponse": "oauth_me_response",
+    "OauthRevokeSuccessResponse": "oauth_revoke_success_response",
+    "OauthTokenResponse": "oauth_token_response",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FILES:
+        raise AttributeError("module %r has no attribute %r" % (__name__, name))
+    from importlib import import_module
+
+    value = getattr(import_module("." + _FILES[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

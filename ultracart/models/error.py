@@ -1,0 +1,25 @@
+"""UltraCart's own description of an error."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from .model import Model
+
+
+class Error(Model):
+    """The ``error`` object in the answer of any UltraCart resource but OAuth's.
+
+    Attributes:
+        developer_message: what went wrong, in technical words.
+        error_code: UltraCart's code for it.
+        more_info: where to read on.
+        object_id: the object that it is about.
+        user_message: words that can be shown to a user.
+    """
+
+    developer_message: Optional[str] = None
+    error_code: Optional[str] = None
+    more_info: Optional[str] = None
+    object_id: Optional[str] = None
+    user_message: Optional[str] = None

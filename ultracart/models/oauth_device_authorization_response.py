@@ -1,0 +1,27 @@
+"""What the device authorization endpoint answers."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from .model import Model
+
+
+class OauthDeviceAuthorizationResponse(Model):
+    """The answer of ``POST /oauth/device/authorize`` (RFC 8628, section 3.2).
+
+    Attributes:
+        device_code: what the application polls with; secret.
+        expires_in: lifetime of both codes in seconds.
+        interval: least number of seconds between two polls; ``None`` means 5 (RFC 8628, 3.2).
+        user_code: what the merchant types in; to be shown, so not masked.
+        verification_uri: where the merchant types it.
+        verification_uri_complete: the same with the code in it, for a link or a QR code.
+    """
+
+    device_code: Optional[str] = None
+    expires_in: Optional[int] = None
+    interval: Optional[int] = None
+    user_code: Optional[str] = None
+    verification_uri: Optional[str] = None
+    verification_uri_complete: Optional[str] = None

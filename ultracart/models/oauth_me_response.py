@@ -1,0 +1,28 @@
+"""What an access token stands for."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from .model import Model
+
+
+class OauthMeResponse(Model):
+    """The answer of ``GET /oauth/me``: who authorized, and what.
+
+    UltraCart does not document this body; fields beyond these are in ``additional_properties`` and
+    can be read as ``me["name"]`` too.
+
+    Attributes:
+        application_name: the application's name.
+        client_id: the application's OAuth client id.
+        merchant_id: the merchant who authorized.
+        merchant_name: the merchant's name.
+        scopes: the permissions granted, which may be fewer than the application asked for.
+    """
+
+    application_name: Optional[str] = None
+    client_id: Optional[str] = None
+    merchant_id: Optional[str] = None
+    merchant_name: Optional[str] = None
+    scopes: Optional[list[str]] = None

@@ -1,0 +1,20 @@
+"""What the revocation endpoint answers."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from .model import Model
+
+
+class OauthRevokeSuccessResponse(Model):
+    """The answer of ``POST /oauth/revoke``.
+
+    Attributes:
+        message: UltraCart's words for people; ``None`` if it sent none.
+        successful: whether the grant has ended. An answer with status 200 that does not say is a
+            success (RFC 7009, section 2.2).
+    """
+
+    message: Optional[str] = None
+    successful: Optional[bool] = None

@@ -1,0 +1,35 @@
+"""What the token endpoint answers."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Optional
+
+from .model import Model
+
+
+class OauthTokenResponse(Model):
+    """The answer of ``POST /oauth/token`` (RFC 6749, section 5.1).
+
+    Attributes:
+        access_token: sent as ``Authorization: Bearer ...`` with each call.
+        error, error_description, error_uri: kept for the official SDK's shape; an answer with an
+            error is raised as :class:`ultracart.exceptions.OAuthError` instead.
+        expires_in: lifetime of the access token in seconds, counted from the request; ``None`` if
+            the server does not say.
+        refresh_token: gets the next access token; ``None`` if the server sent none.
+        scope: granted scope, separated by spaces; ``None`` means as asked (RFC 6749, 5.1).
+        token_type: ``bearer``, in the server's spelling.
+        merchant_id: the merchant who authorized, where UltraCart says so.
+    """
+
+    _keyword_only: ClassVar[frozenset[str]] = frozenset({"merchant_id"})
+
+    access_token: Optional[str] = None
+    error: Optional[str] = None
+    error_description: Optional[str] = None
+    error_uri: Optional[str] = None
+    expires_in: Optional[int] = None
+    refresh_token: Optional[str] = None
+    scope: Optional[str] = None
+    token_type: Optional[str] = None
+    merchant_id: Optional[str] = None
