@@ -1,0 +1,470 @@
+"""Decides how a prepared request is carried out over urllib3, and what its failures are called.
+
+The only module that imports urllib3. One exchange has one boundary (``_attempt``): whatever goes
+wrong inside it leaves as an ``ApiException``. Requests go through ``HTTPConnectionPool.urlopen``
+with everything prepared; ``PoolManager.request`` would parse the URL and build a pool key anew for
+each call.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.filepost import encode_multipart_formdata
+
+from .exceptions import (
+    ApiConnectionError,
+    ApiException,
+    ApiResponseError,
+    ApiTimeoutError,
+    ApiValueError,
+    ConfigurationError,
+    error_class,
+    error_fields,
+)
+from .redaction import redactor, secrets_in, secrets_in_headers
+from .transport import pools
+from .transport.body import BodyError, read_body
+from .transport.deadline import Deadline, time_bounds
+from .transport.framing import BoundedConnection, current
+from .transport.message import prepare_message, target
+from .transport.retry import RetryDecision, retry_after_seconds
+from .transport.settings import TransportSettings, transport_settings
+from .transport.tls import tls_context
+
+if TYPE_CHECKING:
+    from .configuration import Configuration, Timeout
+
+__all__ = ["ApiException", "RESTClientObject", "RESTResponse"]
+
+_METHODS = frozenset(["GET", "HEAD", "DELETE", "POST", "PUT", "PATCH", "OPTIONS"])
+# urllib3 repeats and redirects nothing on its own: transport/retry.py decides.
+_NO_RETRIES = urllib3.Retry.from_int(False, redirect=False)
+# Time is kept by transport/framing.py, which bounds each phase as a whole.
+_NO_TIMEOUT = urllib3.Timeout(connect=None, read=None)
+_TIMEOUTS = (socket.timeout, urllib3.exceptions.TimeoutError, urllib3.exceptions.EmptyPoolError)
+# Lower errors whose text is ours or the system's: only these are shown as a cause. The others
+# may quote what the server sent.
+_CLEAN = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.TimeoutError,
+    urllib3.exceptions.SSLError,
+    urllib3.exceptions.EmptyPoolError,
+)
+
+
+class _PlainConnection(BoundedConnection, HTTPConnection):
+    pass
+
+
+class _TLSConnection(BoundedConnection, HTTPSConnection):
+    def connect(self) -> None:
+        super().connect()
+        if self.cert_reqs == ssl.CERT_NONE:
+            # The user chose verify_ssl = False; a warning for each request says nothing new.
+            self.is_verified = True
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _PlainConnection
+
+
+class _TLSPool(HTTPSConnectionPool):
+    ConnectionCls = _TLSConnection
+
+
+def _make_pool(settings: TransportSettings) -> HTTPConnectionPool:
+    """The pool for one origin, its TLS context and its proxy."""
+    origin = settings.origin
+    options: dict[str, Any] = {"maxsize": settings.pool_maxsize}
+    if origin.scheme == "https":
+        options["ssl_context"] = tls_context(settings)
+        if settings.assert_hostname is not None:
+            options["assert_hostname"] = settings.assert_hostname
+    if settings.proxy is None:
+        pool_class = _TLSPool if origin.scheme == "https" else _PlainPool
+        return pool_class(origin.host, origin.port, **options)
+    headers = None
+    if settings.proxy.credentials is not None:
+        headers = urllib3.make_headers(proxy_basic_auth=settings.proxy.credentials)
+    manager = urllib3.ProxyManager(settings.proxy.url, proxy_headers=headers, **options)
+    manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TLSPool}
+    pool: HTTPConnectionPool = manager.connection_from_host(origin.host, origin.port, origin.scheme)
+    return pool
+
+
+class _Call:
+    """One call: what is sent, and the time it has."""
+
+    __slots__ = (
+        "body",
+        "content",
+        "deadline",
+        "fields",
+        "headers",
+        "method",
+        "preload",
+        "query",
+        "settings",
+        "target",
+    )
+    method: str
+    target: str
+    headers: dict[str, str]
+    content: Optional[bytes]
+    query: Any
+    fields: Any
+    body: Any
+    preload: bool
+    settings: TransportSettings
+    deadline: Deadline
+
+    def request_line(self) -> str:
+        return "%s %s" % (self.method, self.target.partition("?")[0])
+
+    def secrets(self) -> Iterator[str]:
+        """What this call sent that no message may show."""
+        yield from secrets_in_headers(self.headers)
+        for part in (self.query, self.fields, self.body):
+            yield from secrets_in(part)
+        proxy = self.settings.proxy
+        if proxy is not None and proxy.credentials is not None:
+            yield proxy.credentials
+            yield proxy.credentials.partition(":")[2]
+
+
+class RESTResponse(io.IOBase):
+    """An answer whose body has been read: ``status``, ``reason``, ``data``, headers.
+
+    ``data`` is text, or bytes where the body is not UTF-8; ``content`` is the bytes.
+    """
+
+    def __init__(self, resp: Any, content: bytes = b"", call: Optional[_Call] = None) -> None:
+        self._call = call
+        self.urllib3_response = resp
+        self.status: int = resp.status
+        self.reason: str = resp.reason
+        self.content = content
+        self.data: Any = content
+        try:
+            self.data = content.decode("utf-8")
+        except UnicodeDecodeError:
+            pass
+
+    @property
+    def request_line(self) -> Optional[str]:
+        """Method and path that this answers."""
+        return self._call and self._call.request_line()
+
+    def redact(self, text: str) -> str:
+        """``text`` without the secrets of the request and of this answer's error fields."""
+        sent = self._call.secrets() if self._call is not None else ()
+        return redactor([*sent, *secrets_in(error_fields(self.data))])(text)
+
+    def getheaders(self) -> Mapping[str, str]:
+        """All headers, a case-insensitive mapping."""
+        headers: Mapping[str, str] = self.urllib3_response.headers
+        return headers
+
+    def getheader(self, name: str, default: Any = None) -> Any:
+        """One header, or ``default``."""
+        return self.urllib3_response.headers.get(name, default)
+
+
+def _sender(method: str) -> Any:
+    """A verb of :class:`RESTClientObject` that has no body."""
+
+    def send(
+        self: RESTClientObject,
+        url: str,
+        headers: Optional[Mapping[str, Any]] = None,
+        query_params: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        return self.request(
+            method, url, query_params, headers, None, None, _preload_content, _request_timeout
+        )
+
+    send.__name__ = method
+    send.__doc__ = ":meth:`RESTClientObject.request` with method %s." % method
+    return send
+
+
+def _body_sender(method: str) -> Any:
+    """A verb of :class:`RESTClientObject` that may have a body."""
+
+    def send(
+        self: RESTClientObject,
+        url: str,
+        headers: Optional[Mapping[str, Any]] = None,
+        query_params: Any = None,
+        post_params: Any = None,
+        body: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        return self.request(
+            method,
+            url,
+            query_params,
+            headers,
+            body,
+            post_params,
+            _preload_content,
+            _request_timeout,
+        )
+
+    send.__name__ = method
+    send.__doc__ = ":meth:`RESTClientObject.request` with method %s." % method
+    return send
+
+
+class RESTClientObject:
+    """Carries out requests for one Configuration, over a pool shared with its equals.
+
+    ``pools_size`` is kept for the official SDK's signature; ``maxsize`` overrides
+    ``Configuration.connection_pool_maxsize``; ``sleep`` waits between attempts, in seconds.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        pools_size: int = 4,
+        maxsize: Optional[int] = None,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.configuration = configuration
+        self._maxsize = maxsize
+        self._sleep = sleep
+        self._lease: Optional[pools.Lease] = None
+
+    @property
+    def pool_manager(self) -> HTTPConnectionPool:
+        """The urllib3 connection pool for the configured host."""
+        return self._pool(self._settings())
+
+    def close(self) -> None:
+        """Give up the connections; those that no other client shares are closed."""
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            lease.close()
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        query_params: Any = None,
+        headers: Optional[Mapping[str, Any]] = None,
+        body: Any = None,
+        post_params: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """Send one request and return its :class:`RESTResponse`.
+
+        ``_preload_content=False`` returns the unread ``urllib3.HTTPResponse`` instead.
+        ``_request_timeout`` is in seconds: a number for the whole call, or (connect, answer).
+
+        Raises:
+            ApiTypeError, ApiValueError, ConfigurationError: before anything is sent.
+            ApiException: the call failed, or its status is not 2xx.
+        """
+        call = _Call()
+        call.method = method.upper()
+        if call.method not in _METHODS:
+            raise ApiValueError("method must be one of %s" % ", ".join(sorted(_METHODS)))
+        settings = self._settings()
+        if not url.startswith(settings.base_url):
+            settings = settings.for_url(url)
+        call.settings = settings
+        call.query, call.fields, call.body = query_params, post_params or (), body
+        call.content, call.headers = prepare_message(
+            call.method, headers or {}, body, call.fields, encode_multipart_formdata
+        )
+        call.target = target(url, settings, query_params)
+        call.preload = _preload_content
+        bounds = settings.bounds
+        if _request_timeout is not None:
+            bounds = time_bounds(_request_timeout, "_request_timeout")
+        call.deadline = Deadline(bounds)
+        return self._perform(call)
+
+    def _settings(self) -> TransportSettings:
+        settings: TransportSettings = self.configuration.prepared("transport", transport_settings)
+        return settings if self._maxsize is None else settings._replace(pool_maxsize=self._maxsize)
+
+    def _pool(self, settings: TransportSettings) -> HTTPConnectionPool:
+        lease = self._lease
+        if lease is None or not lease.serves(settings):
+            self._lease = lease = pools.lease(settings, lambda: _make_pool(settings))
+        pool: HTTPConnectionPool = lease.pool
+        return pool
+
+    def _perform(self, call: _Call) -> Any:
+        """Attempt the call until it succeeds or may not be repeated."""
+        decision = None
+        while True:
+            started = time.monotonic()
+            answer = self._attempt(call)
+            if self.configuration.debug:
+                _log(call, answer, time.monotonic() - started)
+            if not isinstance(answer, ApiException):
+                return answer
+            if decision is None:
+                decision = RetryDecision(call.settings.retry_budget, call.deadline)
+            pause = decision.pause_before_repeat(answer)
+            if pause is None:
+                raise answer
+            self._sleep(pause)
+
+    def _attempt(self, call: _Call) -> Any:
+        """One exchange: the answer, or the ``ApiException`` that says why there is none.
+
+        Errors are returned, not raised, so that no lower exception becomes their context.
+        """
+        deadline = call.deadline
+        deadline.start_attempt()
+        current.deadline = deadline
+        raw = None
+        try:
+            raw = self._pool(call.settings).urlopen(
+                call.method,
+                call.target,
+                call.content,
+                call.headers,
+                _NO_RETRIES,
+                redirect=False,
+                assert_same_host=False,
+                timeout=_NO_TIMEOUT,
+                preload_content=False,
+                decode_content=not call.preload,
+                enforce_content_length=True,
+            )
+            status: int = raw.status
+            if not call.preload and 200 <= status <= 299:
+                deadline.hand_over()
+                return raw
+            encoding = raw.headers.get("Content-Encoding", "")
+            content = read_body(raw, call.settings.max_response_size, encoding)
+            answer = RESTResponse(raw, content, call)
+            return answer if 200 <= status <= 299 else _error_for(call, answer)
+        except ConfigurationError:
+            raise  # a certificate file, found wrong when the pool was made
+        except Exception as error:  # the one boundary: see the module's docstring
+            failure = _translated(error, call, raw)
+        except BaseException:
+            _discard(raw)
+            raise
+        finally:
+            current.deadline = None
+        _discard(raw)
+        return failure
+
+    GET = _sender("GET")
+    HEAD = _sender("HEAD")
+    OPTIONS = _body_sender("OPTIONS")
+    POST = _body_sender("POST")
+    PUT = _body_sender("PUT")
+    PATCH = _body_sender("PATCH")
+
+    def DELETE(  # noqa: N802
+        self,
+        url: str,
+        headers: Optional[Mapping[str, Any]] = None,
+        query_params: Any = None,
+        body: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """:meth:`request` with method DELETE."""
+        return self.request(
+            "DELETE", url, query_params, headers, body, None, _preload_content, _request_timeout
+        )
+
+
+def _error_for(call: _Call, answer: RESTResponse) -> ApiException:
+    """The error for an answer whose status is not 2xx."""
+    return error_class(answer.status, answer.data)(
+        http_resp=answer,
+        retry_after=retry_after_seconds(answer.getheaders()),
+        request_line=call.request_line(),
+        redact=answer.redact,
+    )
+
+
+def _translated(error: Exception, call: _Call, raw: Any) -> ApiException:
+    """The one translation of lower errors; quotes nothing that a server sent."""
+    sent = call.deadline.request_sent
+    chain = list(_chain(error))
+    low = next((e for e in chain if isinstance(e, OSError)), None)
+    facts: dict[str, Any] = {"request_sent": sent, "request_line": call.request_line()}
+    failure: ApiException
+    if isinstance(error, (BodyError, MemoryError, RecursionError, OverflowError)):
+        text = str(error) if isinstance(error, BodyError) else "the answer is too large to handle"
+        if raw is not None:
+            facts.update(status=raw.status, headers=raw.headers)
+        failure = ApiResponseError(reason=text, **facts)
+    elif any(isinstance(e, _TIMEOUTS) for e in chain):
+        phase = "no complete answer in time" if sent else "no connection in time"
+        failure = ApiTimeoutError(reason=phase, **facts)
+    elif any(isinstance(e, (ssl.SSLError, urllib3.exceptions.SSLError)) for e in chain):
+        # Status 0 as in the official SDK.
+        why = getattr(low, "verify_message", None) or getattr(low, "reason", None) or "failed"
+        failure = ApiConnectionError(status=0, reason="SSLError: TLS: %s" % why, **facts)
+    elif low is not None:
+        text = "%s: %s" % (type(low).__name__, low.strerror or "the connection broke")
+        failure = ApiConnectionError(reason=text, **facts)
+    else:
+        text = "the answer is not valid HTTP" if sent else "no connection could be made"
+        failure = ApiConnectionError(reason="%s (%s)" % (text, type(error).__name__), **facts)
+    cause = low or (error if isinstance(error, _CLEAN) else None)
+    if cause is not None:
+        cause.__cause__ = cause.__context__ = None
+        failure.__cause__ = cause.with_traceback(None)
+    return failure
+
+
+def _chain(error: Optional[BaseException]) -> Iterator[BaseException]:
+    """``error`` and the errors that it wraps, in any of the places where libraries keep them."""
+    for _ in range(8):
+        if error is None:
+            return
+        yield error
+        inner = (arg for arg in (*error.args, getattr(error, "original_error", None)))
+        wrapped = next((arg for arg in inner if isinstance(arg, BaseException)), None)
+        error = wrapped or error.__cause__ or error.__context__
+
+
+def _discard(raw: Any) -> None:
+    """Close an answer that is not wanted; its connection must serve no other call."""
+    if raw is not None:
+        try:
+            raw.close()
+        except Exception:  # closing what is broken may fail in any way; there is nothing to save
+            pass
+
+
+def _log(call: _Call, answer: Any, seconds: float) -> None:
+    from . import debug_log  # logging is loaded only by those who debug
+
+    names = [str(name) for part in (call.query, call.fields, call.body) for name in _names(part)]
+    outcome = answer.status if not isinstance(answer, ApiException) else answer
+    path = call.target.partition("?")[0]
+    size = len(answer.content) if isinstance(answer, RESTResponse) else None
+    debug_log.log_call(call.method, path, outcome, seconds, names, size)
+
+
+def _names(part: Any) -> list[Any]:
+    if isinstance(part, Mapping):
+        return list(part)
+    return [item[0] for item in part if item] if isinstance(part, (list, tuple)) else []

@@ -1,0 +1,73 @@
+"""Decides how much of an answer's body is read, and decompresses it within that bound."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+_CHUNK = 64 * 1024
+# zlib's window argument for gzip framing, and for raw deflate (which some servers send).
+_GZIP = 16 + zlib.MAX_WBITS
+_RAW_DEFLATE = -zlib.MAX_WBITS
+
+
+class BodyError(Exception):
+    """The body cannot be used; the text says why in our words and quotes nothing."""
+
+
+def read_body(response: Any, limit: int, encoding: str) -> bytes:
+    """The decompressed body of an unread urllib3 response, at most ``limit`` bytes.
+
+    Raises:
+        BodyError: too large, or an encoding that was never asked for or is broken.
+    """
+    pieces = []
+    size = 0
+    while True:
+        piece = response.read(limit + 1 - size, decode_content=False)
+        if not piece:
+            break
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit:
+            raise BodyError("the answer is larger than max_response_size (%d bytes)" % limit)
+        if response.length_remaining == 0:
+            break
+    body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    encoding = encoding.strip().lower()
+    if not body or encoding in ("", "identity"):
+        return body
+    if encoding in ("gzip", "x-gzip"):
+        return _decompress(body, _GZIP, limit)
+    if encoding == "deflate":
+        # RFC 9110, section 8.4.1.2: zlib framing, which some servers leave out.
+        zlib_framed = (
+            len(body) > 1 and (body[0] & 0x0F) == 8 and (body[0] * 256 + body[1]) % 31 == 0
+        )
+        return _decompress(body, zlib.MAX_WBITS if zlib_framed else _RAW_DEFLATE, limit)
+    raise BodyError("the answer has a content encoding that was not asked for")
+
+
+def _decompress(body: bytes, window: int, limit: int) -> bytes:
+    pieces = []
+    size = 0
+    while body:
+        decoder = zlib.decompressobj(window)
+        pending = body
+        while pending and not decoder.eof:
+            try:
+                piece = decoder.decompress(pending, min(_CHUNK, limit + 1 - size))
+            except zlib.error:
+                raise BodyError("the answer's compression is broken") from None
+            pieces.append(piece)
+            size += len(piece)
+            if size > limit:
+                raise BodyError(
+                    "the answer is larger than max_response_size (%d bytes) decompressed" % limit
+                )
+            pending = decoder.unconsumed_tail
+        if not decoder.eof:
+            raise BodyError("the answer's compressed body is cut")
+        # A gzip file may have several members (RFC 1952, section 2.2); padding is not one.
+        body = decoder.unused_data.lstrip(b"\0") if window == _GZIP else b""
+    return b"".join(pieces)

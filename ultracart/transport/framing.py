@@ -1,0 +1,175 @@
+"""Decides how the bytes of a request leave and those of an answer are taken off the socket.
+
+Mixed into urllib3's connection classes by ``rest``. HTTP itself is parsed by ``http.client``:
+parsing it by hand would be faster and is not worth one smuggled answer. Added here: a deadline on
+each read and write, interim (1xx) answers skipped, malformed headers refused instead of logged,
+and a connection with unread bytes never used again.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import threading
+from typing import TYPE_CHECKING, Any, Optional
+
+from .deadline import Deadline
+
+# Interim answers of one call; RFC 9110, section 15.2 allows any number, a client must bound it.
+_MAX_INTERIM = 16
+_MAX_HEADER_BYTES = 256 * 1024
+_READ_SIZE = 16384
+
+# The call in progress in this thread; urllib3 offers no way to hand it to the connection.
+current = threading.local()
+
+
+class _SocketReader(io.RawIOBase):
+    """Reads a socket within the deadline; counts nothing, keeps nothing."""
+
+    def __init__(self, sock: Any, deadline: Optional[Deadline]) -> None:
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)  # holds the socket open until closed
+        self._deadline = deadline
+        self.finished = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> Optional[int]:
+        if self.finished:
+            return 0
+        if self._deadline is not None:
+            self._sock.settimeout(self._deadline.left())
+        count: Optional[int] = self._raw.readinto(buffer)
+        return count
+
+    def close(self) -> None:
+        if not self.closed:
+            self._raw.close()
+            super().close()
+
+
+class _AnswerReader(io.BufferedReader):
+    """One answer's bytes; on close, bytes left over mark the connection as unusable."""
+
+    def __init__(self, raw: _SocketReader, connection: Any) -> None:
+        super().__init__(raw, _READ_SIZE)
+        self._source = raw
+        self._connection = connection
+        self.header_bytes = 0
+        self.in_headers = True
+
+    def readline(self, size: Optional[int] = -1) -> bytes:
+        line = super().readline(size)
+        if self.in_headers:
+            self.header_bytes += len(line)
+        if self.header_bytes > _MAX_HEADER_BYTES:
+            raise http.client.HTTPException("the headers are too large")
+        return line
+
+    def close(self) -> None:
+        if not self.closed:
+            self._source.finished = True
+            connection, self._connection = self._connection, None
+            # Bytes beyond this answer belong to no request of ours: never read them as the next.
+            if connection is not None and self.peek(1):
+                connection.close()
+        super().close()
+
+
+class _SocketView:
+    """What ``http.client.HTTPResponse`` needs of a socket: something to make a file of."""
+
+    def __init__(self, reader: _AnswerReader) -> None:
+        self._reader = reader
+
+    def makefile(self, *args: Any, **kwargs: Any) -> _AnswerReader:
+        return self._reader
+
+
+class _Response(http.client.HTTPResponse):
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(_MAX_INTERIM):
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not 100 <= status < 200 or status == 101:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+        raise http.client.HTTPException("too many interim (1xx) answers")
+
+    def begin(self) -> None:
+        reader: Any = self.fp
+        super().begin()
+        reader.in_headers = False
+        # urllib3 would log a malformed line with its content, and http.client takes the lines
+        # after it for a body: neither is acceptable where the lines may hold a token.
+        if self.msg.defects or self.msg.get_payload():
+            raise http.client.HTTPException("a malformed header line")
+        if self.chunked and self.msg.get("content-length"):
+            # RFC 9112, section 6.1: two framings at once; do not trust the connection any more.
+            self.will_close = True
+
+
+if TYPE_CHECKING:
+    _Base = http.client.HTTPConnection
+else:
+    _Base = object
+
+
+class BoundedConnection(_Base):
+    """Mixin for a urllib3 connection: every wait ends with the call that it serves."""
+
+    _connecting = False
+
+    def connect(self) -> None:
+        self._connecting = True
+        try:
+            super().connect()
+        finally:
+            self._connecting = False
+
+    def _new_conn(self) -> socket.socket:
+        """Connect to the first address that answers, all of them within the deadline.
+
+        urllib3 gives each address the whole timeout, and the TLS handshake once more.
+        """
+        deadline: Optional[Deadline] = getattr(current, "deadline", None)
+        host = getattr(self, "_dns_host", self.host).strip("[]")
+        failure = OSError("the name has no address")
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host, self.port, type=socket.SOCK_STREAM
+        ):
+            sock = socket.socket(family, kind, protocol)
+            try:
+                for option in getattr(self, "socket_options", None) or ():
+                    sock.setsockopt(*option)
+                if deadline is not None:
+                    sock.settimeout(deadline.left())
+                sock.connect(address)
+                if deadline is not None:
+                    sock.settimeout(deadline.left())
+                return sock
+            except OSError as error:
+                sock.close()
+                failure = error
+            except BaseException:
+                sock.close()
+                raise
+        raise failure
+
+    def send(self, data: Any) -> None:
+        deadline: Optional[Deadline] = getattr(current, "deadline", None)
+        if self.sock is None:
+            self.connect()
+        if deadline is not None:
+            # A proxy's CONNECT is sent while connecting and is not the request.
+            if not self._connecting and not deadline.request_sent:
+                deadline.start_sending()
+            self.sock.settimeout(deadline.left())
+        super().send(data)
+
+    def response_class(self, sock: Any, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
+        deadline = getattr(current, "deadline", None)
+        reader = _AnswerReader(_SocketReader(sock, deadline), self)
+        return _Response(_SocketView(reader), *args, **kwargs)  # type: ignore[arg-type]

@@ -1,0 +1,139 @@
+"""Decides what a request looks like on the wire: target, headers and body; checks every byte."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Callable, Optional
+from urllib.parse import urlencode, urlsplit
+
+from ..exceptions import ApiTypeError, ApiValueError
+from .settings import TransportSettings
+
+FORM = "application/x-www-form-urlencoded"
+_MULTIPART = "multipart/form-data"
+_TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_BODILESS = frozenset(["GET", "HEAD"])
+
+MultipartEncoder = Callable[[Any], "tuple[bytes, str]"]
+
+
+def prepare_message(
+    method: str,
+    headers: Mapping[str, Any],
+    body: Any,
+    fields: Iterable[tuple[str, Any]],
+    encode_multipart: MultipartEncoder,
+) -> tuple[Optional[bytes], dict[str, str]]:
+    """The body's bytes and the headers to send.
+
+    As in the official 3.x SDK the content type decides: JSON from ``body`` (``{}`` without one),
+    a form or multipart from ``fields``, otherwise ``body`` as it is.
+
+    Raises:
+        ApiTypeError, ApiValueError: naming what cannot be sent, without its value.
+    """
+    sent = checked_headers(headers)
+    content_type = sent.setdefault("Content-Type", "application/json")
+    if method in _BODILESS:
+        return None, sent
+    if fields and body:
+        raise ApiValueError("body parameter cannot be used with post_params parameter.")
+    if content_type == FORM:
+        return encode_form(fields).encode("ascii"), sent
+    if "json" in content_type.lower():
+        return _json("{}" if body is None else body, body is not None), sent
+    if content_type == _MULTIPART:
+        content, sent["Content-Type"] = encode_multipart(fields)
+        return content, sent
+    if isinstance(body, str):
+        return _encoded(body, "body"), sent
+    if isinstance(body, bytes):
+        return body, sent
+    raise ApiTypeError(
+        "body must be str or bytes for the content type %s" % content_type.split(";")[0]
+    )
+
+
+def target(url: str, settings: TransportSettings, query: Any) -> str:
+    """The request target (RFC 9112, section 3.2.1): path and query.
+
+    Raises:
+        ApiValueError: the path or query has characters that no URL may hold.
+    """
+    parts = urlsplit(url)
+    path = parts.path or "/"
+    if parts.query:
+        path += "?" + parts.query
+    if query:
+        path += ("&" if parts.query else "?") + encode_form(query)
+    if not path.isascii() or not path.isprintable() or " " in path:
+        raise ApiValueError("the path holds characters that must be percent-encoded")
+    if settings.proxy is not None and settings.origin.scheme == "http":
+        return "%s://%s%s" % (parts.scheme, parts.netloc, path)
+    return path
+
+
+def encode_form(fields: Any) -> str:
+    """``fields`` form-encoded (WHATWG URL, section 5.2), in order; ``None`` is never sent."""
+    pairs = fields.items() if isinstance(fields, Mapping) else fields
+    try:
+        return urlencode([(name, value) for name, value in pairs if value is not None])
+    except UnicodeEncodeError:
+        name = next((n for n, v in pairs if not _encodable(v) or not _encodable(n)), "a field")
+        raise ApiValueError(
+            "%s holds a lone surrogate, which no encoding can carry" % ascii(name)
+        ) from None
+
+
+def checked_headers(headers: Mapping[str, Any]) -> dict[str, str]:
+    """``headers`` with ``None`` left out.
+
+    Raises:
+        ApiTypeError, ApiValueError: a name or value that would break the message, or could carry
+            a second header; the value is not shown.
+    """
+    checked = {}
+    for name, value in headers.items():
+        if value is None:
+            continue
+        if not isinstance(name, str) or not name or not _TOKEN.issuperset(name):
+            raise ApiValueError("%s is not a header name" % ascii(name)[:80])
+        if isinstance(value, bytes):
+            value = value.decode("latin-1")
+        elif not isinstance(value, str):
+            raise ApiTypeError(
+                "the value of header %s must be str, not %s" % (name, type(value).__name__)
+            )
+        if not value.isprintable() and any(c < " " and c != "\t" or c == "\x7f" for c in value):
+            raise ApiValueError("the value of header %s holds a control character" % name)
+        if not value.isascii() and any(c > "\xff" for c in value):
+            raise ApiValueError("the value of header %s holds characters beyond Latin-1" % name)
+        checked[name] = value
+    return checked
+
+
+def _json(body: Any, given: bool) -> bytes:
+    if not given:
+        return b"{}"
+    try:
+        return json.dumps(body).encode("ascii")
+    except (TypeError, ValueError, RecursionError):
+        raise ApiTypeError("body cannot be written as JSON") from None
+
+
+def _encoded(text: str, name: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ApiValueError(
+            "%s holds a lone surrogate, which no encoding can carry" % name
+        ) from None
+
+
+def _encodable(value: Any) -> bool:
+    try:
+        str(value).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,135 @@
+"""Decides which clients share a connection pool, and when a pool is closed.
+
+Clients of equal transport settings share one pool and one TLS context; others never do. A client
+that is closed gives its share back at once, and the last one closes the pool. A client that is
+merely dropped leaves the pool parked, since code that makes a client for each call must not pay a
+TLS handshake for each; the parked pools longest unused are closed beyond a small number.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Hashable
+from typing import Any, Callable
+
+_MAX_PARKED = 8
+
+
+class Shared:
+    """One pool and how many clients use it."""
+
+    __slots__ = ("key", "pool", "users")
+
+    def __init__(self, key: Hashable, pool: Any) -> None:
+        self.key = key
+        self.pool = pool
+        self.users = 0
+
+
+class Lease:
+    """One client's share of a pool; dropping it gives the share back without closing the pool."""
+
+    __slots__ = ("_registry", "_shared", "key", "pool")
+
+    def __init__(self, registry: _Registry, shared: Shared) -> None:
+        self._registry = registry
+        self._shared: Any = shared
+        self.key = shared.key
+        self.pool = shared.pool
+
+    def serves(self, key: Hashable) -> bool:
+        """Whether the pool is the one for ``key`` and was not inherited through ``fork``."""
+        return (self.key is key or self.key == key) and self._registry is _registry
+
+    def close(self) -> None:
+        """Give the share back; the last one closes the pool."""
+        shared, self._shared = self._shared, None
+        if shared is not None:
+            self._registry.give_back(shared)
+
+    def __del__(self) -> None:
+        # May run inside any allocation, also under the registry's lock: so it takes no lock.
+        if self._shared is not None:
+            self._registry.dropped.append(self._shared)
+
+
+class _Registry:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # Insertion order is order of last use: the oldest come first.
+        self._pools: dict[Hashable, Shared] = {}
+        self.dropped: deque[Shared] = deque()
+
+    def lease(self, key: Hashable, make: Callable[[], Any]) -> Lease:
+        with self._lock:
+            self._collect()
+            shared = self._pools.pop(key, None) or Shared(key, make())
+            self._pools[key] = shared
+            shared.users += 1
+            surplus = self._surplus()
+        _close_all(surplus)
+        return Lease(self, shared)
+
+    def give_back(self, shared: Shared) -> None:
+        with self._lock:
+            self._collect()
+            shared.users -= 1
+            last = shared.users == 0 and self._pools.get(shared.key) is shared
+            if last:
+                del self._pools[shared.key]
+        if last:
+            shared.pool.close()
+
+    def close_parked(self) -> None:
+        with self._lock:
+            self._collect()
+            parked = [shared for shared in self._pools.values() if not shared.users]
+            for shared in parked:
+                del self._pools[shared.key]
+        _close_all(parked)
+
+    def _collect(self) -> None:
+        while self.dropped:
+            self.dropped.popleft().users -= 1
+
+    def _surplus(self) -> list[Shared]:
+        if len(self._pools) <= _MAX_PARKED:
+            return []
+        parked = [shared for shared in self._pools.values() if not shared.users]
+        surplus = parked[: max(0, len(parked) - _MAX_PARKED)]
+        for shared in surplus:
+            del self._pools[shared.key]
+        return surplus
+
+
+def _close_all(pools: list[Shared]) -> None:
+    for shared in pools:
+        shared.pool.close()
+
+
+_registry = _Registry()
+# A pool inherited through fork shares its sockets with the parent: it is never used, and never
+# freed, because freeing would write TLS goodbyes into the parent's connections.
+_inherited: list[_Registry] = []
+
+
+def _after_fork_in_child() -> None:
+    global _registry
+    _inherited.append(_registry)
+    _registry = _Registry()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def lease(key: Hashable, make: Callable[[], Any]) -> Lease:
+    """A share of the pool for ``key``; ``make`` builds the pool if there is none."""
+    return _registry.lease(key, make)
+
+
+def close_parked() -> None:
+    """Close every pool that no client uses."""
+    _registry.close_parked()

@@ -1,0 +1,206 @@
+"""Decides where a client may connect and what its pool depends on: reads a Configuration."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from ..exceptions import ConfigurationError
+from .deadline import TimeBounds, time_bounds
+
+if TYPE_CHECKING:
+    from ..configuration import Configuration
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Origin(NamedTuple):
+    """Where requests go: RFC 6454's triple."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether no packet to this origin leaves the machine."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+class Proxy(NamedTuple):
+    """A proxy, and the ``user:password`` for its ``Proxy-Authorization``, if any."""
+
+    url: str
+    credentials: Optional[str]
+
+
+class TransportSettings(NamedTuple):
+    """All that a connection pool and its bounds depend on; clients share a pool if these agree."""
+
+    origin: Origin
+    base_url: str
+    base_path: str
+    proxy: Optional[Proxy]
+    verify_ssl: bool
+    ssl_ca_cert: Optional[str]
+    cert_file: Optional[str]
+    key_file: Optional[str]
+    assert_hostname: Any
+    bounds: TimeBounds
+    retry_budget: float
+    max_response_size: int
+    pool_maxsize: int
+    allow_insecure_transport: bool
+    trust_env: bool
+    explicit_proxy: Optional[str]
+
+    def for_url(self, url: str) -> TransportSettings:
+        """The same settings for another origin: the one of ``url``."""
+        parts, origin = _origin(url, "url")
+        proxy = self._checked_proxy(origin)
+        return self._replace(
+            origin=origin, base_url=_base_url(parts), base_path=parts.path, proxy=proxy
+        )
+
+    def _checked_proxy(self, origin: Origin) -> Optional[Proxy]:
+        return _checked_proxy(
+            origin, self.explicit_proxy, self.trust_env, self.allow_insecure_transport
+        )
+
+
+def transport_settings(configuration: Configuration) -> TransportSettings:
+    """The checked settings of ``configuration``.
+
+    Raises:
+        ConfigurationError: naming the setting that cannot work.
+        ApiTypeError, ApiValueError: for ``timeout``.
+    """
+    parts, origin = _origin(configuration.host, "Configuration.host")
+    if parts.query or parts.fragment:
+        raise ConfigurationError("Configuration.host must have no query and no fragment")
+    explicit = configuration.proxy or None
+    insecure = bool(configuration.allow_insecure_transport)
+    trust_env = bool(configuration.trust_env)
+    path = parts.path.rstrip("/")
+    return TransportSettings(
+        origin=origin,
+        base_url=_base_url(parts).rstrip("/"),
+        base_path=path,
+        proxy=_checked_proxy(origin, explicit, trust_env, insecure),
+        verify_ssl=bool(configuration.verify_ssl),
+        ssl_ca_cert=_file(configuration.ssl_ca_cert, "ssl_ca_cert"),
+        cert_file=_file(configuration.cert_file, "cert_file"),
+        key_file=_file(configuration.key_file, "key_file"),
+        assert_hostname=configuration.assert_hostname,
+        bounds=time_bounds(configuration.timeout, "Configuration.timeout"),
+        retry_budget=_number(configuration.retry_budget, "retry_budget"),
+        max_response_size=_count(configuration.max_response_size, "max_response_size"),
+        pool_maxsize=_count(configuration.connection_pool_maxsize, "connection_pool_maxsize"),
+        allow_insecure_transport=insecure,
+        trust_env=trust_env,
+        explicit_proxy=explicit,
+    )
+
+
+def _origin(url: Any, name: str) -> tuple[SplitResult, Origin]:
+    """Parse and check a base URL; the message never quotes it, it may hold a password."""
+    example = "%s must look like https://secure.ultracart.com/rest/v2" % name
+    if not isinstance(url, str):
+        raise ConfigurationError("%s, not %s" % (example, type(url).__name__))
+    if not url.isprintable() or " " in url or "\\" in url:
+        raise ConfigurationError("%s: remove spaces, backslashes and control characters" % example)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        host = (parts.hostname or "").encode("idna").decode("ascii")
+    except ValueError:
+        raise ConfigurationError(example) from None
+    scheme = parts.scheme
+    if scheme not in _DEFAULT_PORTS or not host:
+        raise ConfigurationError(example)
+    if "@" in parts.netloc:
+        raise ConfigurationError("%s must not hold a user name or password" % name)
+    if port == 0:
+        raise ConfigurationError("%s: port 0 cannot be connected to" % name)
+    return parts, Origin(scheme, host, port or _DEFAULT_PORTS[scheme])
+
+
+def _base_url(parts: SplitResult) -> str:
+    return "%s://%s%s" % (parts.scheme, parts.netloc, parts.path)
+
+
+def _checked_proxy(
+    origin: Origin, explicit: Optional[str], trust_env: bool, allow_insecure: bool
+) -> Optional[Proxy]:
+    """The proxy for ``origin``; refuses plain http to anything that leaves the machine."""
+    found = _proxy(explicit, "Configuration.proxy") if explicit else None
+    if found is None and trust_env and not origin.is_loopback:
+        found = _environment_proxy(origin)
+    if origin.scheme == "http" and not allow_insecure and (found or not origin.is_loopback):
+        raise ConfigurationError(
+            "plain http would send credentials readable to everyone on the way: use https, or set "
+            "Configuration.allow_insecure_transport = True if you accept that"
+        )
+    return found
+
+
+def _environment_proxy(origin: Origin) -> Optional[Proxy]:
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    from urllib import request  # costs as much as urllib3; only where a proxy variable is set
+
+    proxies = request.getproxies_environment()
+    url = proxies.get(origin.scheme) or proxies.get("all")
+    if not url or request.proxy_bypass_environment("%s:%d" % (origin.host, origin.port), proxies):
+        return None
+    return _proxy(url, "the proxy variable for %s in the environment" % origin.scheme)
+
+
+def _proxy(url: Any, name: str) -> Proxy:
+    example = "%s must look like http://proxy.example:3128" % name
+    if not isinstance(url, str) or not url.isprintable():
+        raise ConfigurationError(example)
+    if "://" not in url:
+        url = "http://" + url
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ConfigurationError(example) from None
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        raise ConfigurationError("%s (http or https; SOCKS is not supported)" % example)
+    credentials = None
+    if parts.username is not None:
+        credentials = "%s:%s" % (unquote(parts.username), unquote(parts.password or ""))
+    host = "[%s]" % parts.hostname if ":" in parts.hostname else parts.hostname
+    return Proxy("%s://%s:%d" % (parts.scheme, host, port or 80), credentials)
+
+
+def _file(path: Any, name: str) -> Optional[str]:
+    if path is None or path == "":
+        return None
+    try:
+        return os.fsdecode(path)
+    except TypeError:
+        raise ConfigurationError(
+            "Configuration.%s must be the path of a PEM file, not %s" % (name, type(path).__name__)
+        ) from None
+
+
+def _number(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e9:
+        raise ConfigurationError("Configuration.%s must be seconds, 0 or more" % name)
+    return float(value)
+
+
+def _count(value: Any, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
+        raise ConfigurationError("Configuration.%s must be a positive whole number" % name)
+    return value
