@@ -1,0 +1,390 @@
+"""Decides what UltraCart's OAuth operations send, and which answers they accept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Callable, NamedTuple, Optional
+
+from ..api_client import ApiClient, default_api_client
+from ..configuration import (
+    BROWSER_KEY_SCHEME,
+    OAUTH_SCHEME,
+    SIMPLE_KEY,
+    SIMPLE_KEY_SCHEME,
+    Configuration,
+    Timeout,
+)
+from ..exceptions import (
+    ApiResponseError,
+    ApiTypeError,
+    ApiValueError,
+    oauth_error_class,
+)
+from ..models.oauth_device_authorization_response import OauthDeviceAuthorizationResponse
+from ..models.oauth_me_response import OauthMeResponse
+from ..models.oauth_revoke_success_response import OauthRevokeSuccessResponse
+from ..models.oauth_token_response import OauthTokenResponse
+
+_FORM = "application/x-www-form-urlencoded"
+_JSON = "application/json"
+_ALL_SCHEMES = (BROWSER_KEY_SCHEME, OAUTH_SCHEME, SIMPLE_KEY_SCHEME)
+
+
+class OauthApi:
+    """UltraCart's OAuth operations.
+
+    Args:
+        api_client: the client to call with; default: one client, over the global configuration,
+            that all API objects made without one share.
+
+    Each operation takes these options as keywords: ``async_req=True`` calls in the background and
+    returns an object with ``.get(timeout)``; ``_preload_content=False`` returns the unread
+    ``urllib3.HTTPResponse``; ``_request_timeout`` is in seconds, one number for the whole call or
+    (connect, answer). The twin ``..._with_http_info`` returns ``(data, status, headers)``, or the
+    data alone with ``_return_http_data_only=True``.
+
+    Each raises, before anything is sent, ``TypeError`` for a value that is not ``str`` and
+    ``ValueError`` for a required one that is ``None`` or empty; and for a call that failed
+    :class:`ultracart.exceptions.ApiException`, of which :class:`~ultracart.exceptions.OAuthError`
+    carries an OAuth error code.
+    """
+
+    def __init__(self, api_client: Optional[ApiClient] = None) -> None:
+        self.api_client = default_api_client() if api_client is None else api_client
+
+    @classmethod
+    def from_api_key(cls, api_key: str, verify_ssl: bool = True, debug: bool = False) -> OauthApi:
+        """An instance of its own that sends this simple key (``x-ultracart-simple-key``)."""
+        _check_text("api_key", api_key, required=True)
+        configuration = Configuration()
+        configuration.api_key[SIMPLE_KEY] = api_key
+        configuration.verify_ssl = verify_ssl
+        configuration.debug = debug
+        return cls(ApiClient(configuration))
+
+    @classmethod
+    def fromApiKey(  # noqa: N802
+        cls,
+        apiKey: str,  # noqa: N803
+        verify_ssl: bool = True,
+        debug: bool = False,
+    ) -> OauthApi:
+        """:meth:`from_api_key` under the official SDK's name."""
+        return cls.from_api_key(apiKey, verify_ssl, debug)
+
+    def oauth_access_token(
+        self,
+        client_id: str,
+        grant_type: str,
+        *,
+        code: Optional[str] = None,
+        redirect_uri: Optional[str] = None,
+        refresh_token: Optional[str] = None,
+        device_code: Optional[str] = None,
+        code_verifier: Optional[str] = None,
+        client_secret: Optional[str] = None,
+        async_req: Optional[bool] = None,
+        _return_http_data_only: Optional[bool] = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> OauthTokenResponse:
+        """Exchange an authorization code, refresh token or device code for an access token.
+
+        Args:
+            client_id: the application's OAuth client id.
+            grant_type: ``authorization_code``, ``refresh_token``, or
+                ``urn:ietf:params:oauth:grant-type:device_code``.
+            code: the code from the browser's redirect (RFC 6749, 4.1.3); it can be used once.
+            redirect_uri: the redirect URI that the authorization began with.
+            refresh_token: the newest refresh token of the grant (RFC 6749, 6).
+            device_code: from :meth:`oauth_device_authorize` (RFC 8628, 3.4).
+            code_verifier: the PKCE verifier behind the challenge (RFC 7636, 4.5).
+            client_secret: for an application that has one; UltraCart's are public clients.
+
+        Raises:
+            InvalidGrantError: the code or token is wrong, expired, used or revoked.
+            ApiResponseError: an answer without a usable bearer token.
+        """
+        return self.oauth_access_token_with_http_info(  # type: ignore[return-value]
+            client_id,
+            grant_type,
+            code=code,
+            redirect_uri=redirect_uri,
+            refresh_token=refresh_token,
+            device_code=device_code,
+            code_verifier=code_verifier,
+            client_secret=client_secret,
+            async_req=async_req,
+            _return_http_data_only=True,
+            _preload_content=_preload_content,
+            _request_timeout=_request_timeout,
+        )
+
+    def oauth_access_token_with_http_info(
+        self,
+        client_id: str,
+        grant_type: str,
+        *,
+        code: Optional[str] = None,
+        redirect_uri: Optional[str] = None,
+        refresh_token: Optional[str] = None,
+        device_code: Optional[str] = None,
+        code_verifier: Optional[str] = None,
+        client_secret: Optional[str] = None,
+        async_req: Optional[bool] = None,
+        _return_http_data_only: Optional[bool] = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> tuple[OauthTokenResponse, int, Mapping[str, str]]:
+        """:meth:`oauth_access_token`, with the status code and the headers."""
+        required = {"client_id": client_id, "grant_type": grant_type}
+        optional = {
+            "code": code,
+            "redirect_uri": redirect_uri,
+            "refresh_token": refresh_token,
+            "device_code": device_code,
+            "code_verifier": code_verifier,
+            "client_secret": client_secret,
+        }
+        options = _Options(async_req, _return_http_data_only, _preload_content, _request_timeout)
+        return self._post(_TOKEN, required, optional, options)  # type: ignore[no-any-return]
+
+    def oauth_revoke(
+        self,
+        client_id: str,
+        token: str,
+        *,
+        async_req: Optional[bool] = None,
+        _return_http_data_only: Optional[bool] = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> OauthRevokeSuccessResponse:
+        """End the authorization that ``token`` belongs to, with every token of it (RFC 7009).
+
+        Args:
+            client_id: the application's OAuth client id.
+            token: any access or refresh token of the grant.
+        """
+        return self.oauth_revoke_with_http_info(  # type: ignore[return-value]
+            client_id,
+            token,
+            async_req=async_req,
+            _return_http_data_only=True,
+            _preload_content=_preload_content,
+            _request_timeout=_request_timeout,
+        )
+
+    def oauth_revoke_with_http_info(
+        self,
+        client_id: str,
+        token: str,
+        *,
+        async_req: Optional[bool] = None,
+        _return_http_data_only: Optional[bool] = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> tuple[OauthRevokeSuccessResponse, int, Mapping[str, str]]:
+        """:meth:`oauth_revoke`, with the status code and the headers."""
+        required = {"client_id": client_id, "token": token}
+        options = _Options(async_req, _return_http_data_only, _preload_content, _request_timeout)
+        return self._post(_REVOKE, required, {}, options)  # type: ignore[no-any-return]
+
+    def oauth_device_authorize(
+        self,
+        client_id: str,
+        scope: str,
+        *,
+        async_req: Optional[bool] = None,
+        _return_http_data_only: Optional[bool] = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> OauthDeviceAuthorizationResponse:
+        """Begin a login on a device without a browser (RFC 8628, section 3.1).
+
+        Args:
+            client_id: the application's OAuth client id.
+            scope: application-level scope, such as ``crm`` or ``ultraship``.
+        """
+        return self.oauth_device_authorize_with_http_info(  # type: ignore[return-value]
+            client_id,
+            scope,
+            async_req=async_req,
+            _return_http_data_only=True,
+            _preload_content=_preload_content,
+            _request_timeout=_request_timeout,
+        )
+
+    def oauth_device_authorize_with_http_info(
+        self,
+        client_id: str,
+        scope: str,
+        *,
+        async_req: Optional[bool] = None,
+        _return_http_data_only: Optional[bool] = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> tuple[OauthDeviceAuthorizationResponse, int, Mapping[str, str]]:
+        """:meth:`oauth_device_authorize`, with the status code and the headers."""
+        required = {"client_id": client_id, "scope": scope}
+        options = _Options(async_req, _return_http_data_only, _preload_content, _request_timeout)
+        return self._post(_DEVICE, required, {}, options)  # type: ignore[no-any-return]
+
+    def oauth_me(
+        self,
+        *,
+        async_req: Optional[bool] = None,
+        _return_http_data_only: Optional[bool] = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> OauthMeResponse:
+        """Who authorized the configured access token, and what was granted."""
+        return self.oauth_me_with_http_info(  # type: ignore[return-value]
+            async_req=async_req,
+            _return_http_data_only=True,
+            _preload_content=_preload_content,
+            _request_timeout=_request_timeout,
+        )
+
+    def oauth_me_with_http_info(
+        self,
+        *,
+        async_req: Optional[bool] = None,
+        _return_http_data_only: Optional[bool] = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> tuple[OauthMeResponse, int, Mapping[str, str]]:
+        """:meth:`oauth_me`, with the status code and the headers."""
+        options = _Options(async_req, _return_http_data_only, _preload_content, _request_timeout)
+        return self._start(_ME, [], options)  # type: ignore[no-any-return]
+
+    def _post(
+        self,
+        operation: _Operation,
+        required: Mapping[str, Any],
+        optional: Mapping[str, Any],
+        options: _Options,
+    ) -> Any:
+        for name, value in required.items():
+            _check_text(name, value, required=True)
+        for name, value in optional.items():
+            _check_text(name, value, required=False)
+        given = [*required.items(), *(item for item in optional.items() if item[1])]
+        return self._start(operation, given, options)
+
+    def _start(self, operation: _Operation, form: Any, options: _Options) -> Any:
+        if options.async_req:
+            return self.api_client.pool.apply_async(self._perform, (operation, form, options))
+        return self._perform(operation, form, options)
+
+    def _perform(self, operation: _Operation, form: Any, options: _Options) -> Any:
+        data, status, headers = self.api_client.call_api(
+            operation.path,
+            operation.method,
+            header_params=operation.headers,
+            post_params=form,
+            response_type=operation.answer,
+            auth_settings=operation.schemes,
+            _return_http_data_only=False,
+            _preload_content=options.preload,
+            _request_timeout=options.timeout,
+        )
+        if data is None:
+            data = operation.answer.from_nothing(status, headers)
+        return data if options.data_only else (data, status, headers)
+
+
+class _Options(NamedTuple):
+    async_req: Optional[bool]
+    data_only: Optional[bool]
+    preload: bool
+    timeout: Timeout
+
+
+class _Answer(NamedTuple):
+    """What an operation accepts as its answer; ``ApiClient.deserialize`` reads with it."""
+
+    model: Any
+    accept: Callable[[Any], Optional[str]]  # why the model cannot be used, or None
+    empty: Any = None  # what an empty body means, or None: an error
+
+    def from_wire(self, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("error"), str):
+            raise oauth_error_class(data["error"])()  # RFC 6749, 5.2, inside a 200
+        if isinstance(data, dict) and data.get("error"):
+            raise ApiResponseError(reason="the answer has status 200 and describes an error")
+        model = self.model.from_wire(data)
+        problem = self.accept(model)
+        if problem is not None:
+            raise ApiResponseError(reason=problem)
+        return model
+
+    def from_nothing(self, status: int, headers: Mapping[str, str]) -> Any:
+        if self.empty is not None:
+            return self.empty()
+        raise ApiResponseError(
+            status, "the answer is empty", headers=headers, body="", request_sent=True
+        )
+
+
+class _Operation(NamedTuple):
+    path: str
+    method: str
+    headers: Mapping[str, str]
+    schemes: tuple[str, ...]
+    answer: _Answer
+
+
+def _usable_token(token: OauthTokenResponse) -> Optional[str]:
+    if not token.access_token:
+        return "the answer holds no access token"
+    if token.token_type is not None and token.token_type.strip().lower() != "bearer":
+        # RFC 6749, 7.1: a client must not use a token of a type that it does not understand.
+        return "the token is not a bearer token"
+    return None
+
+
+def _revoked(answer: OauthRevokeSuccessResponse) -> Optional[str]:
+    if answer.successful is None:
+        answer.successful = True  # RFC 7009, 2.2: the status alone says it
+    return None
+
+
+def _usable_device_code(answer: OauthDeviceAuthorizationResponse) -> Optional[str]:
+    return None if answer.device_code else "the answer holds no device code"
+
+
+def _somebody(me: OauthMeResponse) -> Optional[str]:
+    return None if any(me[name] is not None for name in me) else "the answer says nothing"
+
+
+def _check_text(name: str, value: Any, required: bool) -> None:
+    if value is None or value == "":
+        if required:
+            raise ApiValueError("%s is required: pass a non-empty str" % name)
+    elif not isinstance(value, str):
+        raise ApiTypeError("%s must be str, not %s" % (name, type(value).__name__))
+
+
+def _form_post(path: str, answer: _Answer) -> _Operation:
+    return _Operation(path, "POST", {"Accept": _JSON, "Content-Type": _FORM}, _ALL_SCHEMES, answer)
+
+
+_TOKEN = _form_post("/oauth/token", _Answer(OauthTokenResponse, _usable_token))
+_REVOKE = _form_post(
+    "/oauth/revoke",
+    _Answer(
+        OauthRevokeSuccessResponse,
+        _revoked,
+        empty=lambda: OauthRevokeSuccessResponse(successful=True),
+    ),
+)
+_DEVICE = _form_post(
+    "/oauth/device/authorize", _Answer(OauthDeviceAuthorizationResponse, _usable_device_code)
+)
+_ME = _Operation(
+    "/oauth/me",
+    "GET",
+    {"Accept": _JSON, "Content-Type": _JSON},
+    (OAUTH_SCHEME,),
+    _Answer(OauthMeResponse, _somebody),
+)

@@ -1,0 +1,431 @@
+"""Decides how arguments become a request and an answer becomes a result; knows no endpoint.
+
+Any UltraCart resource can be called with :meth:`ApiClient.call_api`; the operations of ``api/`` do
+nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import os
+from collections.abc import Mapping
+from typing import Any, ClassVar, Optional
+from urllib.parse import quote
+
+from . import models as _own_models
+from . import serialization
+from .configuration import OAUTH_SCHEME, Configuration, Timeout, global_configuration
+from .exceptions import (
+    ApiException,
+    ApiTypeError,
+    ApiValueError,
+    UnauthorizedException,
+)
+from .version import __version__
+
+API_VERSION_HEADER = "X-UltraCart-Api-Version"
+API_VERSION = "2017-03-01"
+_JSON = "application/json"
+_METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PATCH", "PUT", "DELETE")
+_BYTE_ORDER_MARK = "\ufeff"
+_default_client: Optional[ApiClient] = None
+
+
+class ApiClient:
+    """One client: a Configuration, default headers, and a share of a connection pool.
+
+    Args:
+        configuration: its settings; default: the global one, live.
+        header_name, header_value: a header sent with each request, which replaces a default one.
+        cookie: value of the ``Cookie`` header of each request.
+
+    Safe to use from many threads. ``with ApiClient() as client:`` or :meth:`close` gives the
+    connections back at once.
+    """
+
+    PRIMITIVE_TYPES = serialization.PRIMITIVE_TYPES
+    NATIVE_TYPES_MAPPING = serialization.NATIVE_TYPES_MAPPING
+    # Where model names in ``response_type`` are looked up: a module, or anything with attributes.
+    models: ClassVar[Any] = _own_models
+
+    def __init__(
+        self,
+        configuration: Optional[Configuration] = None,
+        header_name: Optional[str] = None,
+        header_value: Optional[str] = None,
+        cookie: Optional[str] = None,
+    ) -> None:
+        if configuration is None:
+            configuration = global_configuration
+        elif not isinstance(configuration, Configuration):
+            raise ApiTypeError(
+                "configuration must be a Configuration, not %s" % type(configuration).__name__
+            )
+        self.configuration = configuration
+        self.default_headers: dict[str, Any] = {
+            "User-Agent": "ultracart-python/" + __version__,
+            API_VERSION_HEADER: API_VERSION,
+        }
+        if header_name is not None:
+            self.set_default_header(header_name, header_value)
+        self.cookie = cookie
+        self.last_response: Any = None
+        self._rest_client: Any = None
+        self._pool: Any = None
+        self._deserializer: Optional[serialization.Deserializer] = None
+
+    def __enter__(self) -> ApiClient:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return "ApiClient(%r)" % self.configuration
+
+    def close(self) -> None:
+        """Give up connections and background threads; the client can be used again later."""
+        if self._rest_client is not None:
+            self._rest_client.close()
+        if self._pool is not None:
+            self._pool.close()
+
+    @property
+    def rest_client(self) -> Any:
+        """The transport, a :class:`ultracart.rest.RESTClientObject`."""
+        if self._rest_client is None:
+            from .rest import RESTClientObject  # keeps urllib3 out of ``import ultracart``
+
+            self._rest_client = RESTClientObject(self.configuration)
+        return self._rest_client
+
+    @rest_client.setter
+    def rest_client(self, value: Any) -> None:
+        self._rest_client = value
+
+    @property
+    def pool(self) -> Any:
+        """The threads of ``async_req=True``; none run before the first such call."""
+        if self._pool is None:
+            from .async_calls import CallPool  # few need threads
+
+            self._pool = CallPool()
+        return self._pool
+
+    @property
+    def user_agent(self) -> str:
+        """The ``User-Agent`` header."""
+        agent: str = self.default_headers["User-Agent"]
+        return agent
+
+    @user_agent.setter
+    def user_agent(self, value: str) -> None:
+        self.default_headers["User-Agent"] = value
+
+    def set_default_header(self, header_name: str, header_value: Any) -> None:
+        """Send this header with each request, in place of one of the same name in any case."""
+        same = [name for name in self.default_headers if name.lower() == header_name.lower()]
+        for name in same:
+            del self.default_headers[name]
+        self.default_headers[header_name] = header_value
+
+    def call_api(
+        self,
+        resource_path: str,
+        method: str,
+        path_params: Any = None,
+        query_params: Any = None,
+        header_params: Optional[Mapping[str, Any]] = None,
+        body: Any = None,
+        post_params: Any = None,
+        files: Optional[Mapping[str, Any]] = None,
+        response_type: Any = None,
+        auth_settings: Any = None,
+        async_req: Optional[bool] = None,
+        _return_http_data_only: Optional[bool] = None,
+        collection_formats: Optional[Mapping[str, str]] = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """Call any UltraCart resource; the arguments are those of the official 3.x SDK.
+
+        Args:
+            resource_path: path below ``Configuration.host``, with ``{name}`` for path parameters.
+            method: ``GET``, ``HEAD``, ``OPTIONS``, ``POST``, ``PATCH``, ``PUT`` or ``DELETE``.
+            path_params, query_params: mapping or pairs.
+            header_params: headers; the client's default headers win over them, credentials over
+                both.
+            body: value for a JSON body: data, lists, dicts, models; or text for other types.
+            post_params: pairs for a form body.
+            files: paths of files to upload (multipart), by field name; a path or a list of them.
+            response_type: what to return: a type name (``'object'``, ``'list[str]'``,
+                ``'dict(str, object)'``, ``'datetime'``, ``'file'``, a model's name) or a class;
+                ``None`` for no data. ``'file'`` returns the path of a new file.
+            auth_settings: names of the authorization schemes to send, where configured.
+            async_req: return an object with ``.get()`` at once and call in the background.
+            _return_http_data_only: return the data alone, not ``(data, status, headers)``.
+            collection_formats: by parameter name: ``csv``, ``ssv``, ``tsv``, ``pipes``, ``multi``.
+            _preload_content: ``False`` returns the unread ``urllib3.HTTPResponse`` as data.
+            _request_timeout: seconds: a number for the whole call, or (connect, answer).
+
+        Raises:
+            ApiTypeError, ApiValueError, ConfigurationError: before anything is sent.
+            ApiException: the call failed.
+        """
+        arguments = (
+            resource_path,
+            method,
+            path_params,
+            query_params,
+            header_params,
+            body,
+            post_params,
+            files,
+            response_type,
+            auth_settings,
+            _return_http_data_only,
+            collection_formats,
+            _preload_content,
+            _request_timeout,
+        )
+        if async_req:
+            return self.pool.apply_async(self._call, arguments)
+        return self._call(*arguments)
+
+    def _call(
+        self,
+        resource_path: str,
+        method: str,
+        path_params: Any,
+        query_params: Any,
+        header_params: Optional[Mapping[str, Any]],
+        body: Any,
+        post_params: Any,
+        files: Optional[Mapping[str, Any]],
+        response_type: Any,
+        auth_settings: Any,
+        data_only: Optional[bool],
+        collection_formats: Optional[Mapping[str, str]],
+        preload: bool,
+        timeout: Timeout,
+    ) -> Any:
+        headers: dict[str, Any] = dict(header_params or {})
+        headers.update(self.default_headers)
+        if self.cookie:
+            headers["Cookie"] = self.cookie
+        sanitize = self.sanitize_for_serialization
+        path = self._path(resource_path, path_params, collection_formats)
+        query: list[tuple[str, Any]] = []
+        if query_params:
+            query = self.parameters_to_tuples(sanitize(query_params), collection_formats)
+        fields: Any = None
+        if post_params or files:
+            fields = sanitize(self.prepare_post_parameters(post_params, files))
+            fields = self.parameters_to_tuples(fields, collection_formats)
+        content = sanitize(body) if body else body
+
+        response = self._send(
+            method,
+            self.configuration.host.rstrip("/") + path,
+            query,
+            headers,
+            fields,
+            content,
+            auth_settings,
+            preload,
+            timeout,
+        )
+        self.last_response = response
+        data = response
+        if preload:
+            data = self.deserialize(response, response_type) if response_type else None
+        if data_only:
+            return data
+        return data, response.status, response.getheaders() if preload else response.headers
+
+    def _path(self, template: str, params: Any, formats: Optional[Mapping[str, str]]) -> str:
+        if template[:1] not in ("/", ""):
+            raise ApiValueError("resource_path must start with '/'")
+        if params:
+            safe = self.configuration.safe_chars_for_path_param
+            pairs = self.parameters_to_tuples(self.sanitize_for_serialization(params), formats)
+            for name, value in pairs:
+                template = template.replace("{%s}" % name, quote(str(value), safe=safe))
+        return template
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        query: list[tuple[str, Any]],
+        headers: dict[str, Any],
+        fields: Any,
+        body: Any,
+        auth_settings: Any,
+        preload: bool,
+        timeout: Timeout,
+    ) -> Any:
+        """Send with credentials; on a 401 the token source may look again once, for one repeat."""
+        authorized_query = list(query)
+        self.update_params_for_auth(headers, authorized_query, auth_settings)
+        try:
+            return self.request(
+                method, url, authorized_query, headers, fields, body, preload, timeout
+            )
+        except UnauthorizedException:
+            source = self.configuration.access_token
+            invalidate = getattr(source, "invalidate", None)
+            rejected = str(headers.get("Authorization", "")).partition("Bearer ")[2]
+            if invalidate is None or not rejected or OAUTH_SCHEME not in (auth_settings or ()):
+                raise
+        invalidate(rejected)
+        self.update_params_for_auth(headers, query, auth_settings)
+        return self.request(method, url, query, headers, fields, body, preload, timeout)
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        query_params: Any = None,
+        headers: Optional[Mapping[str, Any]] = None,
+        post_params: Any = None,
+        body: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """Send one request to a whole URL, without adding headers or credentials.
+
+        Raises:
+            ApiValueError: a method that is none of those of :meth:`call_api`.
+            ApiException: the call failed.
+        """
+        if method not in _METHODS:
+            raise ApiValueError("http method must be one of %s" % ", ".join(_METHODS))
+        return self.rest_client.request(
+            method,
+            url,
+            query_params,
+            headers,
+            body,
+            post_params,
+            _preload_content,
+            _request_timeout,
+        )
+
+    def sanitize_for_serialization(self, obj: Any) -> Any:
+        """``obj`` as data that can be sent: see :func:`ultracart.serialization.sanitize`."""
+        return serialization.sanitize(obj)
+
+    def parameters_to_tuples(
+        self, params: Any, collection_formats: Optional[Mapping[str, str]]
+    ) -> list[tuple[str, Any]]:
+        """(name, value) pairs with collections formatted as ``collection_formats`` says."""
+        return serialization.format_collections(params, collection_formats)
+
+    def prepare_post_parameters(
+        self, post_params: Any = None, files: Optional[Mapping[str, Any]] = None
+    ) -> list[Any]:
+        """Form pairs followed by the files: (field, (file name, bytes, MIME type)).
+
+        Raises:
+            ApiValueError: a file that cannot be read.
+        """
+        params = list(post_params or [])
+        for field, paths in (files or {}).items():
+            for path in (paths if isinstance(paths, list) else [paths]) if paths else ():
+                try:
+                    with open(path, "rb") as file:
+                        content = file.read()
+                except OSError as error:
+                    raise ApiValueError(
+                        "files[%r] cannot be read: %s" % (field, error.strerror)
+                    ) from None
+                name = os.path.basename(path)
+                kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+                params.append((field, (name, content, kind)))
+        return params
+
+    def update_params_for_auth(self, headers: Any, querys: Any, auth_settings: Any) -> None:
+        """Add the credential of each named scheme that is configured, and never an empty one.
+
+        Raises:
+            ApiValueError: a scheme that says to send it neither as header nor as query parameter.
+        """
+        for scheme in auth_settings or ():
+            setting = self.configuration.auth_setting(scheme)
+            if not setting or not setting["value"]:
+                continue
+            if setting["in"] == "header":
+                headers[setting["key"]] = setting["value"]
+            elif setting["in"] == "query":
+                querys.append((setting["key"], setting["value"]))
+            else:
+                raise ApiValueError("Authentication token must be in `query` or `header`")
+
+    def select_header_accept(self, accepts: Any) -> Optional[str]:
+        """The ``Accept`` header: JSON if it is among ``accepts``, else all of them."""
+        if not accepts:
+            return None
+        lowered = [accept.lower() for accept in accepts]
+        return _JSON if _JSON in lowered else ", ".join(lowered)
+
+    def select_header_content_type(self, content_types: Any) -> str:
+        """The ``Content-Type`` header: JSON if possible, else the first of ``content_types``."""
+        if not content_types:
+            return _JSON
+        lowered: list[str] = [content_type.lower() for content_type in content_types]
+        return _JSON if _JSON in lowered or "*/*" in lowered else lowered[0]
+
+    def deserialize(self, response: Any, response_type: Any) -> Any:
+        """The body of ``response`` as a value of ``response_type``; ``None`` for an empty body.
+
+        Raises:
+            ApiResponseError: the body is not such a value; ``.body`` has it.
+        """
+        if response_type == "file":
+            return self._save(response)
+        data, is_json = _decoded(response.data)
+        if self._deserializer is None or self._deserializer.models is not self.models:
+            self._deserializer = serialization.Deserializer(self.models)
+        try:
+            return self._deserializer.read(data, response_type)
+        except ApiException as error:
+            error.complete(response, None if is_json else "the answer is not JSON")
+            raise
+
+    def _save(self, response: Any) -> str:
+        from .downloads import save_download  # few download
+
+        content = getattr(response, "content", response.data)
+        if isinstance(content, str):
+            content = content.encode("utf-8")
+        disposition = response.getheader("Content-Disposition")
+        return save_download(content, disposition, self.configuration.temp_folder_path)
+
+
+def default_api_client() -> ApiClient:
+    """The client that API objects made without one share; it uses the global configuration."""
+    global _default_client
+    if _default_client is None:
+        _default_client = ApiClient()
+    return _default_client
+
+
+def _decoded(body: Any) -> tuple[Any, bool]:
+    """JSON data, or the text itself where it is no JSON; and which of the two it is.
+
+    Tolerates what real servers send: a byte order mark, Latin-1 in a JSON body.
+    """
+    if isinstance(body, bytes):
+        mark = _BYTE_ORDER_MARK.encode("utf-8")
+        body = (body[len(mark) :] if body.startswith(mark) else body).decode("latin-1")
+    if not body or body.isspace():
+        return None, True
+    try:
+        return json.loads(body), True
+    except (ValueError, RecursionError):
+        pass
+    if body.startswith(_BYTE_ORDER_MARK):
+        return _decoded(body[1:])
+    return body, False

@@ -1,0 +1,130 @@
+"""Decides how ``async_req=True`` runs: on daemon threads that start when needed and leave soon."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Mapping
+from typing import Any, Callable, Optional
+
+# How long an idle thread waits for another call, in seconds.
+_LINGER = 1.0
+_MAX_THREADS = 32
+
+
+class AsyncResult:
+    """The outcome of a call in the background; the interface of ``multiprocessing.pool``'s."""
+
+    def __init__(self) -> None:
+        self._done = threading.Event()
+        self._value: Any = None
+        self._error: Optional[BaseException] = None
+
+    def get(self, timeout: Optional[float] = None) -> Any:
+        """The call's result, waiting at most ``timeout`` seconds (default: for ever).
+
+        Raises:
+            TimeoutError: the call is still running.
+            Exception: whatever the call raised.
+        """
+        if not self._done.wait(timeout):
+            raise TimeoutError("the call has not ended within %s seconds" % timeout)
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def wait(self, timeout: Optional[float] = None) -> None:
+        """Wait until the call has ended, at most ``timeout`` seconds (default: for ever)."""
+        self._done.wait(timeout)
+
+    def ready(self) -> bool:
+        """Whether the call has ended."""
+        return self._done.is_set()
+
+    def successful(self) -> bool:
+        """Whether the call ended without an exception.
+
+        Raises:
+            ValueError: it has not ended.
+        """
+        if not self.ready():
+            raise ValueError("the call has not ended yet")
+        return self._error is None
+
+    def run(self, call: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> None:
+        """Make the call and keep its outcome."""
+        try:
+            self._value = call(*args, **kwargs)
+        except BaseException as error:  # it belongs to whoever calls get()
+            self._error = error
+        self._done.set()
+
+
+class _Workers:
+    """The state that threads and pool share; it holds no reference to the pool."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.lock = threading.Lock()
+        self.threads = 0
+        self.idle = 0
+
+    def work(self) -> None:
+        while True:
+            try:
+                job = self.jobs.get(timeout=_LINGER)
+            except queue.Empty:
+                with self.lock:
+                    if not self.jobs.empty():
+                        continue
+                    self.idle -= 1
+                    self.threads -= 1
+                return
+            if job is None:  # the pool is gone
+                return
+            result, call, args, kwargs = job
+            result.run(call, args, kwargs)
+            del job, result, call, args, kwargs  # an idle thread keeps no client alive
+            with self.lock:
+                self.idle += 1
+
+
+class CallPool:
+    """Threads for background calls: none before the first call, none long after the last.
+
+    They are daemons, so they never delay the end of the process; dropping the pool ends them.
+    """
+
+    def __init__(self) -> None:
+        self._workers = _Workers()
+
+    def apply_async(
+        self, func: Callable[..., Any], args: Any = (), kwds: Optional[Mapping[str, Any]] = None
+    ) -> AsyncResult:
+        """Call ``func(*args, **kwds)`` in the background."""
+        if self._workers.pid != os.getpid():
+            self._workers = _Workers()  # after fork: the parent's threads are not here
+        workers = self._workers
+        result = AsyncResult()
+        with workers.lock:
+            start = workers.idle == 0 and workers.threads < _MAX_THREADS
+            if start:
+                workers.threads += 1
+            elif workers.idle:
+                workers.idle -= 1
+            workers.jobs.put((result, func, args, dict(kwds or {})))
+        if start:
+            threading.Thread(target=workers.work, name="ultracart-call", daemon=True).start()
+        return result
+
+    def close(self) -> None:
+        """End the threads as soon as the calls already given are done."""
+        workers, self._workers = self._workers, _Workers()
+        for _ in range(_MAX_THREADS):
+            workers.jobs.put(None)
+
+    def __del__(self) -> None:
+        for _ in range(_MAX_THREADS):
+            self._workers.jobs.put(None)
