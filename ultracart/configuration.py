@@ -31,7 +31,16 @@ TokenSource = Callable[[], str]
 Timeout = Union[int, float, tuple[float, float], list[float], None]
 
 
-class Configuration:
+class _Namespace:
+    """Makes ``ultracart.configuration.Configuration()`` work, object or module."""
+
+    @property
+    def Configuration(self) -> type[Configuration]:  # noqa: N802
+        """The class itself."""
+        return Configuration
+
+
+class Configuration(_Namespace):
     """Settings of one client, or of all clients that have none of their own.
 
     Attributes:
@@ -107,11 +116,6 @@ class Configuration:
         if name not in cache:
             cache[name] = prepare(self)
         return cache[name]
-
-    @property
-    def Configuration(self) -> type[Configuration]:  # noqa: N802
-        """The class: ``ultracart.configuration.Configuration()`` works on object and module."""
-        return Configuration
 
     @classmethod
     def set_default(cls, default: Optional[Configuration]) -> None:

@@ -61,11 +61,11 @@ _CLEAN = (
 )
 
 
-class _PlainConnection(BoundedConnection, HTTPConnection):
+class _PlainConnection(BoundedConnection, HTTPConnection):  # pyright: ignore
     pass
 
 
-class _TLSConnection(BoundedConnection, HTTPSConnection):
+class _TLSConnection(BoundedConnection, HTTPSConnection):  # pyright: ignore
     def connect(self) -> None:
         super().connect()
         if self.cert_reqs == ssl.CERT_NONE:
@@ -74,11 +74,11 @@ class _TLSConnection(BoundedConnection, HTTPSConnection):
 
 
 class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _PlainConnection
+    ConnectionCls = _PlainConnection  # pyright: ignore
 
 
 class _TLSPool(HTTPSConnectionPool):
-    ConnectionCls = _TLSConnection
+    ConnectionCls = _TLSConnection  # pyright: ignore
 
 
 def _make_pool(settings: TransportSettings) -> HTTPConnectionPool:
@@ -162,7 +162,7 @@ class RESTResponse(io.IOBase):
     @property
     def request_line(self) -> Optional[str]:
         """Method and path that this answers."""
-        return self._call and self._call.request_line()
+        return None if self._call is None else self._call.request_line()
 
     def redact(self, text: str) -> str:
         """``text`` without the secrets of the request and of this answer's error fields."""

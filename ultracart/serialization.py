@@ -173,17 +173,18 @@ class Deserializer:
         if from_wire is not None:  # one of this package's own models: lenient, see models/model.py
             own: Reader = from_wire
             return own
-        fields = getattr(model, "swagger_types", None)
+        fields: dict[str, Any] = getattr(model, "swagger_types", None) or {}
         has_children = "get_real_child_model" in vars(model)
         if not fields and not has_children:
             return _identity
-        table = [(name, model.attribute_map[name], type_) for name, type_ in (fields or {}).items()]
+        table = [(name, model.attribute_map[name], type_) for name, type_ in fields.items()]
         read = self.read
 
         def read_model(data: Any) -> Any:
             if not isinstance(data, dict):
                 raise wrong_shape(model.__name__, data)
             given = {name: read(data[key], type_) for name, key, type_ in table if key in data}
+            instance: Any
             try:
                 instance = model(**given)
             except ValueError as error:

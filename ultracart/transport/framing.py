@@ -166,10 +166,13 @@ class BoundedConnection(_Base):
             # A proxy's CONNECT is sent while connecting and is not the request.
             if not self._connecting and not deadline.request_sent:
                 deadline.start_sending()
-            self.sock.settimeout(deadline.left())
+            sock: Any = self.sock
+            sock.settimeout(deadline.left())
         super().send(data)
 
-    def response_class(self, sock: Any, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
+    def response_class(  # type: ignore[override]  # a class for http.client, a factory here
+        self, sock: Any, *args: Any, **kwargs: Any
+    ) -> http.client.HTTPResponse:
         deadline = getattr(current, "deadline", None)
         reader = _AnswerReader(_SocketReader(sock, deadline), self)
         return _Response(_SocketView(reader), *args, **kwargs)  # type: ignore[arg-type]

@@ -156,9 +156,11 @@ def _environment_proxy(origin: Origin) -> Optional[Proxy]:
         return None
     from urllib import request  # costs as much as urllib3; only where a proxy variable is set
 
+    bypassed: Any = vars(request)["proxy_bypass_environment"]  # missing from the type stubs
+
     proxies = request.getproxies_environment()
     url = proxies.get(origin.scheme) or proxies.get("all")
-    if not url or request.proxy_bypass_environment("%s:%d" % (origin.host, origin.port), proxies):
+    if not url or bypassed("%s:%d" % (origin.host, origin.port), proxies):
         return None
     return _proxy(url, "the proxy variable for %s in the environment" % origin.scheme)
 
