@@ -15,16 +15,13 @@ cannot make both agree.
 from __future__ import annotations
 
 try:
-    import authlib as _authlib  # type: ignore[import-untyped, unused-ignore]
-    import flask as _flask
+    from .applications import Application
+    from .faults import Fault, Faults
+    from .recording import Counters, RecordedRequest
+    from .server import Sandbox
 except ModuleNotFoundError as error:
     raise ImportError(
         "the sandbox needs Flask and Authlib: pip install 'ultracart[sandbox]'"
     ) from error
-
-from .applications import Application
-from .faults import Fault, Faults
-from .recording import Counters, RecordedRequest
-from .server import Sandbox
 
 __all__ = ["Application", "Counters", "Fault", "Faults", "RecordedRequest", "Sandbox"]

@@ -1,0 +1,134 @@
+"""Decides whether the pages for people are safe to serve: headers, forms, escaping."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlencode
+
+import pytest
+
+from ultracart.sandbox import Application, Sandbox
+
+from .conftest import query_of
+
+PLAIN = {"X-UltraCart-Api-Version": ""}
+
+
+def consent_url(sandbox, **parameters):
+    values = {"response_type": "code", "client_id": sandbox.client_id, "state": "s", **parameters}
+    return "/oauth/authorize?" + urlencode(values)
+
+
+def form_of(page):
+    return {
+        "form_token": re.search(r'name="form_token" value="([^"]+)"', page.data.decode())[1],
+        "cookie": page.headers["Set-Cookie"].partition(";")[0],
+    }
+
+
+def submit(wire, path, page, **fields):
+    form = form_of(page)
+    return wire.post(path, {"Cookie": form["cookie"]}, form_token=form["form_token"], **fields)
+
+
+@pytest.mark.parametrize("path", ["consent", "/oauth/device", "/oauth/authorize"])
+def test_security_headers(sandbox, wire, path):
+    headers = wire.get(consent_url(sandbox) if path == "consent" else path, **PLAIN).headers
+    policy = headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; style-src 'self'; base-uri 'none'; ")
+    assert "frame-ancestors 'none'" in policy
+    assert "script-src" not in policy
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cache-Control"] == "no-store"
+    cookie = headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+
+
+@pytest.mark.parametrize(
+    ("redirect_uri", "source"),
+    [
+        ("https://shop.example/cb", "https://shop.example"),
+        ("https://shop.example:8443/cb?x=1", "https://shop.example:8443"),
+        ("http://[::1]:9000/cb", "http:"),
+        ("com.example.app:/cb", "com.example.app:"),
+    ],
+)
+def test_the_form_may_lead_to_the_application(connect, redirect_uri, source):
+    with Sandbox(applications=[Application("shop", (redirect_uri,))]) as sandbox:
+        page = connect(sandbox).get(consent_url(sandbox), **PLAIN)
+        policy = page.headers["Content-Security-Policy"]
+        allowed = policy.partition("form-action ")[2].split()
+        assert allowed == ["'self'", "http://127.0.0.1:*", "http://localhost:*", source]
+
+
+def test_the_page_escapes_what_it_shows(connect):
+    application = Application("shop", ("https://shop.example/cb",), name="<b>Shop</b> & Co")
+    with Sandbox(applications=[application], merchants={"M": "<i>M</i>"}) as sandbox:
+        page = connect(sandbox).get(consent_url(sandbox, scope='"><script>'), **PLAIN).data.decode()
+        assert "&lt;b&gt;Shop&lt;/b&gt; &amp; Co" in page
+        assert "&lt;i&gt;M&lt;/i&gt;" in page
+        assert "<script>" not in page
+        entry = connect(sandbox).get("/oauth/device?user_code=%22%3E%3Cscript%3E", **PLAIN)
+        assert "<script>" not in entry.data.decode()
+
+
+def test_allow_and_deny(sandbox, wire):
+    url = consent_url(sandbox, scope="order_read")
+    page = wire.get(url, **PLAIN)
+    allowed = submit(wire, url, page, decision="allow", merchant="DEMO")
+    assert allowed.status == 303
+    assert query_of(allowed.headers["Location"])["state"] == "s"
+    code = query_of(allowed.headers["Location"])["code"]
+    # The authorization request named no redirect URI, so the exchange may not have to.
+    token = wire.token(grant_type="authorization_code", code=code)
+    assert token.json()["scope"] == "order_read"
+    denied = submit(wire, url, page, decision="deny", merchant="DEMO")
+    assert query_of(denied.headers["Location"])["error"] == "access_denied"
+
+
+def test_a_foreign_form_is_refused(sandbox, wire):
+    url = consent_url(sandbox)
+    page = wire.get(url, **PLAIN)
+    form = form_of(page)
+    answers = [
+        wire.post(url, decision="allow", merchant="DEMO"),
+        wire.post(url, decision="allow", merchant="DEMO", form_token=form["form_token"]),
+        wire.post(url, {"Cookie": form["cookie"]}, decision="allow", form_token="other"),
+        wire.post("/oauth/device", user_code="X", decision="allow"),
+    ]
+    assert [answer.status for answer in answers] == [400] * 4
+    assert not any("Location" in answer.headers for answer in answers)
+
+
+def test_an_unknown_merchant_is_refused(sandbox, wire):
+    url = consent_url(sandbox)
+    answer = submit(wire, url, wire.get(url, **PLAIN), decision="allow", merchant="NOBODY")
+    assert answer.status == 400
+
+
+def test_errors_before_consent(sandbox, wire):
+    refused = wire.get("/oauth/authorize?response_type=code&client_id=nobody", **PLAIN)
+    assert refused.status == 400
+    assert refused.headers["Content-Type"].startswith("text/html")
+    redirected = wire.get(consent_url(sandbox, response_type="token"), **PLAIN)
+    assert query_of(redirected.headers["Location"])["error"] == "unsupported_response_type"
+    twice = wire.get(consent_url(sandbox) + "&state=t", **PLAIN)
+    assert twice.status == 400
+
+
+def test_device_code_entry(sandbox, wire):
+    device = wire.post("/oauth/device/authorize", client_id=sandbox.client_id, scope="crm").json()
+    page = wire.get("/oauth/device", **PLAIN)
+    wrong = submit(wire, "/oauth/device", page, user_code="WRONG")
+    assert wrong.status == 400
+    assert "not known" in wrong.data.decode()
+    shown = submit(wire, "/oauth/device", page, user_code=device["user_code"].lower())
+    assert "customer relationship" in shown.data.decode()
+    fields = {"user_code": device["user_code"], "merchant": "DEMO"}
+    done = submit(wire, "/oauth/device", page, decision="allow", **fields)
+    assert "connected" in done.data.decode()
+    again = submit(wire, "/oauth/device", page, decision="deny", **fields)
+    assert again.status == 400

@@ -1,0 +1,206 @@
+"""Decides whether the server starts, serves many at once, records, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import ast
+import http.client
+import pathlib
+import socket
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import urllib3
+
+import ultracart.sandbox
+from ultracart.sandbox import Sandbox
+
+from .conftest import API_VERSION
+
+DEADLINE = 60
+
+
+def test_ten_side_by_side(connect):
+    sandboxes = [Sandbox() for _ in range(10)]
+    try:
+        assert len({sandbox.host for sandbox in sandboxes}) == 10
+        tokens = [connect(sandbox).grant()["access_token"] for sandbox in sandboxes]
+        assert connect(sandboxes[0]).get("/oauth/me", tokens[0]).status == 200
+        assert connect(sandboxes[0]).get("/oauth/me", tokens[1]).status == 401
+    finally:
+        for sandbox in sandboxes:
+            sandbox.close()
+
+
+def test_close_frees_port_and_threads(connect):
+    before = set(threading.enumerate())
+    sandbox = Sandbox()
+    wire = connect(sandbox)
+    wire.grant()  # leaves a connection open, as pools do
+    assert set(threading.enumerate()) - before
+    sandbox.close()
+    sandbox.close()
+    assert set(threading.enumerate()) - before == set()
+    with pytest.raises(urllib3.exceptions.NewConnectionError):
+        connect(sandbox).get("/oauth/me")
+    with Sandbox(port=sandbox.port) as successor:
+        assert successor.port == sandbox.port
+
+
+def test_taken_port_is_an_error_of_its_own():
+    with Sandbox() as sandbox, pytest.raises(OSError, match="[Aa]ddress already in use"):
+        Sandbox(port=sandbox.port)
+
+
+def test_serve_forever_ends_with_close():
+    sandbox = Sandbox()
+    waiting = threading.Thread(target=sandbox.serve_forever, daemon=True)
+    waiting.start()
+    sandbox.close()
+    waiting.join(DEADLINE)
+    assert not waiting.is_alive()
+
+
+def test_connections_are_kept_alive(sandbox, wire):
+    for _ in range(5):
+        wire.refresh("x")
+    assert sandbox.counters.connections == 1
+    assert sandbox.counters.requests == 5
+
+
+def test_an_unread_body_does_not_spoil_the_next_request(sandbox):
+    connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=DEADLINE)
+    chunks = iter([b"grant_type=refresh_token&refresh_token=x", b"&client_id=nobody"])
+    connection.request("POST", "/rest/v2/oauth/token", body=chunks, headers=API_VERSION)
+    assert connection.getresponse().read() != b""
+    connection.request("PUT", "/rest/v2/nowhere", body=b"x" * 100_000, headers=API_VERSION)
+    assert connection.getresponse().read() != b""
+    connection.request("HEAD", "/rest/v2/oauth/authorize")
+    answer = connection.getresponse()
+    assert answer.status == 400
+    assert answer.read() == b""
+    connection.request("GET", "/rest/v2/oauth/me", headers=API_VERSION)
+    assert connection.getresponse().status == 401
+    connection.close()
+    assert sandbox.counters.connections == 1
+
+
+def test_nonsense_is_answered_and_not_printed(sandbox, capfd):
+    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=DEADLINE) as connection:
+        connection.sendall(b"\x00\xff nonsense\r\n\r\n")
+        assert b"400" in connection.recv(1000)
+    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=DEADLINE) as connection:
+        connection.sendall(b"POST /rest/v2/oauth/token HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_parallel_clients(sandbox, connect):
+    """32 clients refresh their own grants; the counters add up and no grant is lost."""
+    clients, rounds = 32, 5
+    ready = threading.Barrier(clients)
+
+    def live(number):
+        wire = connect(sandbox)
+        token = wire.grant(merchant=f"M{number}")
+        ready.wait(DEADLINE)
+        for _ in range(rounds):
+            token = wire.refresh(token["refresh_token"]).json()
+            me = wire.get("/oauth/me", token["access_token"]).json()
+            assert me["merchant_id"] == f"M{number}"
+
+    with ThreadPoolExecutor(clients) as pool:
+        list(pool.map(live, range(clients)))
+    counters = sandbox.counters
+    assert (counters.exchanges, counters.refreshes) == (clients, clients * rounds)
+    assert counters.requests == len(sandbox.requests) == clients * (1 + 2 * rounds)
+    assert (counters.reuse_detections, counters.grants_lost) == (0, 0)
+    assert counters.connections == clients
+
+
+def test_one_refresh_token_is_rotated_once_however_many_race(sandbox, connect):
+    racers = 16
+    token = connect(sandbox).grant()["refresh_token"]
+    ready = threading.Barrier(racers)
+
+    def race(_):
+        wire = connect(sandbox)
+        ready.wait(DEADLINE)
+        return wire.refresh(token).status
+
+    with ThreadPoolExecutor(racers) as pool:
+        statuses = sorted(pool.map(race, range(racers)))
+    assert statuses == [200] + [400] * (racers - 1)
+    assert (sandbox.counters.refreshes, sandbox.counters.grants_lost) == (1, 1)
+
+
+def test_requests_are_recorded(sandbox, wire, clock):
+    wire.post("/oauth/token?a=1&a=2", {"x-ultracart-simple-key": "k&y"}, grant_type="x y", code="")
+    (seen,) = sandbox.requests
+    assert (seen.method, seen.path, seen.status) == ("POST", "/oauth/token", 400)
+    assert seen.query.getlist("a") == ["1", "2"]
+    assert seen.form.to_dict() == {"grant_type": "x y", "code": ""}
+    assert seen.headers["X-UltraCart-Simple-Key"] == "k&y"
+    assert seen.body == b"grant_type=x+y&code="
+    assert seen.received_at == clock.now
+    assert "k&y" not in repr(seen)
+    sandbox.requests.clear()
+    assert sandbox.requests == []
+
+
+def test_secrets_stay_out_of_logs_and_output(sandbox, wire, caplog, capfd):
+    caplog.set_level("DEBUG")
+    callback = sandbox.authorize(state="very-secret-state")
+    token = wire.exchange(callback).json()
+    newer = wire.refresh(token["refresh_token"]).json()
+    wire.get("/oauth/me", newer["access_token"])
+    shown = caplog.text + "".join(capfd.readouterr()) + repr(sandbox) + repr(sandbox.requests)
+    secrets = ["very-secret-state", callback.partition("code=")[2][:48]]
+    secrets += [
+        answer[name] for answer in (token, newer) for name in ("access_token", "refresh_token")
+    ]
+    assert [secret for secret in secrets if secret in shown] == []
+
+
+def test_switches_are_checked(sandbox):
+    with pytest.raises(ValueError, match="rotate, same, absent"):
+        Sandbox(refresh_tokens="sometimes")
+    with pytest.raises(ValueError, match="access_token_lifetime"):
+        sandbox.access_token_lifetime = -1
+    with pytest.raises(AttributeError, match="reuse_detecton"):
+        sandbox.reuse_detecton = False
+    with pytest.raises(ValueError, match="at least one"):
+        Sandbox(applications=[])
+
+
+def test_it_imports_nothing_of_the_client():
+    folder = pathlib.Path(ultracart.sandbox.__file__).parent
+    for module in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                assert node.level <= 1, module
+                name = node.module or ""
+                allowed = module.name == "pytest_plugin.py" and name == "ultracart.sandbox"
+                assert allowed or not name.startswith("ultracart"), module
+            elif isinstance(node, ast.Import):
+                assert not any(item.name.startswith("ultracart") for item in node.names), module
+
+
+def test_without_the_extra_it_says_which():
+    program = (
+        "import sys\n"
+        "sys.modules['flask'] = None\n"
+        "try:\n"
+        "    import ultracart.sandbox\n"
+        "except ImportError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=True,
+    )
+    assert "pip install 'ultracart[sandbox]'" in done.stdout
