@@ -29,6 +29,8 @@ API_VERSION = "2017-03-01"
 _JSON = "application/json"
 _METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PATCH", "PUT", "DELETE")
 _BYTE_ORDER_MARK = "\ufeff"
+# What stays as it is in a path that holds other characters too: printable ASCII.
+_URL_CHARACTERS = "".join(map(chr, range(0x21, 0x7F)))
 _default_client: Optional[ApiClient] = None
 
 
@@ -125,10 +127,7 @@ class ApiClient:
 
     def set_default_header(self, header_name: str, header_value: Any) -> None:
         """Send this header with each request, in place of one of the same name in any case."""
-        same = [name for name in self.default_headers if name.lower() == header_name.lower()]
-        for name in same:
-            del self.default_headers[name]
-        self.default_headers[header_name] = header_value
+        _replace_header(self.default_headers, header_name, header_value)
 
     def call_api(
         self,
@@ -210,11 +209,13 @@ class ApiClient:
         preload: bool,
         timeout: Timeout,
     ) -> Any:
-        headers: dict[str, Any] = dict(header_params or {})
-        headers.update(self.default_headers)
-        if self.cookie:
-            headers["Cookie"] = self.cookie
         sanitize = self.sanitize_for_serialization
+        headers: dict[str, Any] = dict(header_params or {})
+        for name, value in self.default_headers.items():
+            _replace_header(headers, name, value)
+        if self.cookie:
+            _replace_header(headers, "Cookie", self.cookie)
+        headers = dict(self.parameters_to_tuples(sanitize(headers), collection_formats))
         path = self._path(resource_path, path_params, collection_formats)
         query: list[tuple[str, Any]] = []
         if query_params:
@@ -251,8 +252,14 @@ class ApiClient:
             safe = self.configuration.safe_chars_for_path_param
             pairs = self.parameters_to_tuples(self.sanitize_for_serialization(params), formats)
             for name, value in pairs:
+                # Left as they are, these would call another resource than the one meant.
+                if value is None or value in ("", ".", ".."):
+                    raise ApiValueError(
+                        "path parameter %s is None, empty or a dot segment: "
+                        "pass the value that names the resource" % ascii(name)
+                    )
                 template = template.replace("{%s}" % name, quote(str(value), safe=safe))
-        return template
+        return template if template.isascii() else quote(template, safe=_URL_CHARACTERS)
 
     def _send(
         self,
@@ -331,7 +338,8 @@ class ApiClient:
         Raises:
             ApiValueError: a file that cannot be read.
         """
-        params = list(post_params or [])
+        pairs = post_params.items() if isinstance(post_params, Mapping) else post_params
+        params = list(pairs or [])
         for field, paths in (files or {}).items():
             for path in (paths if isinstance(paths, list) else [paths]) if paths else ():
                 try:
@@ -357,7 +365,7 @@ class ApiClient:
             if not setting or not setting["value"]:
                 continue
             if setting["in"] == "header":
-                headers[setting["key"]] = setting["value"]
+                _replace_header(headers, setting["key"], setting["value"])
             elif setting["in"] == "query":
                 querys.append((setting["key"], setting["value"]))
             else:
@@ -410,6 +418,14 @@ def default_api_client() -> ApiClient:
     if _default_client is None:
         _default_client = ApiClient()
     return _default_client
+
+
+def _replace_header(headers: Any, name: str, value: Any) -> None:
+    """Set a header in place of the one of the same name in any case (RFC 9110, section 5.1)."""
+    lowered = name.lower()
+    for same in [known for known in headers if str(known).lower() == lowered]:
+        del headers[same]
+    headers[name] = value
 
 
 def _decoded(body: Any) -> tuple[Any, bool]:

@@ -101,6 +101,8 @@ def checked_headers(headers: Mapping[str, Any]) -> dict[str, str]:
             raise ApiValueError("%s is not a header name" % ascii(name)[:80])
         if isinstance(value, bytes):
             value = value.decode("latin-1")
+        elif isinstance(value, (int, float)):
+            value = str(value)
         elif not isinstance(value, str):
             raise ApiTypeError(
                 "the value of header %s must be str, not %s" % (name, type(value).__name__)
@@ -109,7 +111,7 @@ def checked_headers(headers: Mapping[str, Any]) -> dict[str, str]:
             raise ApiValueError("the value of header %s holds a control character" % name)
         if not value.isascii() and any(c > "\xff" for c in value):
             raise ApiValueError("the value of header %s holds characters beyond Latin-1" % name)
-        checked[name] = value
+        checked["Content-Type" if name.lower() == "content-type" else name] = value
     return checked
 
 
