@@ -189,7 +189,7 @@ class Deserializer:
                 instance = model(**given)
             except ValueError as error:
                 raise _unreadable(model.__name__, "a value that the model refuses") from error
-            if isinstance(instance, dict):
+            if issubclass(model, dict):
                 instance.update((k, v) for k, v in data.items() if k not in fields)
             child = instance.get_real_child_model(data) if has_children else None
             return read(data, child) if child else instance
