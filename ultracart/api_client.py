@@ -6,9 +6,6 @@ nothing else.
 
 from __future__ import annotations
 
-import json
-import mimetypes
-import os
 from collections.abc import Mapping
 from typing import Any, ClassVar, Optional
 from urllib.parse import quote
@@ -28,7 +25,6 @@ API_VERSION_HEADER = "X-UltraCart-Api-Version"
 API_VERSION = "2017-03-01"
 _JSON = "application/json"
 _METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PATCH", "PUT", "DELETE")
-_BYTE_ORDER_MARK = "\ufeff"
 # What stays as it is in a path that holds other characters too: printable ASCII.
 _URL_CHARACTERS = "".join(map(chr, range(0x21, 0x7F)))
 _default_client: Optional[ApiClient] = None
@@ -340,18 +336,10 @@ class ApiClient:
         """
         pairs = post_params.items() if isinstance(post_params, Mapping) else post_params
         params = list(pairs or [])
-        for field, paths in (files or {}).items():
-            for path in (paths if isinstance(paths, list) else [paths]) if paths else ():
-                try:
-                    with open(path, "rb") as file:
-                        content = file.read()
-                except OSError as error:
-                    raise ApiValueError(
-                        "files[%r] cannot be read: %s" % (field, error.strerror)
-                    ) from None
-                name = os.path.basename(path)
-                kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-                params.append((field, (name, content, kind)))
+        if files:
+            from .files import read_uploads  # few upload
+
+            params.extend(read_uploads(files))
         return params
 
     def update_params_for_auth(self, headers: Any, querys: Any, auth_settings: Any) -> None:
@@ -393,7 +381,7 @@ class ApiClient:
         """
         if response_type == "file":
             return self._save(response)
-        data, is_json = _decoded(response.data)
+        data, is_json = serialization.decode(response.data)
         if self._deserializer is None or self._deserializer.models is not self.models:
             self._deserializer = serialization.Deserializer(self.models)
         try:
@@ -403,7 +391,7 @@ class ApiClient:
             raise
 
     def _save(self, response: Any) -> str:
-        from .downloads import save_download  # few download
+        from .files import save_download  # few download
 
         content = getattr(response, "content", response.data)
         if isinstance(content, str):
@@ -426,22 +414,3 @@ def _replace_header(headers: Any, name: str, value: Any) -> None:
     for same in [known for known in headers if str(known).lower() == lowered]:
         del headers[same]
     headers[name] = value
-
-
-def _decoded(body: Any) -> tuple[Any, bool]:
-    """JSON data, or the text itself where it is no JSON; and which of the two it is.
-
-    Tolerates what real servers send: a byte order mark, Latin-1 in a JSON body.
-    """
-    if isinstance(body, bytes):
-        mark = _BYTE_ORDER_MARK.encode("utf-8")
-        body = (body[len(mark) :] if body.startswith(mark) else body).decode("latin-1")
-    if not body or body.isspace():
-        return None, True
-    try:
-        return json.loads(body), True
-    except (ValueError, RecursionError):
-        pass
-    if body.startswith(_BYTE_ORDER_MARK):
-        return _decoded(body[1:])
-    return body, False

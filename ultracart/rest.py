@@ -30,9 +30,10 @@ from .exceptions import (
     error_class,
     error_fields,
 )
-from .redaction import redactor, secrets_in, secrets_in_headers
+from .redaction import redactor, secrets_in
 from .transport import pools
 from .transport.body import BodyError, read_body
+from .transport.call import Call, Verbs, log_exchange
 from .transport.deadline import Deadline, time_bounds
 from .transport.framing import BoundedConnection, current
 from .transport.message import prepare_message, target
@@ -101,53 +102,13 @@ def _make_pool(settings: TransportSettings) -> HTTPConnectionPool:
     return pool
 
 
-class _Call:
-    """One call: what is sent, and the time it has."""
-
-    __slots__ = (
-        "body",
-        "content",
-        "deadline",
-        "fields",
-        "headers",
-        "method",
-        "preload",
-        "query",
-        "settings",
-        "target",
-    )
-    method: str
-    target: str
-    headers: dict[str, str]
-    content: Optional[bytes]
-    query: Any
-    fields: Any
-    body: Any
-    preload: bool
-    settings: TransportSettings
-    deadline: Deadline
-
-    def request_line(self) -> str:
-        return "%s %s" % (self.method, self.target.partition("?")[0])
-
-    def secrets(self) -> Iterator[str]:
-        """What this call sent that no message may show."""
-        yield from secrets_in_headers(self.headers)
-        for part in (self.query, self.fields, self.body):
-            yield from secrets_in(part)
-        proxy = self.settings.proxy
-        if proxy is not None and proxy.credentials is not None:
-            yield proxy.credentials
-            yield proxy.credentials.partition(":")[2]
-
-
 class RESTResponse(io.IOBase):
     """An answer whose body has been read: ``status``, ``reason``, ``data``, headers.
 
     ``data`` is text, or bytes where the body is not UTF-8; ``content`` is the bytes.
     """
 
-    def __init__(self, resp: Any, content: bytes = b"", call: Optional[_Call] = None) -> None:
+    def __init__(self, resp: Any, content: bytes = b"", call: Optional[Call] = None) -> None:
         self._call = call
         self.urllib3_response = resp
         self.status: int = resp.status
@@ -179,56 +140,7 @@ class RESTResponse(io.IOBase):
         return self.urllib3_response.headers.get(name, default)
 
 
-def _sender(method: str) -> Any:
-    """A verb of :class:`RESTClientObject` that has no body."""
-
-    def send(
-        self: RESTClientObject,
-        url: str,
-        headers: Optional[Mapping[str, Any]] = None,
-        query_params: Any = None,
-        _preload_content: bool = True,
-        _request_timeout: Timeout = None,
-    ) -> Any:
-        return self.request(
-            method, url, query_params, headers, None, None, _preload_content, _request_timeout
-        )
-
-    send.__name__ = method
-    send.__doc__ = ":meth:`RESTClientObject.request` with method %s." % method
-    return send
-
-
-def _body_sender(method: str) -> Any:
-    """A verb of :class:`RESTClientObject` that may have a body."""
-
-    def send(
-        self: RESTClientObject,
-        url: str,
-        headers: Optional[Mapping[str, Any]] = None,
-        query_params: Any = None,
-        post_params: Any = None,
-        body: Any = None,
-        _preload_content: bool = True,
-        _request_timeout: Timeout = None,
-    ) -> Any:
-        return self.request(
-            method,
-            url,
-            query_params,
-            headers,
-            body,
-            post_params,
-            _preload_content,
-            _request_timeout,
-        )
-
-    send.__name__ = method
-    send.__doc__ = ":meth:`RESTClientObject.request` with method %s." % method
-    return send
-
-
-class RESTClientObject:
+class RESTClientObject(Verbs):
     """Carries out requests for one Configuration, over a pool shared with its equals.
 
     ``pools_size`` is kept for the official SDK's signature; ``maxsize`` overrides
@@ -279,7 +191,7 @@ class RESTClientObject:
             ApiTypeError, ApiValueError, ConfigurationError: before anything is sent.
             ApiException: the call failed, or its status is not 2xx.
         """
-        call = _Call()
+        call = Call()
         call.method = method.upper()
         if call.method not in _METHODS:
             raise ApiValueError("method must be one of %s" % ", ".join(sorted(_METHODS)))
@@ -310,14 +222,14 @@ class RESTClientObject:
         pool: HTTPConnectionPool = lease.pool
         return pool
 
-    def _perform(self, call: _Call) -> Any:
+    def _perform(self, call: Call) -> Any:
         """Attempt the call until it succeeds or may not be repeated."""
         decision = None
         while True:
             started = time.monotonic()
             answer = self._attempt(call)
             if self.configuration.debug:
-                _log(call, answer, time.monotonic() - started)
+                log_exchange(call, answer, time.monotonic() - started)
             if not isinstance(answer, ApiException):
                 return answer
             if decision is None:
@@ -327,7 +239,7 @@ class RESTClientObject:
                 raise answer
             self._sleep(pause)
 
-    def _attempt(self, call: _Call) -> Any:
+    def _attempt(self, call: Call) -> Any:
         """One exchange: the answer, or the ``ApiException`` that says why there is none.
 
         Errors are returned, not raised, so that no lower exception becomes their context.
@@ -370,29 +282,8 @@ class RESTClientObject:
         _discard(raw)
         return failure
 
-    GET = _sender("GET")
-    HEAD = _sender("HEAD")
-    OPTIONS = _body_sender("OPTIONS")
-    POST = _body_sender("POST")
-    PUT = _body_sender("PUT")
-    PATCH = _body_sender("PATCH")
 
-    def DELETE(  # noqa: N802
-        self,
-        url: str,
-        headers: Optional[Mapping[str, Any]] = None,
-        query_params: Any = None,
-        body: Any = None,
-        _preload_content: bool = True,
-        _request_timeout: Timeout = None,
-    ) -> Any:
-        """:meth:`request` with method DELETE."""
-        return self.request(
-            "DELETE", url, query_params, headers, body, None, _preload_content, _request_timeout
-        )
-
-
-def _error_for(call: _Call, answer: RESTResponse) -> ApiException:
+def _error_for(call: Call, answer: RESTResponse) -> ApiException:
     """The error for an answer whose status is not 2xx."""
     return error_class(answer.status, answer.data)(
         http_resp=answer,
@@ -402,7 +293,7 @@ def _error_for(call: _Call, answer: RESTResponse) -> ApiException:
     )
 
 
-def _translated(error: Exception, call: _Call, raw: Any) -> ApiException:
+def _translated(error: Exception, call: Call, raw: Any) -> ApiException:
     """The one translation of lower errors; quotes nothing that a server sent."""
     sent = call.deadline.request_sent
     chain = list(_chain(error))
@@ -452,19 +343,3 @@ def _discard(raw: Any) -> None:
             raw.close()
         except Exception:  # closing what is broken may fail in any way; there is nothing to save
             pass
-
-
-def _log(call: _Call, answer: Any, seconds: float) -> None:
-    from . import debug_log  # logging is loaded only by those who debug
-
-    names = [str(name) for part in (call.query, call.fields, call.body) for name in _names(part)]
-    outcome = answer.status if not isinstance(answer, ApiException) else answer
-    path = call.target.partition("?")[0]
-    size = len(answer.content) if isinstance(answer, RESTResponse) else None
-    debug_log.log_call(call.method, path, outcome, seconds, names, size)
-
-
-def _names(part: Any) -> list[Any]:
-    if isinstance(part, Mapping):
-        return list(part)
-    return [item[0] for item in part if item] if isinstance(part, (list, tuple)) else []

@@ -7,6 +7,7 @@ Types are named as in UltraCart's API description: ``str``, ``int``, ``float``, 
 from __future__ import annotations
 
 import datetime
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable, Union
@@ -30,6 +31,7 @@ _DICT = re.compile(r"dict\(([^,]*), (.*)\)$", re.DOTALL)
 _SEPARATORS = {"ssv": " ", "tsv": "\t", "pipes": "|"}
 # What a cyclic or absurdly nested argument would otherwise end in: RecursionError.
 _DEEPEST = 200
+_BYTE_ORDER_MARK = "\ufeff"
 
 Reader = Callable[[Any], Any]
 
@@ -82,7 +84,8 @@ def format_collections(
             pairs.extend((name, item) for item in value)
         else:
             separator = _SEPARATORS.get(formats[name], ",")
-            pairs.append((name, separator.join(str(item) for item in value)))
+            items = (str(item) for item in value if item is not None)  # None is never sent
+            pairs.append((name, separator.join(items)))
     return pairs
 
 
@@ -101,6 +104,25 @@ def form_text(name: str, value: Any) -> Any:
             "%s holds a lone surrogate, which no encoding can carry" % name
         ) from None
     return value if isinstance(value, str) else str(value)
+
+
+def decode(body: Any) -> tuple[Any, bool]:
+    """JSON data, or the text itself where it is no JSON; and which of the two it is.
+
+    Tolerates what real servers send: a byte order mark, Latin-1 in a JSON body.
+    """
+    if isinstance(body, bytes):
+        mark = _BYTE_ORDER_MARK.encode("utf-8")
+        body = (body[len(mark) :] if body.startswith(mark) else body).decode("latin-1")
+    if not body or body.isspace():
+        return None, True
+    try:
+        return json.loads(body), True
+    except (ValueError, RecursionError):
+        pass
+    if body.startswith(_BYTE_ORDER_MARK):
+        return decode(body[1:])
+    return body, False
 
 
 class Deserializer:

@@ -50,7 +50,7 @@ class Model:
     _readers: ClassVar[dict[str, tuple[str, Reader]]] = {}
 
     def __init_subclass__(cls) -> None:
-        annotations = cls.__dict__["__annotations__"]
+        annotations = cls.__dict__["__annotations__"]  # noqa: RUF063  # text, on Python 3.9 too
         types = {
             name: _OPTIONAL.sub(r"\1", type_)
             for name, type_ in annotations.items()
@@ -121,16 +121,15 @@ class Model:
 
     def get(self, name: str, default: Any = None) -> Any:
         """The field or additional property of this name; ``default`` where it is absent."""
-        return self[name] if name in self else default
+        return self[name] if name in self else default  # noqa: SIM401
 
     def __iter__(self) -> Iterator[str]:
         yield from self.attribute_map
         yield from self.additional_properties
 
     def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
+        if not isinstance(other, Model) or type(other) is not type(self):
             return NotImplemented
-        assert isinstance(other, Model)
         return self.to_dict() == other.to_dict() and (
             self.additional_properties == other.additional_properties
         )

@@ -107,7 +107,7 @@ def checked_headers(headers: Mapping[str, Any]) -> dict[str, str]:
             raise ApiTypeError(
                 "the value of header %s must be str, not %s" % (name, type(value).__name__)
             )
-        if not value.isprintable() and any(c < " " and c != "\t" or c == "\x7f" for c in value):
+        if not value.isprintable() and any((c < " " and c != "\t") or c == "\x7f" for c in value):
             raise ApiValueError("the value of header %s holds a control character" % name)
         if not value.isascii() and any(c > "\xff" for c in value):
             raise ApiValueError("the value of header %s holds characters beyond Latin-1" % name)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from email.utils import mktime_tz, parsedate_tz
 from typing import Optional
 
-from ..exceptions import ApiException, ApiConnectionError
+from ..exceptions import ApiConnectionError, ApiException
 from .deadline import Deadline
 
 # Pauses before the second and third attempt to connect, in seconds.

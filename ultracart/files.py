@@ -1,15 +1,39 @@
-"""Decides where a downloaded file lands, whatever name the server gives it."""
+"""Decides how files are uploaded, and where a download lands whatever the server calls it."""
 
 from __future__ import annotations
 
+import mimetypes
 import os
 import re
 import tempfile
-from typing import Optional
+from collections.abc import Iterator, Mapping
+from typing import Any, Optional
+
+from .exceptions import ApiValueError
 
 _FILENAME = re.compile(r"filename=(?:\"([^\"]*)\"|'([^']*)'|([^\s;]+))", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^\w.,+ @=()\[\]-]")
 _LONGEST_NAME = 120
+
+
+def read_uploads(files: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, bytes, str]]]:
+    """Multipart fields for paths, or lists of paths, by field name: name, bytes, MIME type.
+
+    Raises:
+        ApiValueError: a file that cannot be read.
+    """
+    for field, paths in files.items():
+        for path in (paths if isinstance(paths, list) else [paths]) if paths else ():
+            try:
+                with open(path, "rb") as file:
+                    content = file.read()
+            except OSError as error:
+                raise ApiValueError(
+                    "files[%r] cannot be read: %s" % (field, error.strerror)
+                ) from None
+            name = os.path.basename(path)
+            kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+            yield field, (name, content, kind)
 
 
 def save_download(content: bytes, disposition: Optional[str], folder: Optional[str]) -> str:

@@ -1,0 +1,210 @@
+"""Decides what is known of a call, what is logged of it, and the verbs' signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Optional
+
+from ..exceptions import ApiException
+from ..redaction import secrets_in, secrets_in_headers
+from .deadline import Deadline
+from .settings import TransportSettings
+
+if TYPE_CHECKING:
+    from ..configuration import Timeout
+
+
+class Call:
+    """One call: what is sent, and the time it has."""
+
+    __slots__ = (
+        "body",
+        "content",
+        "deadline",
+        "fields",
+        "headers",
+        "method",
+        "preload",
+        "query",
+        "settings",
+        "target",
+    )
+    method: str
+    target: str
+    headers: dict[str, str]
+    content: Optional[bytes]
+    query: Any
+    fields: Any
+    body: Any
+    preload: bool
+    settings: TransportSettings
+    deadline: Deadline
+
+    def request_line(self) -> str:
+        return "%s %s" % (self.method, self.target.partition("?")[0])
+
+    def secrets(self) -> Iterator[str]:
+        """What this call sent that no message may show."""
+        yield from secrets_in_headers(self.headers)
+        for part in (self.query, self.fields, self.body):
+            yield from secrets_in(part)
+        proxy = self.settings.proxy
+        if proxy is not None and proxy.credentials is not None:
+            yield proxy.credentials
+            yield proxy.credentials.partition(":")[2]
+
+
+class Verbs:
+    """One method for each HTTP method, with the official SDK's signatures."""
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        query_params: Any = None,
+        headers: Optional[Mapping[str, Any]] = None,
+        body: Any = None,
+        post_params: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """Send one request."""
+        raise NotImplementedError
+
+    def GET(  # noqa: N802
+        self,
+        url: str,
+        headers: Optional[Mapping[str, Any]] = None,
+        query_params: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """:meth:`request` with method GET."""
+        return self.request(
+            "GET", url, query_params, headers, None, None, _preload_content, _request_timeout
+        )
+
+    def HEAD(  # noqa: N802
+        self,
+        url: str,
+        headers: Optional[Mapping[str, Any]] = None,
+        query_params: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """:meth:`request` with method HEAD."""
+        return self.request(
+            "HEAD", url, query_params, headers, None, None, _preload_content, _request_timeout
+        )
+
+    def DELETE(  # noqa: N802
+        self,
+        url: str,
+        headers: Optional[Mapping[str, Any]] = None,
+        query_params: Any = None,
+        body: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """:meth:`request` with method DELETE."""
+        return self.request(
+            "DELETE", url, query_params, headers, body, None, _preload_content, _request_timeout
+        )
+
+    def OPTIONS(  # noqa: N802
+        self,
+        url: str,
+        headers: Optional[Mapping[str, Any]] = None,
+        query_params: Any = None,
+        post_params: Any = None,
+        body: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """:meth:`request` with method OPTIONS."""
+        return self.request(
+            "OPTIONS",
+            url,
+            query_params,
+            headers,
+            body,
+            post_params,
+            _preload_content,
+            _request_timeout,
+        )
+
+    def POST(  # noqa: N802
+        self,
+        url: str,
+        headers: Optional[Mapping[str, Any]] = None,
+        query_params: Any = None,
+        post_params: Any = None,
+        body: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """:meth:`request` with method POST."""
+        return self.request(
+            "POST",
+            url,
+            query_params,
+            headers,
+            body,
+            post_params,
+            _preload_content,
+            _request_timeout,
+        )
+
+    def PUT(  # noqa: N802
+        self,
+        url: str,
+        headers: Optional[Mapping[str, Any]] = None,
+        query_params: Any = None,
+        post_params: Any = None,
+        body: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """:meth:`request` with method PUT."""
+        return self.request(
+            "PUT", url, query_params, headers, body, post_params, _preload_content, _request_timeout
+        )
+
+    def PATCH(  # noqa: N802
+        self,
+        url: str,
+        headers: Optional[Mapping[str, Any]] = None,
+        query_params: Any = None,
+        post_params: Any = None,
+        body: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """:meth:`request` with method PATCH."""
+        return self.request(
+            "PATCH",
+            url,
+            query_params,
+            headers,
+            body,
+            post_params,
+            _preload_content,
+            _request_timeout,
+        )
+
+
+def log_exchange(call: Call, answer: Any, seconds: float) -> None:
+    """Log an exchange: its answer (response or exception) and duration; never a value sent."""
+    from .. import debug_log  # logging is loaded only by those who debug
+
+    names = [str(name) for part in (call.query, call.fields, call.body) for name in _names(part)]
+    outcome = answer.status if not isinstance(answer, ApiException) else answer
+    path = call.target.partition("?")[0]
+    size = len(answer.content) if hasattr(answer, "content") else None
+    debug_log.log_call(call.method, path, outcome, seconds, names, size)
+
+
+def _names(part: Any) -> list[Any]:
+    if isinstance(part, Mapping):
+        return list(part)
+    return [item[0] for item in part if item] if isinstance(part, (list, tuple)) else []
