@@ -168,43 +168,19 @@ class ApiClient:
             ApiTypeError, ApiValueError, ConfigurationError: before anything is sent.
             ApiException: the call failed.
         """
-        arguments = (
-            resource_path,
-            method,
-            path_params,
-            query_params,
-            header_params,
-            body,
-            post_params,
-            files,
-            response_type,
-            auth_settings,
-            _return_http_data_only,
-            collection_formats,
-            _preload_content,
-            _request_timeout,
-        )
         if async_req:
-            return self.pool.apply_async(self._call, arguments)
-        return self._call(*arguments)
-
-    def _call(
-        self,
-        resource_path: str,
-        method: str,
-        path_params: Any,
-        query_params: Any,
-        header_params: Optional[Mapping[str, Any]],
-        body: Any,
-        post_params: Any,
-        files: Optional[Mapping[str, Any]],
-        response_type: Any,
-        auth_settings: Any,
-        data_only: Optional[bool],
-        collection_formats: Optional[Mapping[str, str]],
-        preload: bool,
-        timeout: Timeout,
-    ) -> Any:
+            arguments = (resource_path, method, path_params, query_params, header_params, body)
+            options = {
+                "post_params": post_params,
+                "files": files,
+                "response_type": response_type,
+                "auth_settings": auth_settings,
+                "_return_http_data_only": _return_http_data_only,
+                "collection_formats": collection_formats,
+                "_preload_content": _preload_content,
+                "_request_timeout": _request_timeout,
+            }
+            return self.pool.apply_async(self.call_api, arguments, options)
         sanitize = self.sanitize_for_serialization
         headers: dict[str, Any] = dict(header_params or {})
         for name, value in self.default_headers.items():
@@ -230,16 +206,20 @@ class ApiClient:
             fields,
             content,
             auth_settings,
-            preload,
-            timeout,
+            _preload_content,
+            _request_timeout,
         )
         self.last_response = response
         data = response
-        if preload:
+        if _preload_content:
             data = self.deserialize(response, response_type) if response_type else None
-        if data_only:
+        if _return_http_data_only:
             return data
-        return data, response.status, response.getheaders() if preload else response.headers
+        return (
+            data,
+            response.status,
+            response.getheaders() if _preload_content else response.headers,
+        )
 
     def _path(self, template: str, params: Any, formats: Optional[Mapping[str, str]]) -> str:
         if template[:1] not in ("/", ""):
@@ -380,7 +360,9 @@ class ApiClient:
             ApiResponseError: the body is not such a value; ``.body`` has it.
         """
         if response_type == "file":
-            return self._save(response)
+            from .files import save_response  # few download
+
+            return save_response(response, self.configuration.temp_folder_path)
         data, is_json = serialization.decode(response.data)
         if self._deserializer is None or self._deserializer.models is not self.models:
             self._deserializer = serialization.Deserializer(self.models)
@@ -389,15 +371,6 @@ class ApiClient:
         except ApiException as error:
             error.complete(response, None if is_json else "the answer is not JSON")
             raise
-
-    def _save(self, response: Any) -> str:
-        from .files import save_download  # few download
-
-        content = getattr(response, "content", response.data)
-        if isinstance(content, str):
-            content = content.encode("utf-8")
-        disposition = response.getheader("Content-Disposition")
-        return save_download(content, disposition, self.configuration.temp_folder_path)
 
 
 def default_api_client() -> ApiClient:

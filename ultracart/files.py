@@ -36,8 +36,8 @@ def read_uploads(files: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, byt
             yield field, (name, content, kind)
 
 
-def save_download(content: bytes, disposition: Optional[str], folder: Optional[str]) -> str:
-    """Write ``content`` to a new file (mode 0600) in ``folder`` and return its path.
+def save_response(response: Any, folder: Optional[str]) -> str:
+    """Write the body of ``response`` to a new file (mode 0600) in ``folder``; return its path.
 
     The name in the ``Content-Disposition`` header is used as far as it is a plain file name that
     is not taken; a path in it, a link or an existing file is never followed or replaced.
@@ -45,6 +45,10 @@ def save_download(content: bytes, disposition: Optional[str], folder: Optional[s
     Raises:
         OSError: the folder cannot be written to; nothing is left behind.
     """
+    content = getattr(response, "content", response.data)
+    if isinstance(content, str):
+        content = content.encode("utf-8")
+    disposition = response.getheader("Content-Disposition")
     folder = os.path.abspath(folder or tempfile.gettempdir())
     name = _safe_name(disposition)
     if name:
