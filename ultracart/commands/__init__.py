@@ -1,0 +1,1 @@
+"""Decides nothing: one module for each command, loaded by :mod:`ultracart.cli` when it is run."""

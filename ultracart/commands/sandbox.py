@@ -1,0 +1,53 @@
+"""Decides how ``ultracart sandbox`` serves: on which port, and what it tells the developer."""
+
+from __future__ import annotations
+
+import argparse
+
+from .console import CommandError, put_json, say
+from .console import put as put
+
+try:
+    from ..sandbox import Sandbox as Sandbox
+except ImportError as error:  # it says which extra to install
+    raise CommandError(str(error)) from error
+
+_WELCOME = """\
+The sandbox serves UltraCart's OAuth endpoints at {host}
+for the application with the client id {client_id}. In another terminal:
+
+    export ULTRACART_HOST={host}
+    ultracart login
+
+Press Ctrl-C to stop; whatever it issued ends with it."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until Ctrl-C."""
+    with open_sandbox(arguments.port) as sandbox:
+        if arguments.json:
+            put_json({"host": sandbox.host, "client_id": sandbox.client_id})
+        else:
+            put(_WELCOME.format(host=sandbox.host, client_id=sandbox.client_id))
+        try:
+            sandbox.serve_forever()
+        except KeyboardInterrupt:
+            # Ctrl-C is how a server is meant to end, yet a script must see that it was stopped.
+            say("The sandbox has stopped.")
+            return 130
+    return 0
+
+
+def open_sandbox(port: int = 0) -> Sandbox:
+    """A running sandbox.
+
+    Raises:
+        CommandError: the port is taken or may not be used.
+    """
+    try:
+        return Sandbox(port=port)
+    except OSError as error:
+        raise CommandError(
+            "port %d cannot be used (%s): choose another with --port, 0 takes any free one"
+            % (port, error.strerror)
+        ) from error
