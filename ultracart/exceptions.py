@@ -47,7 +47,8 @@ class UltraCartError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exception's own protocol calls __init__ with self.args, which loses keyword facts.
-        cause = self.__cause__ if isinstance(self.__cause__, UltraCartError) else None
+        # A cause is ours or the system's (rest chains no other); both pickle.
+        cause = self.__cause__ if isinstance(self.__cause__, (UltraCartError, OSError)) else None
         return _rebuild, (type(self), self.args, dict(self.__dict__), cause)
 
 
