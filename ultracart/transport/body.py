@@ -5,7 +5,13 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
+# One read; http.client of Python 3.9 allocates and clears as much as it is asked for.
+_READ = 256 * 1024
+# What is given to, and taken from, zlib at once: it copies what it has not used yet.
+_FEED = 16 * 1024
 _CHUNK = 64 * 1024
+# A gzip file may have several members (RFC 1952, section 2.2); each costs 40 kB of set-up.
+_MAX_MEMBERS = 64
 # zlib's window argument for gzip framing, and for raw deflate (which some servers send).
 _GZIP = 16 + zlib.MAX_WBITS
 _RAW_DEFLATE = -zlib.MAX_WBITS
@@ -24,7 +30,7 @@ def read_body(response: Any, limit: int, encoding: str) -> bytes:
     pieces = []
     size = 0
     while True:
-        piece = response.read(limit + 1 - size, decode_content=False)
+        piece = response.read(min(_READ, limit + 1 - size), decode_content=False)
         if not piece:
             break
         pieces.append(piece)
@@ -51,12 +57,24 @@ def read_body(response: Any, limit: int, encoding: str) -> bytes:
 def _decompress(body: bytes, window: int, limit: int) -> bytes:
     pieces = []
     size = 0
-    while body:
-        decoder = zlib.decompressobj(window)
-        pending = body
-        while pending and not decoder.eof:
+    members = 1
+    decoder = zlib.decompressobj(window)
+    for start in range(0, len(body), _FEED):
+        pending = body[start : start + _FEED]
+        more = True
+        while more:
+            if decoder.eof:
+                # Whatever follows the end is another member of a gzip file, or padding.
+                pending = pending.lstrip(b"\0") if window == _GZIP else b""
+                if not pending:
+                    break
+                members += 1
+                if members > _MAX_MEMBERS:
+                    raise BodyError("the answer's compressed body has too many parts")
+                decoder = zlib.decompressobj(window)
+            room = min(_CHUNK, limit + 1 - size)
             try:
-                piece = decoder.decompress(pending, min(_CHUNK, limit + 1 - size))
+                piece = decoder.decompress(pending, room)
             except zlib.error:
                 raise BodyError("the answer's compression is broken") from None
             pieces.append(piece)
@@ -65,9 +83,8 @@ def _decompress(body: bytes, window: int, limit: int) -> bytes:
                 raise BodyError(
                     "the answer is larger than max_response_size (%d bytes) decompressed" % limit
                 )
-            pending = decoder.unconsumed_tail
-        if not decoder.eof:
-            raise BodyError("the answer's compressed body is cut")
-        # A gzip file may have several members (RFC 1952, section 2.2); padding is not one.
-        body = decoder.unused_data.lstrip(b"\0") if window == _GZIP else b""
+            pending = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
+            more = bool(pending) or len(piece) == room  # zlib may hold output without input
+    if not decoder.eof:
+        raise BodyError("the answer's compressed body is cut")
     return b"".join(pieces)
