@@ -35,7 +35,7 @@ from .transport import pools
 from .transport.body import BodyError, read_body
 from .transport.call import Call, Verbs, log_exchange
 from .transport.deadline import Deadline, time_bounds
-from .transport.framing import BoundedConnection, current
+from .transport.framing import BoundedConnection, ProxyRefused, current
 from .transport.message import prepare_message, target
 from .transport.retry import RetryDecision, retry_after_seconds
 from .transport.settings import TransportSettings, transport_settings
@@ -108,17 +108,20 @@ class RESTResponse(io.IOBase):
     ``data`` is text, or bytes where the body is not UTF-8; ``content`` is the bytes.
     """
 
-    def __init__(self, resp: Any, content: bytes = b"", call: Optional[Call] = None) -> None:
+    def __init__(
+        self, resp: Any, *, content: Optional[bytes] = None, call: Optional[Call] = None
+    ) -> None:
         self._call = call
         self.urllib3_response = resp
         self.status: int = resp.status
         self.reason: str = resp.reason
-        self.content = content
-        self.data: Any = content
-        try:
-            self.data = content.decode("utf-8")
-        except UnicodeDecodeError:
-            pass
+        self.content: Any = resp.data if content is None else content
+        self.data: Any = self.content
+        if content is not None:
+            try:
+                self.data = content.decode("utf-8")
+            except UnicodeDecodeError:
+                pass
 
     @property
     def request_line(self) -> Optional[str]:
@@ -268,7 +271,7 @@ class RESTClientObject(Verbs):
                 return raw
             encoding = raw.headers.get("Content-Encoding", "")
             content = read_body(raw, call.settings.max_response_size, encoding)
-            answer = RESTResponse(raw, content, call)
+            answer = RESTResponse(raw, content=content, call=call)
             return answer if 200 <= status <= 299 else _error_for(call, answer)
         except ConfigurationError:
             raise  # a certificate file, found wrong when the pool was made
@@ -312,6 +315,9 @@ def _translated(error: Exception, call: Call, raw: Any) -> ApiException:
         # Status 0 as in the official SDK.
         why = getattr(low, "verify_message", None) or getattr(low, "reason", None) or "failed"
         failure = ApiConnectionError(status=0, reason="SSLError: TLS: %s" % why, **facts)
+    elif isinstance(low, ProxyRefused):
+        text = "the proxy refused the connection"
+        failure = ApiConnectionError(status=low.args[0], reason=text, **facts)
     elif low is not None:
         text = "%s: %s" % (type(low).__name__, low.strerror or "the connection broke")
         failure = ApiConnectionError(reason=text, **facts)

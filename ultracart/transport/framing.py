@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import re
 import socket
 import threading
 from typing import TYPE_CHECKING, Any, Optional
@@ -20,9 +21,17 @@ from .deadline import Deadline
 _MAX_INTERIM = 16
 _MAX_HEADER_BYTES = 256 * 1024
 _READ_SIZE = 16384
+# TLS gives each record the whole timeout, so what is sent is sliced and the time checked between.
+_SEND_SIZE = 65536
+_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}[ \t]*(?:;.*)?\r?\n", re.DOTALL)
+_TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3})")
 
 # The call in progress in this thread; urllib3 offers no way to hand it to the connection.
 current = threading.local()
+
+
+class ProxyRefused(OSError):
+    """The proxy answered CONNECT with the status in ``args``; its own words are not kept."""
 
 
 class _SocketReader(io.RawIOBase):
@@ -106,9 +115,31 @@ class _Response(http.client.HTTPResponse):
         # after it for a body: neither is acceptable where the lines may hold a token.
         if self.msg.defects or self.msg.get_payload():
             raise http.client.HTTPException("a malformed header line")
-        if self.chunked and self.msg.get("content-length"):
-            # RFC 9112, section 6.1: two framings at once; do not trust the connection any more.
+        self._check_framing()
+
+    def _check_framing(self) -> None:
+        """Refuse what leaves the end of the body open to interpretation (RFC 9112, section 6)."""
+        codings = ",".join(self.msg.get_all("transfer-encoding", ()))
+        if codings and codings.strip().lower() not in ("chunked", "identity"):
+            raise http.client.HTTPException("an unknown transfer coding")
+        fields = ",".join(self.msg.get_all("content-length", ()))
+        lengths = {length.strip() for length in fields.split(",")} if fields else set()
+        if len(lengths) > 1 or not all(len(n) < 19 and _is_number(n) for n in lengths):
+            raise http.client.HTTPException("conflicting or malformed lengths")
+        if self.chunked and lengths or self.status == 101:
+            # Section 6.1: two framings at once; or, what nobody asked for, another protocol.
             self.will_close = True
+
+    def _read_next_chunk_size(self) -> int:
+        # http.client takes "-1", which reads for ever, and whatever else int() takes.
+        line = self.fp.readline(_READ_SIZE)
+        if not _CHUNK_SIZE.fullmatch(line):
+            raise http.client.HTTPException("a malformed chunk size")
+        return int(line.partition(b";")[0], 16)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 if TYPE_CHECKING:
@@ -128,6 +159,20 @@ class BoundedConnection(_Base):
             super().connect()
         finally:
             self._connecting = False
+
+    def _tunnel(self) -> None:
+        deadline: Optional[Deadline] = getattr(current, "deadline", None)
+        try:
+            super()._tunnel()  # type: ignore[misc]
+        except OSError as error:
+            refused = _TUNNEL_REFUSED.match(str(error))
+            if refused is None:
+                raise
+            # http.client's text ends in the proxy's own words, which may echo its password.
+            raise ProxyRefused(int(refused.group(1))) from None
+        if deadline is not None:  # the TLS handshake has what the proxy has left
+            sock: Any = self.sock
+            sock.settimeout(deadline.left())
 
     def _new_conn(self) -> socket.socket:
         """Connect to the first address that answers, all of them within the deadline.
@@ -168,6 +213,11 @@ class BoundedConnection(_Base):
                 deadline.start_sending()
             sock: Any = self.sock
             sock.settimeout(deadline.left())
+            if isinstance(data, bytes) and len(data) > _SEND_SIZE:
+                for start in range(0, len(data), _SEND_SIZE):
+                    sock.settimeout(deadline.left())
+                    super().send(data[start : start + _SEND_SIZE])
+                return
         super().send(data)
 
     def response_class(  # type: ignore[override]  # a class for http.client, a factory here
