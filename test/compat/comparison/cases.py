@@ -1,0 +1,7 @@
+"""The whole grid of cases, which both SDKs run."""
+
+from __future__ import annotations
+
+from . import call_cases, helper_cases, oauth_cases
+
+CASES = [*oauth_cases.CASES, *call_cases.CASES, *helper_cases.CASES]

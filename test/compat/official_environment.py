@@ -1,0 +1,60 @@
+"""Decides where the official SDK is installed: ``python official_environment.py DIRECTORY``.
+
+Makes a virtual environment there with the wheel of ``ultracart-rest-sdk`` 3.11.67. Where that
+cannot be done, the reason is written to ``unavailable.txt``, and the comparison is skipped with it.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+import venv
+
+OFFICIAL = "ultracart-rest-sdk==3.11.67"
+# 2.6.0 alone has no getheaders(), without which the official SDK fails at its first answer.
+REQUIREMENTS = [OFFICIAL, "urllib3>=2.0,!=2.6.0,<3"]
+
+
+def interpreter(directory: pathlib.Path) -> pathlib.Path:
+    """The Python of the environment in ``directory``."""
+    return directory.joinpath("Scripts" if os.name == "nt" else "bin", "python")
+
+
+def reason_for_absence(directory: pathlib.Path) -> str | None:
+    """Why the official SDK is not installed in ``directory``; ``None`` if it is."""
+    if interpreter(directory).exists() and (directory / "installed.txt").exists():
+        return None
+    note = directory / "unavailable.txt"
+    return note.read_text(encoding="utf-8") if note.exists() else "no environment was made"
+
+
+def make(directory: pathlib.Path) -> None:
+    """Install the official SDK into ``directory``, once."""
+    if reason_for_absence(directory) is None:
+        return
+    venv.create(directory, with_pip=True, clear=True)
+    command = [
+        str(interpreter(directory)),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--only-binary=:all:",
+    ]
+    done = subprocess.run([*command, *REQUIREMENTS], capture_output=True, text=True)
+    lines = done.stderr.strip().splitlines() or ["pip failed"]
+    name, text = (
+        ("installed.txt", OFFICIAL)
+        if done.returncode == 0
+        else (
+            "unavailable.txt",
+            "%s cannot be installed: %s" % (OFFICIAL, lines[-1]),
+        )
+    )
+    (directory / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    make(pathlib.Path(sys.argv[1]))
