@@ -27,6 +27,10 @@ from typing import Any, Callable, Mapping, Optional
 
 # What a message quotes from a server is cut here, in characters: an error page is no message.
 _MAX_QUOTED = 500
+# As much is searched for secrets: more than is shown, so that none is shown in part.
+_MAX_SEARCHED = 4000
+# A longer body, in characters or bytes, describes no error.
+_MAX_DESCRIPTION = 256 * 1024
 
 
 def _rebuild(
@@ -333,6 +337,8 @@ def error_fields(body: Any) -> Mapping[str, Any]:
     ``{"error": {"developer_message": ...}}`` is every other UltraCart resource's.
     """
     if isinstance(body, (str, bytes)):
+        if len(body) > _MAX_DESCRIPTION:
+            return {}
         try:
             body = json.loads(body)
         except (ValueError, RecursionError):
@@ -345,7 +351,7 @@ def error_fields(body: Any) -> Mapping[str, Any]:
 
 def _quote(text: str, redact: Callable[[str], str]) -> str:
     """Server text made safe for one line of a log: redacted, printable, bounded."""
-    text = redact(text)
+    text = redact(text[:_MAX_SEARCHED])
     if len(text) > _MAX_QUOTED:
         text = text[:_MAX_QUOTED] + "..."
     return "".join(char if char.isprintable() else " " for char in text)

@@ -31,8 +31,12 @@ _LABELLED = re.compile(
     r"(?:(?:token|code|secret|verifier|password|passwd|key|assertion)[\"']?\s*[=:]\s*[\"']?))"
     r"([^\s\"'&,;]{12,})"
 )
+_HIDDEN = re.compile("\0+")
 # Replacing shorter values would garble messages and hide nothing that could be guessed.
 _MIN_SECRET = 4
+# A server may cut or split what it echoes: this many characters of a secret in a row are hidden.
+_RUN = 8
+_NAMES = " ".join(SECRET_NAMES)
 
 
 def is_secret_name(name: str) -> bool:
@@ -78,29 +82,39 @@ def secrets_in_headers(headers: Mapping[str, str]) -> Iterator[str]:
 
 
 def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
-    """A function that masks ``secrets``, also percent-encoded or escaped, in any text."""
+    """A function that masks ``secrets`` in any text: whole, cut, in another case or encoding."""
     forms = {form for secret in secrets if len(secret) >= _MIN_SECRET for form in _forms(secret)}
-    ordered = sorted(forms, key=len, reverse=True)
+    runs = {form[i : i + _RUN] for form in forms for i in range(max(1, len(form) - _RUN + 1))}
+    # A placeholder such as "refresh_token_example" must not hide the parameter's name.
+    runs = {run for run in runs if run not in _NAMES}
+    lengths = {len(run) for run in runs}
 
     def redact(text: str) -> str:
-        for form in ordered:
-            text = text.replace(form, MASK)
-        return _LABELLED.sub(r"\1" + MASK, text)
+        from urllib.parse import unquote
+
+        text = unquote(text)  # any character may be percent-encoded, also one that need not be
+        lowered = text.lower()
+        if len(lowered) != len(text):  # a few letters of other alphabets have no single lower case
+            lowered = "".join(char.lower()[:1] for char in text)
+        shown = list(text)
+        for length in lengths:
+            for start in range(len(text) - length + 1):
+                if lowered[start : start + length] in runs:
+                    shown[start : start + length] = "\0" * length
+        return _LABELLED.sub(r"\1" + MASK, _HIDDEN.sub(MASK, "".join(shown)))
 
     return redact
 
 
-def _forms(secret: str) -> Iterator[str]:
+def _forms(secret: str) -> set[str]:
     from urllib.parse import quote, quote_plus  # only a failed call pays for this import
 
-    yield secret
+    forms = {secret, secret.encode("unicode_escape").decode("ascii"), repr(secret)[1:-1]}
     try:
-        yield quote(secret, safe="")
-        yield quote_plus(secret)
+        forms |= {quote(secret, safe=""), quote_plus(secret)}
     except UnicodeEncodeError:
         pass  # a lone surrogate: it was refused before it could be sent percent-encoded
-    yield secret.encode("unicode_escape").decode("ascii")
-    yield repr(secret)[1:-1]
+    return {form.lower() for form in forms}
 
 
 def _text(value: Any) -> str:

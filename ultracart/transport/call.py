@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -51,6 +52,7 @@ class Call:
         proxy = self.settings.proxy
         if proxy is not None and proxy.credentials is not None:
             yield proxy.credentials
+            yield b64encode(proxy.credentials.encode("utf-8")).decode("ascii")
             yield proxy.credentials.partition(":")[2]
 
 
