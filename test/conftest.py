@@ -1,60 +1,66 @@
-"""What every test may rely on: loopback only, a clean environment, one sandbox."""
+"""Decides what every test may rely on: loopback only, a clean environment, a sandbox."""
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import socket
-from typing import Any
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Iterator
 
+import loopback_only
 import pytest
 
-_connect = socket.socket.connect
-_connect_ex = socket.socket.connect_ex
-_getaddrinfo = socket.getaddrinfo
+from ultracart.sandbox import Sandbox
+
+# What a developer's machine may say to the tools under test, beside ULTRACART_* and proxies.
+_FOREIGN_SETTINGS = frozenset(
+    """
+    BROWSER COLUMNS FORCE_COLOR LINES NO_COLOR NETRC PYTHONWARNINGS REQUESTS_CA_BUNDLE
+    SSL_CERT_DIR SSL_CERT_FILE CURL_CA_BUNDLE XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME
+    """.split()
+)
+_HOME = pytest.StashKey[str]()
 
 
-class NetworkBlocked(AssertionError):
-    """A test tried to leave the machine."""
+def pytest_configure(config: pytest.Config) -> None:
+    loopback_only.install()
+    for name in list(os.environ):
+        foreign = name.startswith("ULTRACART_") or name.lower().endswith("_proxy")
+        if foreign or name in _FOREIGN_SETTINGS:
+            del os.environ[name]
+    # The command line keeps tokens below the home directory: never in the developer's own.
+    home = config.stash[_HOME] = tempfile.mkdtemp(prefix="ultracart-home-")
+    os.environ["HOME"] = os.environ["USERPROFILE"] = home
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent / "loopback_only")
 
 
-def _require_loopback(host: Any) -> None:
-    if host in (None, "", "localhost", b"localhost"):
-        return
-    text = host.decode() if isinstance(host, bytes) else str(host)
-    try:
-        allowed = ipaddress.ip_address(text.partition("%")[0]).is_loopback
-    except ValueError:
-        allowed = False
-    if not allowed:
-        raise NetworkBlocked("tests may not reach %s" % text)
-
-
-def _guarded_connect(self: socket.socket, address: Any) -> None:
-    if isinstance(address, tuple):
-        _require_loopback(address[0])
-    return _connect(self, address)
-
-
-def _guarded_connect_ex(self: socket.socket, address: Any) -> int:
-    if isinstance(address, tuple):
-        _require_loopback(address[0])
-    return _connect_ex(self, address)
-
-
-def _guarded_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
-    _require_loopback(host)
-    return _getaddrinfo(host, *args, **kwargs)
-
-
-socket.socket.connect = _guarded_connect  # type: ignore[method-assign]
-socket.socket.connect_ex = _guarded_connect_ex  # type: ignore[method-assign]
-socket.getaddrinfo = _guarded_getaddrinfo
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(config.stash[_HOME], ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of the developer's machine reaches a test."""
-    for name in list(os.environ):
-        if name.startswith("ULTRACART_") or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
+def loopback_alone() -> Iterator[None]:
+    """Fails a test that tried to leave the machine, also where an ``except`` hid it."""
+    del loopback_only.refused[:]
+    yield
+    assert not loopback_only.refused, "tried to reach %s" % loopback_only.refused
+
+
+@pytest.fixture(autouse=True)
+def fresh_global_configuration() -> Iterator[None]:
+    """No setting of the one global Configuration outlives a test."""
+    yield
+    module = sys.modules.get("ultracart.configuration")
+    if module is not None:
+        module.global_configuration.debug = False
+        module.global_configuration.logger_file = None
+        module.Configuration.set_default(None)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A fresh UltraCart OAuth server."""
+    with Sandbox() as running:
+        yield running
