@@ -1,0 +1,69 @@
+"""The session layer: a merchant's grant, kept valid and never lost.
+
+Every name is loaded when it is first used, so that ``import ultracart.oauth`` costs next to
+nothing and needs no extra.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # what type checkers and editors see; at run time _HOMES decides
+    from typing import Any
+
+    from .authorization import AuthorizationRequest as AuthorizationRequest
+    from .device import DeviceAuthorization as DeviceAuthorization
+    from .request_limiter import RequestLimiter as RequestLimiter
+    from .session import OAuthSession as OAuthSession
+    from .stores.base import Cipher as Cipher
+    from .stores.base import TokenStore as TokenStore
+    from .stores.memory import MemoryTokenStore as MemoryTokenStore
+    from .stores.sqlalchemy import SQLAlchemyTokenStore as SQLAlchemyTokenStore
+    from .stores.sqlite import SQLiteTokenStore as SQLiteTokenStore
+    from .token import Token as Token
+
+__all__ = [
+    "AuthorizationRequest",
+    "Cipher",
+    "DeviceAuthorization",
+    "MemoryTokenStore",
+    "OAuthSession",
+    "RequestLimiter",
+    "SQLAlchemyTokenStore",
+    "SQLiteTokenStore",
+    "Token",
+    "TokenStore",
+]
+
+_HOMES = {
+    "AuthorizationRequest": "authorization",
+    "Cipher": "stores.base",
+    "DeviceAuthorization": "device",
+    "MemoryTokenStore": "stores.memory",
+    "OAuthSession": "session",
+    "RequestLimiter": "request_limiter",
+    "SQLAlchemyTokenStore": "stores.sqlalchemy",
+    "SQLiteTokenStore": "stores.sqlite",
+    "Token": "token",
+    "TokenStore": "stores.base",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError("module %r has no attribute %r" % (__name__, name))
+    from importlib import import_module
+
+    try:
+        value = getattr(import_module("." + _HOMES[name], __name__), name)
+    except ModuleNotFoundError as error:
+        if error.name != "sqlalchemy":
+            raise
+        raise ImportError(
+            "%s needs SQLAlchemy: pip install 'ultracart[sql]'" % name, name=error.name
+        ) from None
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,129 @@
+"""Decides which authorization requests are open, and that each is answered once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from typing import Callable, NamedTuple, Optional
+
+from ..exceptions import ApiException, ApiTypeError, ApiValueError, StateMismatchError
+from .authorization import (
+    AuthorizationRequest,
+    authorization_code,
+    create_authorization_request,
+    origin_of,
+)
+from .fork_safety import renew_after_fork
+
+
+class Consent(NamedTuple):
+    """What the exchange needs of a merchant's yes."""
+
+    code: str
+    redirect_uri: Optional[str]
+    code_verifier: Optional[str]
+    scope: Optional[str]
+
+
+class ConsentFlow:
+    """Authorization requests of one session, from the URL to the code.
+
+    Used states are remembered in this process; across processes the web session must give its
+    request away only once (``dict.pop``), and the server refuses a used code.
+    """
+
+    def __init__(
+        self,
+        client_id: str,
+        redirect_uri: Optional[str],
+        scope: Optional[str],
+        endpoint: str,
+        issuer: Optional[str],
+        *,
+        pkce: bool,
+        lifetime: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self.scope = scope
+        self._client_id = client_id
+        self._redirect_uri = redirect_uri
+        self._endpoint = endpoint
+        self._issuer = issuer
+        self._pkce = pkce
+        self._lifetime = lifetime
+        self._clock = clock
+        # Digests of what was used, with the Unix time at which each may be forgotten.
+        self._used: dict[bytes, float] = {}
+        self._lock = threading.Lock()
+        renew_after_fork(self)
+
+    def begin(self, redirect_uri: Optional[str], scope: Optional[str]) -> AuthorizationRequest:
+        """A new request."""
+        return create_authorization_request(
+            self._endpoint,
+            self._client_id,
+            redirect_uri or self._redirect_uri or "",
+            scope=scope or self.scope,
+            pkce=self._pkce,
+            created_at=self._clock(),
+        )
+
+    @contextmanager
+    def answered(
+        self,
+        response: Optional[str],
+        request: Optional[AuthorizationRequest],
+        code: Optional[str],
+    ) -> Iterator[Consent]:
+        """The consent in a callback, once; given back if it could not be sent."""
+        if (response is None) == (code is None):
+            raise ApiValueError("give either authorization_response or code")
+        if request is not None and not isinstance(request, AuthorizationRequest):
+            raise ApiTypeError(
+                "request must be an AuthorizationRequest, not %s" % type(request).__name__
+            )
+        if code is not None:
+            if not isinstance(code, str) or not code:
+                raise ApiValueError("code must be the text that the callback brought")
+        else:
+            code = self._code_in(response or "", request)
+        used = self._use(code if request is None else request.state)
+        try:
+            yield Consent(
+                code,
+                (request.redirect_uri if request is not None else None) or self._redirect_uri,
+                request.code_verifier if request is not None else None,
+                (request.scope if request is not None else None) or self.scope,
+            )
+        except ApiException as error:
+            if error.request_sent is False:
+                self._used.pop(used, None)
+            raise
+
+    def _code_in(self, response: str, request: Optional[AuthorizationRequest]) -> str:
+        if request is None:
+            raise StateMismatchError(
+                "no authorization request belongs to this response: pass the request that"
+                " create_authorization_url() returned"
+            )
+        began = request.created_at
+        if began is not None and self._clock() - began > self._lifetime:
+            raise StateMismatchError("the authorization request has expired; start again")
+        origin = origin_of(self._endpoint)
+        return authorization_code(response, request, issuer=self._issuer, origin=origin)
+
+    def _use(self, once: str) -> bytes:
+        digest = sha256(once.encode("utf-8", "surrogatepass")).digest()
+        now = self._clock()
+        with self._lock:
+            for old in [key for key, until in self._used.items() if until < now]:
+                del self._used[old]
+            if digest in self._used:
+                raise StateMismatchError("the authorization response was used before; start again")
+            self._used[digest] = now + self._lifetime
+        return digest
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()

@@ -1,0 +1,1 @@
+"""The token stores; ``ultracart.oauth`` has their public names."""

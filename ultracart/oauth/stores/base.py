@@ -1,0 +1,116 @@
+"""Decides what a token store must promise: the contract that every store keeps.
+
+``ultracart.oauth.stores.contract`` is this contract as a test suite for a store of your own.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Optional, Protocol
+
+from ...exceptions import ApiTypeError, ApiValueError, TokenStoreError
+from ..token import Token
+
+
+class TokenStore(ABC):
+    """Where tokens are kept, one for each account.
+
+    Every method may be called from many threads at once, and every failure is a
+    :class:`~ultracart.exceptions.TokenStoreError` that names no secret.
+    """
+
+    @abstractmethod
+    def load(self, account: str) -> Optional[Token]:
+        """The account's token as last saved, or ``None``. Needs no lock."""
+
+    @abstractmethod
+    def save(self, account: str, token: Token) -> None:
+        """Keep ``token`` for the account, in place of any other; durable on return, or, inside
+        :meth:`lock`, at the latest when the lock is left."""
+
+    @abstractmethod
+    def delete(self, account: str) -> None:
+        """Forget the account's token; nothing happens if there is none. Needs no lock."""
+
+    @abstractmethod
+    def accounts(self) -> Sequence[str]:
+        """The accounts that have a token, sorted."""
+
+    @abstractmethod
+    def lock(self, account: str, *, blocking: bool = True) -> AbstractContextManager[bool]:
+        """A context that at most one holder is in, for this account.
+
+        It excludes every thread, process and host that shares the store, and is free again
+        within seconds when its holder dies. A thread may hold the locks of several accounts, but
+        not ask twice for one. The session holds it while it calls UltraCart, 30 seconds at most.
+
+        Args:
+            blocking: ``False`` does not wait: where somebody else is inside, the context is
+                entered at once with the value ``False``, and nothing is locked.
+                A store whose ``lock`` has no such argument works as well: an early refresh then
+                waits where it could have gone on with the token that is still valid.
+
+        Returns:
+            A context manager whose value is whether the lock is held.
+
+        Raises:
+            TokenStoreError: waiting takes longer than any holder may.
+        """
+
+    def replace(self, account: str, old: Token, new: Token) -> bool:
+        """Save ``new`` if the account still holds ``old``'s credentials; returns whether it did.
+
+        A refresh saves with it, under the lock, so that an account that was deleted or authorized
+        anew meanwhile keeps that. This default is right where ``delete`` waits for the lock;
+        a store that can do it in one step should.
+        """
+        stored = self.load(account)
+        if stored is None or not stored.has_same_credentials(old):
+            return False
+        self.save(account, new)
+        return True
+
+
+class Cipher(Protocol):
+    """What encrypts tokens at rest, such as cryptography's ``Fernet`` or ``MultiFernet``."""
+
+    def encrypt(self, data: bytes, /) -> bytes:
+        """The secret form of ``data``."""
+
+    def decrypt(self, token: bytes, /) -> bytes:
+        """What :meth:`encrypt` was given; raises if it was altered or made with another key."""
+
+
+def check_account(account: str) -> None:
+    """Raise ApiTypeError or ApiValueError unless ``account`` can name an account."""
+    if not isinstance(account, str):
+        raise ApiTypeError("account must be str, not %s" % type(account).__name__)
+    if not account or len(account) > 255 or "\0" in account:
+        raise ApiValueError("account must have 1 to 255 characters, none of them NUL")
+
+
+def encode_token(token: Token, cipher: Optional[Cipher]) -> bytes:
+    """What a store keeps: JSON, encrypted if there is a cipher."""
+    if not isinstance(token, Token):
+        raise ApiTypeError("token must be a Token, not %s" % type(token).__name__)
+    data = token.to_json().encode("ascii")
+    return data if cipher is None else cipher.encrypt(data)
+
+
+def decode_token(data: bytes, cipher: Optional[Cipher], account: str) -> Token:
+    """The token of :func:`encode_token`.
+
+    Raises:
+        TokenStoreError: the data is damaged, or encrypted under another key.
+    """
+    try:
+        if cipher is not None:
+            data = cipher.decrypt(data)
+        return Token.from_json(data.decode("ascii"))
+    except Exception as error:  # a cipher may raise anything; none of it may quote the data
+        raise TokenStoreError(
+            "the stored token of account %r cannot be read (%s): is cipher= the one it was saved"
+            " with?" % (account, type(error).__name__)
+        ) from None

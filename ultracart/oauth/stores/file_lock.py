@@ -1,0 +1,150 @@
+"""Decides how processes of one host exclude each other: by a kernel-held lock on a file.
+
+The kernel frees it the moment its holder dies, however it dies. Each holder opens the file anew,
+so that threads exclude each other as well; POSIX record locks (``lockf``) would not do, since the
+process loses them when it closes *any* descriptor of the file.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from typing import Callable, Optional
+
+from ...exceptions import TokenStoreError
+from ..fork_safety import renew_after_fork
+
+if os.name == "nt":  # pragma: no cover - the tests run where there is flock
+    import msvcrt
+else:
+    import fcntl
+
+# Seconds between two tries, growing from the first to the second.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.02
+
+
+class FileLocks:
+    """Locks by name, each a file in ``directory`` for as long as somebody is at it.
+
+    Args:
+        directory: made with mode 0700 when first needed.
+        timeout: seconds to wait before TokenStoreError.
+        sleep: waits a number of seconds between two tries.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        *,
+        timeout: float,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._directory = directory
+        self._timeout = timeout
+        self._sleep = sleep
+        self._held: set[int] = set()
+        renew_after_fork(self)
+
+    @contextmanager
+    def lock(self, name: str, *, blocking: bool = True) -> Iterator[bool]:
+        """Enter with ``True`` once it is held; with ``False`` if taken and not ``blocking``."""
+        path = os.path.join(self._directory, sha256(name.encode("utf-8")).hexdigest()[:32])
+        descriptor = self._acquire(path, blocking)
+        if descriptor is None:
+            yield False
+            return
+        self._held.add(descriptor)
+        try:
+            yield True
+        finally:
+            # Not in a forked child: the descriptor is the parent's lock, and was closed already.
+            if descriptor in self._held:
+                self._held.discard(descriptor)
+                _release(path, descriptor)
+
+    def _acquire(self, path: str, blocking: bool) -> Optional[int]:
+        deadline = time.monotonic() + self._timeout
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                descriptor = self._try(path)
+            except OSError as error:
+                raise TokenStoreError(
+                    "cannot lock in %s: %s" % (self._directory, error.strerror or error)
+                ) from None
+            if descriptor is not None or not blocking:
+                return descriptor
+            if time.monotonic() >= deadline:
+                raise TokenStoreError("the lock did not become free in %g s" % self._timeout)
+            self._sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _try(self, path: str) -> Optional[int]:
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        try:
+            descriptor = os.open(path, flags, 0o600)
+        except FileNotFoundError:
+            os.makedirs(self._directory, 0o700, exist_ok=True)
+            descriptor = os.open(path, flags, 0o600)
+        held = False
+        try:
+            # The last holder may have removed this file between our open and our lock.
+            held = _lock_now(descriptor) and _is_still(path, descriptor)
+        finally:
+            if not held:
+                os.close(descriptor)
+        return descriptor if held else None
+
+    def _after_fork(self) -> None:
+        # A copy of the parent's descriptor would keep its lock alive after the parent's death.
+        held, self._held = self._held, set()
+        for descriptor in held:
+            with suppress(OSError):
+                os.close(descriptor)
+
+
+def _is_still(path: str, descriptor: int) -> bool:
+    if os.name == "nt":  # pragma: no cover - an open file cannot be removed there
+        return True
+    try:
+        return os.path.samestat(os.stat(path, follow_symlinks=False), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _release(path: str, descriptor: int) -> None:
+    # Removed while still locked, so that whoever waits for it notices and nobody holds a lock on a
+    # file that others cannot see; the number of files stays that of the locks in use.
+    if os.name == "nt":  # pragma: no cover
+        os.close(descriptor)
+        with suppress(OSError):  # somebody else has it open: theirs now
+            os.unlink(path)
+        return
+    with suppress(OSError):
+        os.unlink(path)
+    os.close(descriptor)
+
+
+if os.name == "nt":  # pragma: no cover
+
+    def _lock_now(descriptor: int) -> bool:
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        except OSError:
+            return False
+        return True
+
+else:
+
+    def _lock_now(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                return False
+            raise
+        return True

@@ -1,0 +1,64 @@
+"""Decides how hosts that share a database exclude each other, for each kind of database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from ...exceptions import TokenStoreError
+
+# Seconds to wait for a lock; a holder may take 30.
+LOCK_TIMEOUT = 60.0
+# Seconds after which PostgreSQL ends a holder that does nothing: its host may be gone without a
+# word. Longer than any holder takes, shorter than others wait.
+_IDLE_TIMEOUT = 45.0
+
+
+@contextmanager
+def postgresql_lock(connection: Connection, name: str, *, blocking: bool) -> Iterator[bool]:
+    """An advisory lock of the transaction that ``connection`` is in.
+
+    Of the transaction, not of the session: a pooler such as PgBouncer may give the session to
+    others. The server frees it when the connection breaks.
+    """
+    connection.execute(
+        text(
+            "SELECT set_config('lock_timeout', :lock, true),"
+            " set_config('idle_in_transaction_session_timeout', :idle, true)"
+        ),
+        {"lock": "%ds" % LOCK_TIMEOUT, "idle": "%ds" % _IDLE_TIMEOUT},
+    )
+    key = int.from_bytes(sha256(name.encode("utf-8")).digest()[:8], "big", signed=True)
+    if blocking:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+        yield True
+    else:
+        statement = text("SELECT pg_try_advisory_xact_lock(:key)")
+        yield bool(connection.execute(statement, {"key": key}).scalar_one())
+
+
+@contextmanager
+def mysql_lock(connection: Connection, name: str, *, blocking: bool) -> Iterator[bool]:
+    """A named lock of the connection (``GET_LOCK``), for MySQL and MariaDB.
+
+    The server frees it when the connection breaks; poolers that share one connection among
+    clients between transactions do not go with it.
+    """
+    key = "ultracart:" + sha256(name.encode("utf-8")).hexdigest()[:48]
+    got = connection.execute(
+        text("SELECT GET_LOCK(:key, :timeout)"),
+        {"key": key, "timeout": LOCK_TIMEOUT if blocking else 0},
+    ).scalar_one()
+    if not got and blocking:
+        raise TokenStoreError("the lock did not become free in %g s" % LOCK_TIMEOUT)
+    try:
+        yield bool(got)
+    finally:
+        if got:
+            # What was saved must be seen by the next holder.
+            connection.commit()
+            connection.execute(text("SELECT RELEASE_LOCK(:key)"), {"key": key})

@@ -1,0 +1,206 @@
+"""Decides how tokens are kept in one file that many processes of a host share."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Optional, Union
+
+from ...exceptions import ApiTypeError, TokenStoreError
+from ..fork_safety import renew_after_fork
+from ..token import Token
+from .base import Cipher, TokenStore, check_account, decode_token, encode_token
+from .file_lock import FileLocks
+from .private_file import make_private_file
+
+# "UCTS" in PRAGMA application_id marks the file as ours; user_version is the layout's version.
+_APPLICATION_ID = 0x55435453
+_LAYOUT = 1
+# Seconds to wait for another process's transaction, which takes milliseconds.
+_BUSY_TIMEOUT = 15.0
+# Seconds to wait for an account's lock; a holder may take 30.
+_LOCK_TIMEOUT = 60.0
+
+# What a forked child inherited: it is the parent's, and must be neither used nor closed.
+_abandoned: list[Any] = []
+
+
+class SQLiteTokenStore(TokenStore):
+    """Tokens in a SQLite file: for many threads and processes of one host.
+
+    The file, and those SQLite keeps beside it (``-wal``, ``-shm``), have mode 0600; the locks are
+    files in the directory ``<path>-locks``. Not for network file systems.
+
+    Args:
+        path: the file; it and its directory are made when first needed.
+        cipher: encrypts the tokens at rest; default: they are kept in the clear.
+
+    :meth:`close` gives the file back; the store can be used again later.
+    """
+
+    def __init__(
+        self, path: Union[str, os.PathLike[str]], *, cipher: Optional[Cipher] = None
+    ) -> None:
+        if not isinstance(path, (str, os.PathLike)):
+            raise ApiTypeError("path must be str or PathLike, not %s" % type(path).__name__)
+        # The working directory may change before the first use.
+        self._path = os.path.abspath(os.fspath(path))
+        self._cipher = cipher
+        self._locks = FileLocks(self._path + "-locks", timeout=_LOCK_TIMEOUT)
+        self._mutex = threading.Lock()
+        self._connection: Optional[sqlite3.Connection] = None
+        self._finalizer: Any = None
+        renew_after_fork(self)
+
+    def __repr__(self) -> str:
+        return "SQLiteTokenStore(%r)" % self._path
+
+    def load(self, account: str) -> Optional[Token]:
+        # The hot one of the five: no context manager, and check_account is left to save.
+        self._mutex.acquire()
+        try:
+            connection = self._connection or self._open()
+            row = connection.execute(
+                "SELECT token FROM ultracart_token WHERE account = ?", (account,)
+            ).fetchone()
+        except sqlite3.Error as error:
+            raise self._failure("load", error) from None
+        finally:
+            self._mutex.release()
+        return None if row is None else decode_token(row[0], self._cipher, account)
+
+    def save(self, account: str, token: Token) -> None:
+        check_account(account)
+        data = encode_token(token, self._cipher)
+        with self._writing("save") as connection:
+            connection.execute(
+                "INSERT INTO ultracart_token (account, token) VALUES (?, ?)"
+                " ON CONFLICT (account) DO UPDATE SET token = excluded.token",
+                (account, data),
+            )
+
+    def replace(self, account: str, old: Token, new: Token) -> bool:
+        data = encode_token(new, self._cipher)
+        with self._writing("save") as connection:
+            row = connection.execute(
+                "SELECT token FROM ultracart_token WHERE account = ?", (account,)
+            ).fetchone()
+            if row is None:
+                return False
+            if not decode_token(row[0], self._cipher, account).has_same_credentials(old):
+                return False
+            connection.execute(
+                "UPDATE ultracart_token SET token = ? WHERE account = ?", (data, account)
+            )
+            return True
+
+    def delete(self, account: str) -> None:
+        with self._writing("delete") as connection:
+            connection.execute("DELETE FROM ultracart_token WHERE account = ?", (account,))
+
+    def accounts(self) -> list[str]:
+        try:
+            with self._mutex:
+                connection = self._connection or self._open()
+                rows = connection.execute(
+                    "SELECT account FROM ultracart_token ORDER BY account"
+                ).fetchall()
+        except sqlite3.Error as error:
+            raise self._failure("list the accounts", error) from None
+        return sorted(row[0] for row in rows)
+
+    def lock(self, account: str, *, blocking: bool = True) -> AbstractContextManager[bool]:
+        check_account(account)
+        return self._locks.lock(account, blocking=blocking)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._mutex:
+            if self._finalizer is not None:
+                self._finalizer()
+            self._connection = self._finalizer = None
+
+    @contextmanager
+    def _writing(self, what: str) -> Iterator[sqlite3.Connection]:
+        """One transaction that has the write lock from its start, so that it cannot fail later."""
+        try:
+            with self._mutex:
+                connection = self._connection or self._open()
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    # SQLite has rolled back by itself after some errors, such as a full disk.
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                    raise
+        except sqlite3.Error as error:
+            raise self._failure(what, error) from None
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            make_private_file(self._path)
+        except OSError as error:
+            raise TokenStoreError(
+                "cannot open the token store %s: %s" % (self._path, error.strerror or error)
+            ) from None
+        # isolation_level=None: transactions are begun here, by name, not by the module's guess.
+        connection = sqlite3.connect(
+            self._path, timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
+        )
+        try:
+            # One at a time: switching to WAL does not wait for a lock as other statements do.
+            with self._locks.lock(""):
+                self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        self._finalizer = weakref.finalize(self, _close, connection, os.getpid())
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        (layout,) = connection.execute("PRAGMA user_version").fetchone()
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if application != _APPLICATION_ID and (application or layout or tables):
+            raise TokenStoreError("%s is another application's database" % self._path)
+        if layout > _LAYOUT:
+            raise TokenStoreError(
+                "%s was written by a newer version of ultracart (layout %d, this one knows %d):"
+                " upgrade ultracart" % (self._path, layout, _LAYOUT)
+            )
+        # FULL: NORMAL can lose the newest commit on power loss, and with it a rotated token.
+        connection.execute("PRAGMA synchronous = FULL")
+        if layout == _LAYOUT:
+            return
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS ultracart_token"
+            " (account TEXT PRIMARY KEY NOT NULL, token BLOB NOT NULL) WITHOUT ROWID"
+        )
+        connection.execute("PRAGMA application_id = %d" % _APPLICATION_ID)
+        connection.execute("PRAGMA user_version = %d" % _LAYOUT)
+        connection.execute("COMMIT")
+
+    def _failure(self, what: str, error: sqlite3.Error) -> TokenStoreError:
+        # SQLite's messages name tables and reasons, never values.
+        return TokenStoreError("cannot %s in the token store %s: %s" % (what, self._path, error))
+
+    def _after_fork(self) -> None:
+        _abandoned.append((self._connection, self._finalizer))
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        self._connection = self._finalizer = None
+        self._mutex = threading.Lock()
+
+
+def _close(connection: sqlite3.Connection, pid: int) -> None:
+    if os.getpid() == pid:
+        connection.close()

@@ -1,0 +1,112 @@
+"""Decides which tokens this process holds, and until when each may be handed out.
+
+Deadlines are monotonic: a clock that is set back or forth does not move them.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import Callable, Optional
+
+from .fork_safety import renew_after_fork
+from .token import Token
+
+# Seconds that an early refresh rests at least after it failed or found somebody else at it.
+_LEAST_REST = 0.1
+
+
+class CachedToken:
+    """A token with its deadlines, in seconds of the monotonic clock.
+
+    Fresh before ``refresh_at``; from then on stale, so that a refresh is due; expired from
+    ``expires_at`` on, when it must not be used.
+    """
+
+    __slots__ = ("access_token", "expires_at", "refresh_at", "token")
+
+    def __init__(self, token: Token, refresh_at: float, expires_at: float) -> None:
+        self.token = token
+        self.access_token = token.access_token
+        self.refresh_at = refresh_at
+        self.expires_at = expires_at
+
+
+class TokenCache:
+    """The tokens of one session's accounts.
+
+    Args:
+        margin: seconds before expiry at which a token is stale; ``None``: see Token.margin.
+    """
+
+    def __init__(
+        self,
+        margin: Optional[float],
+        *,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._margin = margin
+        self._clock = clock
+        self._monotonic = monotonic
+        # Read without the lock; a dict's single operations are atomic.
+        self.entries: dict[str, CachedToken] = {}
+        self._lock = threading.Lock()
+        self._epoch = 0
+        renew_after_fork(self)
+
+    @property
+    def epoch(self) -> int:
+        """Changes whenever an account is forgotten: what was read before may be gone."""
+        return self._epoch
+
+    def put(
+        self, account: str, token: Token, *, age: Optional[float] = None, epoch: int
+    ) -> CachedToken:
+        """Keep a token, unless an account was forgotten since ``epoch``.
+
+        Args:
+            age: seconds since the token was asked for, where that is known better than by the
+                clock and the token's own times.
+        """
+        entry = self._entry(token, age)
+        with self._lock:
+            if epoch == self._epoch:
+                self.entries[account] = entry
+        return entry
+
+    def is_fresh(self, token: Token) -> bool:
+        """Whether a stored token may be handed out, and no refresh is due."""
+        return self._monotonic() < self._entry(token, None).refresh_at
+
+    def expire(self, account: str, entry: CachedToken) -> None:
+        """Hand this token out no more, whatever its deadlines say."""
+        self._swap(account, entry, CachedToken(entry.token, -math.inf, -math.inf))
+
+    def rest(self, account: str, entry: CachedToken, seconds: float) -> None:
+        """Try no early refresh of this token for so long, at most until it expires."""
+        pause = max(_LEAST_REST, seconds)
+        refresh_at = min(self._monotonic() + pause, entry.expires_at)
+        self._swap(account, entry, CachedToken(entry.token, refresh_at, entry.expires_at))
+
+    def forget(self, account: str) -> None:
+        """Drop the account, and whatever is being read of it right now."""
+        with self._lock:
+            self._epoch += 1
+            self.entries.pop(account, None)
+
+    def _entry(self, token: Token, age: Optional[float]) -> CachedToken:
+        now = self._clock()
+        lifetime = token.lifetime
+        left = token.remaining(now) if age is None or lifetime is None else lifetime - age
+        margin = token.margin(now) if self._margin is None else self._margin
+        expires_at = self._monotonic() + left
+        return CachedToken(token, expires_at - (0.0 if math.isinf(left) else margin), expires_at)
+
+    def _swap(self, account: str, old: CachedToken, new: CachedToken) -> None:
+        with self._lock:
+            if self.entries.get(account) is old:
+                self.entries[account] = new
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()

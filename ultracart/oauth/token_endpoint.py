@@ -1,0 +1,190 @@
+"""Decides what is sent to UltraCart's OAuth endpoints on behalf of a session, and how often."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Callable, NamedTuple, Optional, TypeVar
+
+from ..api.oauth_api import OauthApi
+from ..api_client import ApiClient
+from ..configuration import Configuration
+from ..exceptions import (
+    ApiConnectionError,
+    ApiException,
+    ApiResponseError,
+    ApiTimeoutError,
+    OAuthError,
+    RateLimitException,
+    ServiceException,
+)
+from ..models.oauth_device_authorization_response import OauthDeviceAuthorizationResponse
+from ..models.oauth_revoke_success_response import OauthRevokeSuccessResponse
+from ..models.oauth_token_response import OauthTokenResponse
+
+DEVICE_CODE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+MAX_ATTEMPTS = 4
+# Seconds from the first attempt within which another may begin. Servers that allow for a lost
+# answer repeat it for about that long.
+ATTEMPTS_WITHIN = 10.0
+# Seconds to connect, and for the answer. Long, because giving up on an answer that is on its way
+# can cost the grant; finite, because a lock is held meanwhile.
+_TIMEOUT = (5.0, 20.0)
+# Seconds before the second attempt, doubled for each later one, give or take a quarter.
+_FIRST_PAUSE = 0.25
+
+T = TypeVar("T")
+
+
+class Issued(NamedTuple):
+    """A token answer and when it was asked for."""
+
+    response: OauthTokenResponse
+    sent_at: float  # Unix seconds
+    sent_monotonic: float  # seconds of the monotonic clock
+
+
+class TokenEndpoint:
+    """UltraCart's OAuth operations for one application.
+
+    No credential but the application's own goes along: the client has neither keys nor a token.
+    """
+
+    def __init__(
+        self,
+        client_id: str,
+        client_secret: Optional[str],
+        configuration: Configuration,
+        *,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._clock = clock
+        self._monotonic = monotonic
+        self._sleep = sleep
+        # Repeating is decided here, under the account's lock, not by the transport.
+        configuration.retry_budget = 0
+        configuration.timeout = _TIMEOUT
+        self._client = ApiClient(configuration)
+        self._api = OauthApi(self._client)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    def exchange_code(
+        self, code: str, redirect_uri: Optional[str], code_verifier: Optional[str]
+    ) -> Issued:
+        """RFC 6749, section 4.1.3. A code works once: repeated only if unprocessed."""
+        return self._attempts(
+            lambda: self._ask(
+                "authorization_code",
+                code=code,
+                redirect_uri=redirect_uri,
+                code_verifier=code_verifier,
+            ),
+            _was_not_processed,
+        )
+
+    def refresh(self, refresh_token: str) -> Issued:
+        """RFC 6749, section 6.
+
+        An answer that was lost may have been the one with the next refresh token. Sending the same
+        token again, soon, is then the only way to get it, and there is nothing to lose by it.
+        """
+        return self._attempts(
+            lambda: self._ask("refresh_token", refresh_token=refresh_token), _may_have_been_lost
+        )
+
+    def poll_device(self, device_code: str) -> Issued:
+        """One poll of the device flow (RFC 8628, section 3.4)."""
+        return self._ask(DEVICE_CODE_GRANT, device_code=device_code)
+
+    def authorize_device(self, scope: str) -> OauthDeviceAuthorizationResponse:
+        """RFC 8628, section 3.1."""
+        return self._attempts(
+            lambda: self._api.oauth_device_authorize(self._client_id, scope), _may_have_been_lost
+        )
+
+    def revoke(self, token: str) -> OauthRevokeSuccessResponse:
+        """RFC 7009, section 2.1; doing it twice does no harm."""
+        return self._attempts(
+            lambda: self._api.oauth_revoke(self._client_id, token), _may_have_been_lost
+        )
+
+    def _ask(
+        self,
+        grant_type: str,
+        *,
+        code: Optional[str] = None,
+        redirect_uri: Optional[str] = None,
+        code_verifier: Optional[str] = None,
+        refresh_token: Optional[str] = None,
+        device_code: Optional[str] = None,
+    ) -> Issued:
+        sent_at, sent_monotonic = self._clock(), self._monotonic()
+        response = self._api.oauth_access_token(
+            self._client_id,
+            grant_type,
+            code=code,
+            redirect_uri=redirect_uri,
+            code_verifier=code_verifier,
+            refresh_token=refresh_token,
+            device_code=device_code,
+            client_secret=self._client_secret,
+        )
+        return Issued(response, sent_at, sent_monotonic)
+
+    def _attempts(self, attempt: Callable[[], T], repeatable: Callable[[ApiException], bool]) -> T:
+        """The first answer of at most four attempts within ten seconds."""
+        deadline = self._monotonic() + ATTEMPTS_WITHIN
+        for count in range(1, MAX_ATTEMPTS + 1):
+            try:
+                return attempt()
+            except ApiException as error:
+                pause = error.retry_after
+                if pause is None:
+                    # Spread, so that many accounts do not come back at one moment.
+                    spread = random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+                    pause = _FIRST_PAUSE * 2 ** (count - 1) * spread
+                if count == MAX_ATTEMPTS or not repeatable(error):
+                    raise
+                if self._monotonic() + pause >= deadline:
+                    raise
+            self._sleep(pause)
+        raise AssertionError("unreachable")
+
+
+def _may_have_been_lost(error: ApiException) -> bool:
+    """Whether no answer to this request came that is the server's own decision."""
+    if isinstance(error, OAuthError):
+        return False
+    if isinstance(error, ApiResponseError):
+        # A page of a proxy, or half an answer. A complete answer that cannot be used, such as a
+        # token of another type, would be the same the next time.
+        return not _is_json_object(error.body)
+    return isinstance(
+        error, (ApiConnectionError, ApiTimeoutError, ServiceException, RateLimitException)
+    )
+
+
+def _was_not_processed(error: ApiException) -> bool:
+    if isinstance(error, OAuthError):
+        return False
+    return (
+        error.request_sent is False
+        or error.status == 429
+        or (error.status == 503 and error.retry_after is not None)
+    )
+
+
+def _is_json_object(body: object) -> bool:
+    if not isinstance(body, (str, bytes)):
+        return False
+    try:
+        return isinstance(json.loads(body), dict)
+    except (ValueError, RecursionError):
+        return False
