@@ -13,7 +13,9 @@ from .exceptions import ApiValueError
 
 _FILENAME = re.compile(r"filename=(?:\"([^\"]*)\"|'([^']*)'|([^\s;]+))", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^\w.,+ @=()\[\]-]")
-_LONGEST_NAME = 120
+# In bytes: file systems hold names of 255, and a taken name is made longer.
+_LONGEST_STEM = 160
+_LONGEST_EXTENSION = 40
 
 
 def read_uploads(files: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, bytes, str]]]:
@@ -71,7 +73,11 @@ def _safe_name(disposition: Optional[str]) -> str:
     name = next(group for group in (*found.groups(), "") if group is not None)
     name = _UNSAFE.sub("_", re.split(r"[/\\:]", name)[-1]).strip(" .")
     stem, extension = os.path.splitext(name)
-    return stem[:_LONGEST_NAME] + extension[:20]
+    return _cut(stem, _LONGEST_STEM) + _cut(extension, _LONGEST_EXTENSION)
+
+
+def _cut(text: str, size: int) -> str:
+    return text.encode("utf-8")[:size].decode("utf-8", "ignore")
 
 
 def _write(handle: int, path: str, content: bytes) -> str:

@@ -7,16 +7,15 @@ import os
 import pathlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from .official_environment import interpreter, reason_for_absence
+from .comparison.recording_server import RecordingServer
+from .official_environment import interpreter, require
 
 HERE = pathlib.Path(__file__).parent
-ENVIRONMENT = "ULTRACART_TEST_OFFICIAL_ENVIRONMENT"
-# Read at import: every test runs without the developer's ULTRACART_ variables.
-_DIRECTORY = os.environ.get(ENVIRONMENT)
 
 
 class Comparison:
@@ -64,10 +63,10 @@ class Comparison:
 
 @pytest.fixture(scope="session")
 def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
-    if _DIRECTORY is None:
-        pytest.skip("compares with the official SDK, which `tox -e compat` installs")
-    directory = pathlib.Path(_DIRECTORY)
-    reason = reason_for_absence(directory)
-    if reason is not None:
-        pytest.skip(reason)
-    return Comparison(directory, tmp_path_factory.mktemp("comparison"))
+    return Comparison(require(), tmp_path_factory.mktemp("comparison"))
+
+
+@pytest.fixture
+def server() -> Iterator[RecordingServer]:
+    with RecordingServer() as running:
+        yield running

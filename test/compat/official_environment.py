@@ -12,6 +12,9 @@ import subprocess
 import sys
 import venv
 
+# Names the directory for the tests; read at import, since no test sees ULTRACART_ variables.
+VARIABLE = "ULTRACART_TEST_OFFICIAL_ENVIRONMENT"
+DIRECTORY = os.environ.get(VARIABLE)
 OFFICIAL = "ultracart-rest-sdk==3.11.67"
 # 2.6.0 alone has no getheaders(), without which the official SDK fails at its first answer.
 REQUIREMENTS = [OFFICIAL, "urllib3>=2.0,!=2.6.0,<3"]
@@ -28,6 +31,22 @@ def reason_for_absence(directory: pathlib.Path) -> str | None:
         return None
     note = directory / "unavailable.txt"
     return note.read_text(encoding="utf-8") if note.exists() else "no environment was made"
+
+
+def require() -> pathlib.Path:
+    """The environment's directory; skips the calling test module where there is none."""
+    import pytest  # not needed to make the environment
+
+    if DIRECTORY is None:
+        pytest.skip(
+            "compares with the official SDK, which `tox -e compat` installs",
+            allow_module_level=True,
+        )
+    directory = pathlib.Path(DIRECTORY)
+    reason = reason_for_absence(directory)
+    if reason is not None:
+        pytest.skip(reason, allow_module_level=True)
+    return directory
 
 
 def make(directory: pathlib.Path) -> None:

@@ -7,6 +7,9 @@ import pytest
 from .comparison.cases import CASES
 from .comparison.differences import EVERYWHERE, expected_here
 from .comparison.everywhere import VERSION_HEADER, without_general_differences
+from .official_environment import require
+
+require()
 
 EXPECTED = expected_here()
 NAMES = [case.name for case in CASES]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from .comparison.everywhere import without_general_differences
+from .official_environment import require
+
+require()
 
 
 def test_every_operation_sends_and_returns_the_same(comparison):

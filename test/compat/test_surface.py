@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from .comparison.surface_differences import CHANGED_DEFAULTS, DROPPED
+from .official_environment import require
+
+require()
 
 CLASSES = [
     "ApiClient",
