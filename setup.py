@@ -22,9 +22,10 @@ RUNTIME = [
     # CA certificates; versions are dates, the newest is best, any recent one works.
     "certifi>=2022.12.7",
 ]
-# Authlib 1.3 has the server-side integration as used here, 2 may change it; Flask 2.3 is the first
+# Authlib 1.6.10 is the first that sends every authorization error back to the application, 2 may
+# change the server-side integration as used here; Flask 2.3 is the first
 # of the Werkzeug 3 line.
-SANDBOX = ["Authlib>=1.3,<2", "Flask>=2.3,<4"]
+SANDBOX = ["Authlib>=1.6.10,<2", "Flask>=2.3,<4"]
 # 2.0 has the typed interface and the pool behaviour that the token store relies on.
 SQL = ["SQLAlchemy>=2.0,<3"]
 
@@ -43,7 +44,7 @@ setup(
     extras_require={"sandbox": SANDBOX, "sql": SQL, "dev": [*SANDBOX, *SQL, "tox>=4.11,<5"]},
     entry_points={
         "console_scripts": ["ultracart=ultracart.cli:main"],
-        "pytest11": ["ultracart=ultracart.sandbox.pytest_plugin"],
+        "pytest11": ["ultracart=ultracart.pytest_plugin"],
     },
     keywords=["ultracart", "oauth", "oauth2", "pkce", "sdk", "ecommerce"],
     classifiers=[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from typing import Any, Iterator, Optional
 from urllib.parse import parse_qs, urlsplit
 
@@ -29,6 +30,18 @@ class Clock:
         self.now += seconds
 
 
+class Answer:
+    """A response with its body read; urllib3 1.26 has no ``json()``."""
+
+    def __init__(self, response: Any) -> None:
+        self.status: int = response.status
+        self.headers = response.headers
+        self.data: bytes = response.data
+
+    def json(self) -> Any:
+        return json.loads(self.data)
+
+
 class Wire:
     """Requests to one sandbox as plain HTTP."""
 
@@ -36,26 +49,24 @@ class Wire:
         self.sandbox = sandbox
         self.pool = urllib3.PoolManager(maxsize=64, retries=False, timeout=30)
 
-    def get(self, path: str, token: Optional[str] = None, **headers: str) -> urllib3.HTTPResponse:
+    def get(self, path: str, token: Optional[str] = None, **headers: str) -> Answer:
         sent = {**API_VERSION, **headers}
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
-        return self.pool.request("GET", self.sandbox.host + path, headers=sent, redirect=False)
+        return self.send("GET", path, headers=sent)
 
-    def post(self, path: str, _headers: Optional[dict[str, str]] = None, **form: str) -> Any:
-        return self.pool.request_encode_body(
-            "POST",
-            self.sandbox.host + path,
-            form,
-            headers={**API_VERSION, **(_headers or {})},
-            encode_multipart=False,
-            redirect=False,
-        )
+    def post(self, path: str, _headers: Optional[dict[str, str]] = None, **form: str) -> Answer:
+        sent = {**API_VERSION, **(_headers or {})}
+        return self.send("POST", path, fields=form, headers=sent, encode_multipart=False)
 
-    def token(self, **form: str) -> Any:
+    def send(self, method: str, path: str, **arguments: Any) -> Answer:
+        url = self.sandbox.host + path
+        return Answer(self.pool.request(method, url, redirect=False, **arguments))
+
+    def token(self, **form: str) -> Answer:
         return self.post("/oauth/token", **{"client_id": self.sandbox.client_id, **form})
 
-    def exchange(self, callback: str, **form: str) -> Any:
+    def exchange(self, callback: str, **form: str) -> Answer:
         values = {
             "grant_type": "authorization_code",
             "code": query_of(callback)["code"],
@@ -63,7 +74,7 @@ class Wire:
         }
         return self.token(**{**values, **form})
 
-    def refresh(self, refresh_token: str, **form: str) -> Any:
+    def refresh(self, refresh_token: str, **form: str) -> Answer:
         return self.token(grant_type="refresh_token", refresh_token=refresh_token, **form)
 
     def grant(self, **parameters: Any) -> dict[str, Any]:

@@ -146,5 +146,5 @@ def test_concurrent_requests_of_one_application_are_refused(sandbox, wire):
     ],
 )
 def test_arguments_are_checked(sandbox, arguments):
-    with pytest.raises(ValueError, match="give|must be"):
+    with pytest.raises(ValueError, match=r"give|must be"):
         sandbox.faults.add(**arguments)

@@ -51,11 +51,10 @@ def test_a_simple_key_does_not_open_me(wire):
 
 @pytest.mark.parametrize("path", ["/oauth/token", "/oauth/revoke", "/oauth/device/authorize"])
 def test_version_header_is_required(wire, path):
-    url = wire.sandbox.host + path
-    assert_ultracart_error(wire.pool.request("POST", url, fields={}), 400)
+    assert_ultracart_error(wire.send("POST", path), 400)
     old = {"X-UltraCart-Api-Version": "2016-01-01"}
-    assert_ultracart_error(wire.pool.request("POST", url, headers=old), 400)
-    assert_ultracart_error(wire.pool.request("GET", wire.sandbox.host + "/oauth/me"), 400)
+    assert_ultracart_error(wire.send("POST", path, headers=old), 400)
+    assert_ultracart_error(wire.send("GET", "/oauth/me"), 400)
 
 
 def test_canned_answer(sandbox, wire):

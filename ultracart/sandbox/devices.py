@@ -62,11 +62,11 @@ class DeviceEndpoint(DeviceAuthorizationEndpoint):
     CLIENT_AUTH_METHODS = CLIENT_AUTH_METHODS
 
     @property
-    def EXPIRES_IN(self) -> int:
+    def EXPIRES_IN(self) -> int:  # noqa: N802 - Authlib's name
         return int(self.server.state.switches.device_lifetime)
 
     @property
-    def INTERVAL(self) -> Optional[float]:
+    def INTERVAL(self) -> Optional[float]:  # noqa: N802 - Authlib's name
         interval: Optional[float] = self.server.state.switches.device_interval
         return interval
 

@@ -1,41 +1,6 @@
-"""Decides what pytest offers to users' tests: the fixture ``ultracart_sandbox``."""
+"""Leads metadata installed before the move to ultracart.pytest_plugin; untracked, to be deleted."""
 
-from __future__ import annotations
+import importlib
+import sys
 
-from typing import TYPE_CHECKING, Iterator
-
-import pytest
-
-if TYPE_CHECKING:
-    from .server import Sandbox
-
-
-@pytest.fixture
-def ultracart_sandbox_options() -> dict[str, object]:
-    """Keyword arguments for the sandbox; override this fixture to change them for many tests."""
-    return {}
-
-
-@pytest.fixture
-def ultracart_sandbox(
-    request: pytest.FixtureRequest, ultracart_sandbox_options: dict[str, object]
-) -> Iterator[Sandbox]:
-    """A fresh UltraCart OAuth server for one test, closed when the test ends.
-
-    Its arguments come from the fixture ``ultracart_sandbox_options`` and, for one test, from the
-    mark ``@pytest.mark.ultracart_sandbox(access_token_lifetime=60)``, which wins.
-    """
-    # Imported here, so that pytest runs without the extra where nobody asks for the fixture.
-    from ultracart.sandbox import Sandbox
-
-    options = dict(ultracart_sandbox_options)
-    for mark in reversed(list(request.node.iter_markers("ultracart_sandbox"))):
-        options.update(mark.kwargs)
-    with Sandbox(**options) as sandbox:  # type: ignore[arg-type]
-        yield sandbox
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "ultracart_sandbox(**switches): arguments of this test's UltraCart sandbox"
-    )
+sys.modules[__name__] = importlib.import_module("ultracart.pytest_plugin")

@@ -1,0 +1,97 @@
+"""Decides whether a user's test gets its sandbox from the installed pytest plugin."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+DEADLINE = 60
+PLUGIN = "ultracart.pytest_plugin"
+USER_TESTS = """
+import pytest
+import urllib3
+
+
+def lifetime(sandbox):
+    return sandbox.access_token_lifetime
+
+
+seen = []
+
+
+def test_fresh(ultracart_sandbox):
+    seen.append(ultracart_sandbox)
+    assert lifetime(ultracart_sandbox) == 3600
+    assert ultracart_sandbox.authorize(merchant="DEMO")
+
+
+def test_closed_after_the_test(ultracart_sandbox):
+    seen.append(ultracart_sandbox)
+    with pytest.raises(urllib3.exceptions.HTTPError):
+        urllib3.PoolManager().request("GET", seen[0].host, retries=False)
+
+
+@pytest.mark.ultracart_sandbox(access_token_lifetime=60)
+class TestMarked:
+    def test_class(self, ultracart_sandbox):
+        assert lifetime(ultracart_sandbox) == 60
+
+    @pytest.mark.ultracart_sandbox(access_token_lifetime=5)
+    def test_nearest_mark_wins(self, ultracart_sandbox):
+        assert lifetime(ultracart_sandbox) == 5
+
+
+class TestOverridden:
+    @pytest.fixture
+    def ultracart_sandbox_options(self):
+        return {"access_token_lifetime": 7, "merchants": {"SHOP": "A shop"}}
+
+    def test_options(self, ultracart_sandbox):
+        assert lifetime(ultracart_sandbox) == 7
+
+    @pytest.mark.ultracart_sandbox(access_token_lifetime=8)
+    def test_mark_wins(self, ultracart_sandbox):
+        assert lifetime(ultracart_sandbox) == 8
+        assert ultracart_sandbox.merchants == {"SHOP": "A shop"}
+"""
+
+
+@pytest.fixture
+def run_user_tests(tmp_path):
+    """pytest in a fresh interpreter and folder, with the plugin loaded once."""
+
+    def run(source, before=""):
+        (tmp_path / "test_user.py").write_text(source, encoding="utf-8")
+        options = ["-q", "--strict-markers", "-p", "no:cacheprovider", "-p", PLUGIN]
+        # Whether the project is installed or only on the path: the plugin is loaded by name alone.
+        program = (
+            f"{before}\n"
+            "import os, sys, pytest\n"
+            "os.environ['PYTEST_DISABLE_PLUGIN_AUTOLOAD'] = '1'\n"
+            f"sys.exit(pytest.main({options!r}))\n"
+        )
+        return subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
+
+    return run
+
+
+def test_fixture_marks_and_overrides(run_user_tests):
+    done = run_user_tests(USER_TESTS)
+    assert "6 passed" in done.stdout, done.stdout
+    assert "warning" not in done.stdout.lower()
+
+
+def test_pytest_runs_without_the_extra(run_user_tests):
+    source = "def test_ok(): pass\ndef test_needs_it(ultracart_sandbox): pass\n"
+    done = run_user_tests(source, before="import sys\nsys.modules['flask'] = None")
+    assert "1 passed, 1 error" in done.stdout, done.stdout
+    assert "pip install 'ultracart[sandbox]'" in done.stdout
