@@ -197,10 +197,12 @@ class ApiClient:
             fields = sanitize(self.prepare_post_parameters(post_params, files))
             fields = self.parameters_to_tuples(fields, collection_formats)
         content = sanitize(body) if body else body
+        if response_type and response_type != "file":
+            self._reader().prepare(response_type)
 
         response = self._send(
             method,
-            self.configuration.host.rstrip("/") + path,
+            str(self.configuration.host).rstrip("/") + path,  # the transport refuses any other type
             query,
             headers,
             fields,
@@ -364,13 +366,16 @@ class ApiClient:
 
             return save_response(response, self.configuration.temp_folder_path)
         data, is_json = serialization.decode(response.data)
-        if self._deserializer is None or self._deserializer.models is not self.models:
-            self._deserializer = serialization.Deserializer(self.models)
         try:
-            return self._deserializer.read(data, response_type)
+            return self._reader().read(data, response_type)
         except ApiException as error:
             error.complete(response, None if is_json else "the answer is not JSON")
             raise
+
+    def _reader(self) -> serialization.Deserializer:
+        if self._deserializer is None or self._deserializer.models is not self.models:
+            self._deserializer = serialization.Deserializer(self.models)
+        return self._deserializer
 
 
 def default_api_client() -> ApiClient:
@@ -383,6 +388,8 @@ def default_api_client() -> ApiClient:
 
 def _replace_header(headers: Any, name: str, value: Any) -> None:
     """Set a header in place of the one of the same name in any case (RFC 9110, section 5.1)."""
+    if not isinstance(name, str):
+        raise ApiTypeError("a header name must be str, not %s" % type(name).__name__)
     lowered = name.lower()
     for same in [known for known in headers if str(known).lower() == lowered]:
         del headers[same]

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
-from typing import Any, Callable, ClassVar, Mapping, Optional, Union
+from collections.abc import Mapping
+from typing import Any, Callable, ClassVar, Optional, Union
 
 from .exceptions import ApiTypeError, ConfigurationError
 from .redaction import is_secret_name, mask, mask_fields
@@ -144,6 +145,9 @@ class Configuration(_Namespace):
         """
         if self.refresh_api_key_hook is not None:
             self.refresh_api_key_hook(self)
+        for name in ("api_key", "api_key_prefix"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise ApiTypeError("%s must be a dict, by header name" % name)
         key = self.api_key.get(identifier)
         if not key:
             return None

@@ -140,12 +140,18 @@ class Deserializer:
             ApiException: a date that is none.
             ApiResponseError: data of the wrong shape.
         """
-        if data is None:
-            return None
+        return None if data is None else self.prepare(type_)(data)
+
+    def prepare(self, type_: Any) -> Reader:
+        """What :meth:`read` reads ``type_`` with.
+
+        Raises:
+            ApiTypeError: no such type.
+        """
         reader = self._readers.get(type_)
         if reader is None:
             reader = self._readers[type_] = self._build(type_)
-        return reader(data)
+        return reader
 
     def _build(self, type_: Any) -> Reader:
         if isinstance(type_, str):

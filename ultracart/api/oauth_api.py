@@ -50,7 +50,11 @@ class OauthApi:
     """
 
     def __init__(self, api_client: Optional[ApiClient] = None) -> None:
-        self.api_client = default_api_client() if api_client is None else api_client
+        if api_client is None:
+            api_client = default_api_client()
+        elif not hasattr(api_client, "call_api"):
+            raise ApiTypeError("api_client must be an ApiClient, not %s" % type(api_client).__name__)
+        self.api_client = api_client
 
     @classmethod
     def from_api_key(cls, api_key: str, verify_ssl: bool = True, debug: bool = False) -> OauthApi:

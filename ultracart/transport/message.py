@@ -80,10 +80,9 @@ def encode_form(fields: Any) -> str:
     try:
         return urlencode([(name, value) for name, value in pairs if value is not None])
     except UnicodeEncodeError:
-        name = next((n for n, v in pairs if not _encodable(v) or not _encodable(n)), "a field")
-        raise ApiValueError(
-            "%s holds a lone surrogate, which no encoding can carry" % ascii(name)
-        ) from None
+        pass  # it holds the whole value, so it must not become the context of what is raised
+    name = next((n for n, v in pairs if not _encodable(v) or not _encodable(n)), "a field")
+    raise ApiValueError("%s holds a lone surrogate, which no encoding can carry" % ascii(name))
 
 
 def checked_headers(headers: Mapping[str, Any]) -> dict[str, str]:
@@ -125,12 +124,9 @@ def _json(body: Any, given: bool) -> bytes:
 
 
 def _encoded(text: str, name: str) -> bytes:
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise ApiValueError(
-            "%s holds a lone surrogate, which no encoding can carry" % name
-        ) from None
+    if not _encodable(text):
+        raise ApiValueError("%s holds a lone surrogate, which no encoding can carry" % name)
+    return text.encode("utf-8")
 
 
 def _encodable(value: Any) -> bool:

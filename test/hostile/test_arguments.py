@@ -1,0 +1,296 @@
+"""Wrong arguments and settings are named before anything is sent, and secret ones are not shown."""
+
+from __future__ import annotations
+
+import math
+import traceback
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ultracart import ApiClient, ApiException, Configuration, OauthApi, UltraCartError
+
+from .conftest import SIMPLE_KEY, assert_clean, everything_shown, exchange
+from .server import HostileServer, answer
+
+NAMES = ("code", "redirect_uri", "refresh_token", "device_code", "code_verifier", "client_secret")
+
+
+@pytest.fixture
+def server(serve: Any) -> HostileServer:
+    return serve(answer('{"access_token":"a"}'))
+
+
+def refused(call: Any, server: HostileServer, *words: str) -> BaseException:
+    """The error of a call that must fail before anything is sent."""
+    with pytest.raises((TypeError, ValueError)) as caught:
+        call()
+    assert not isinstance(caught.value, ApiException)
+    for word in words:
+        assert word in str(caught.value)
+    assert_clean(everything_shown(caught.value))
+    assert server.connections == 0, "something was sent"
+    return caught.value
+
+
+@pytest.mark.parametrize("name", ["client_id", "grant_type"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_required(server: Any, api_of: Any, name: str, value: Any) -> None:
+    arguments = {"client_id": "c", "grant_type": "g", name: value}
+    refused(lambda: api_of(server).oauth_access_token(**arguments), server, name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("value", [7, b"bytes", ["x"], {"a": 1}, object(), 1.5, True])
+def test_not_text(server: Any, api_of: Any, name: str, value: Any) -> None:
+    call = api_of(server).oauth_access_token
+    refused(lambda: call("c", "g", **{name: value}), server, name, "str")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lone_surrogate(server: Any, api_of: Any, name: str) -> None:
+    call = api_of(server).oauth_access_token
+    refused(lambda: call("c", "g", **{name: SIMPLE_KEY + "\ud800"}), server, name)
+
+
+def test_none_is_never_sent(server: Any, api_of: Any) -> None:
+    api_of(server).oauth_access_token("c", "g", **dict.fromkeys(NAMES))
+    assert server.requests[0].body == b"client_id=c&grant_type=g"
+
+
+WRONG_CALLS = {
+    "unknown keyword": (lambda api: api.oauth_me(colour="red"), "colour"),
+    "missing argument": (lambda api: api.oauth_revoke("c"), "token"),
+    "too many": (lambda api: api.oauth_revoke("c", "t", "x"), "3"),
+    "revoke nothing": (lambda api: api.oauth_revoke("c", None), "token"),
+    "revoke bytes": (lambda api: api.oauth_revoke("c", b"t"), "token"),
+    "no scope": (lambda api: api.oauth_device_authorize("c", ""), "scope"),
+}
+
+
+@pytest.mark.parametrize(("call", "word"), WRONG_CALLS.values(), ids=WRONG_CALLS.keys())
+def test_wrong_call(server: Any, api_of: Any, call: Any, word: str) -> None:
+    refused(lambda: call(api_of(server)), server, word)
+
+
+TIMEOUTS = [0, -1, 0.0, math.nan, math.inf, -math.inf, "5", True, (1,), (1, 2, 3), (1, "2"), {}]
+TIMEOUTS += [(0, 1), (1, -1), (1, math.nan), Decimal(1), object(), (None, None)]
+
+
+@pytest.mark.parametrize("timeout", TIMEOUTS, ids=repr)
+def test_nonsense_timeout(server: Any, api_of: Any, timeout: Any) -> None:
+    api = api_of(server)
+    refused(lambda: exchange(api, _request_timeout=timeout), server, "_request_timeout")
+
+
+@pytest.mark.parametrize("timeout", TIMEOUTS, ids=repr)
+def test_nonsense_timeout_setting(server: Any, api_of: Any, timeout: Any) -> None:
+    api = api_of(server, timeout=timeout)
+    refused(lambda: exchange(api), server, "Configuration.timeout")
+
+
+HOSTS = [
+    None,
+    7,
+    b"https://a.example.com",
+    "",
+    "secure.ultracart.com",
+    "ftp://a.example.com",
+    "https://",
+    "https:///rest",
+    "https://:443",
+    "https://a.example.com:99999",
+    "https://a.example.com:0",
+    "https://a.example.com:x",
+    "https://a b.example.com",
+    "https://a.example.com\r\nX: y",
+    "https://a.example.com\\@b.example.com",
+    "https://user:" + SIMPLE_KEY + "@a.example.com",
+    "https://a.example.com/?key=" + SIMPLE_KEY,
+    "https://a.example.com/#x",
+    "https://" + "a" * 70 + ".example.com",
+    "https://a..example.com",
+    "https://[::1",
+    "https://[zz]/",
+    "https://\ud800.example.com",
+    "https://a.example.com/\ud800",
+    "file:///etc/passwd",
+    "javascript:alert(1)",
+]
+
+
+@pytest.mark.parametrize("host", HOSTS, ids=ascii)
+def test_nonsense_host(server: Any, api_of: Any, host: Any) -> None:
+    refused(lambda: exchange(api_of(host)), server, "host")
+
+
+LOOKALIKES = [
+    "http://localhost.example.com",
+    "http://127.0.0.1.example.com",
+    "http://127.0.0.1@example.com",
+    "HTTP://example.com",
+    "Http://Secure.UltraCart.com/rest/v2",
+    "http://localhost@example.com/",
+    "http://example.com#localhost",
+    "http://example.com/localhost",
+    "http://0.0.0.0",
+    "http://128.0.0.1",
+    "http://[::2]",
+    "http://[::ffff:8.8.8.8]",
+    "http://127.1.example.com",
+    "http://xn--localhost-x",
+    "http://localhost\uff0eexample.com",
+    "http://2130706434",
+]
+
+
+@pytest.mark.parametrize("host", LOOKALIKES)
+def test_plain_http_only_to_loopback(server: Any, api_of: Any, host: str) -> None:
+    refused(lambda: exchange(api_of(host)), server)
+
+
+def test_plain_http_through_a_proxy_leaves_the_machine(server: Any, api_of: Any) -> None:
+    api = api_of("http://localhost:9", proxy="http://127.0.0.1:%d" % server.port)
+    refused(lambda: exchange(api), server, "allow_insecure_transport")
+
+
+PROXIES = [7, b"http://p:1", "socks5://p:1", "http://", "http://p:x", "http://p\n:1", "http://[:1"]
+
+
+@pytest.mark.parametrize("proxy", PROXIES, ids=ascii)
+def test_nonsense_proxy(server: Any, api_of: Any, proxy: Any) -> None:
+    refused(lambda: exchange(api_of("https://127.0.0.1:9", proxy=proxy)), server, "proxy")
+
+
+def test_secret_of_a_nonsense_proxy_is_not_shown(server: Any, api_of: Any) -> None:
+    proxy = "socks5://user:" + SIMPLE_KEY + "@p.example.com"
+    refused(lambda: exchange(api_of("https://127.0.0.1:9", proxy=proxy)), server, "proxy")
+
+
+@pytest.mark.parametrize("name", ["ssl_ca_cert", "cert_file", "key_file"])
+@pytest.mark.parametrize("kind", ["missing", "folder", "text", "empty", "number", "nul"])
+def test_nonsense_file(server: Any, api_of: Any, name: str, kind: str, tmp_path: Path) -> None:
+    text, empty = tmp_path / "text.pem", tmp_path / "empty.pem"
+    text.write_text("-----BEGIN CERTIFICATE-----\n%s\n" % SIMPLE_KEY)
+    empty.write_text("")
+    values: dict[str, Any] = {"missing": "/nowhere.pem", "folder": str(tmp_path), "number": 7}
+    values.update(text=str(text), empty=str(empty), nul="a\0b")
+    host = "https://127.0.0.1:%d" % server.port
+    refused(lambda: exchange(api_of(host, **{name: values[kind]})), server, name)
+
+
+@pytest.mark.parametrize("key", ["a\r\nb", "a\nX-Evil: 1", "a\0b", "caf\u20ac", "\ud800", "a\r\n b"])
+def test_key_that_no_header_can_carry(server: Any, api_of: Any, key: str) -> None:
+    secret = SIMPLE_KEY + key
+    api = api_of(server, api_key={"x-ultracart-simple-key": secret})
+    refused(lambda: exchange(api), server, "simple-key")
+    api = api_of(server, access_token=secret)
+    refused(lambda: exchange(api), server, "Authorization")
+    api = api_of(server, api_key_prefix={"x-ultracart-simple-key": secret})
+    refused(lambda: exchange(api), server, "simple-key")
+
+
+SETTINGS = [
+    ("api_key", None),
+    ("api_key", SIMPLE_KEY),
+    ("api_key", [SIMPLE_KEY]),
+    ("api_key", {"x-ultracart-simple-key": 7}),
+    ("api_key", {"x-ultracart-simple-key": b"k"}),
+    ("api_key_prefix", None),
+    ("api_key_prefix", 7),
+    ("access_token", 7),
+    ("access_token", b"t"),
+    ("access_token", lambda: 7),
+    ("access_token", [SIMPLE_KEY]),
+    ("retry_budget", "x"),
+    ("retry_budget", -1),
+    ("retry_budget", math.nan),
+    ("retry_budget", math.inf),
+    ("max_response_size", 0),
+    ("max_response_size", "1"),
+    ("max_response_size", 1.5),
+    ("connection_pool_maxsize", 0),
+    ("connection_pool_maxsize", None),
+    ("connection_pool_maxsize", -3),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), SETTINGS, ids=lambda v: ascii(v)[:30])
+def test_nonsense_setting(server: Any, api_of: Any, name: str, value: Any) -> None:
+    refused(lambda: exchange(api_of(server, **{name: value})), server, name)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a:b", "a\r\nb", "caf\xe9", "\ud800", 7, None, b"x"])
+def test_nonsense_header_name(server: Any, client_of: Any, name: Any) -> None:
+    def call() -> None:
+        client = client_of(server)
+        client.call_api("/x", "GET", header_params={name: "v"})
+
+    refused(call, server, "header")
+    if name is not None:
+
+        def set_by_default() -> None:
+            client = client_of(server)
+            client.set_default_header(name, "v")
+            client.call_api("/x", "GET")
+
+        refused(set_by_default, server, "header")
+
+
+@pytest.mark.parametrize("value", ["a\nb", "\u20ac", "\ud800", object(), ["\n"], {"a": "\n"}])
+def test_nonsense_header_value(server: Any, client_of: Any, value: Any) -> None:
+    def call() -> None:
+        client_of(server).call_api("/x", "GET", header_params={"X-Thing": value})
+
+    refused(call, server)
+
+
+CALLS: dict[str, Any] = {
+    "method": lambda client: client.call_api("/x", "BREW"),
+    "no method": lambda client: client.call_api("/x", None),
+    "lower-case method": lambda client: client.call_api("/x", "get"),
+    "path of another host": lambda client: client.call_api("@evil.example.com/", "GET"),
+    "path with a line break": lambda client: client.call_api("/x\r\nA: b", "GET"),
+    "path with a blank": lambda client: client.call_api("/x HTTP/1.1", "GET"),
+    "no path": lambda client: client.call_api(None, "GET"),
+    "path parameter None": lambda client: client.call_api("/{a}", "GET", {"a": None}),
+    "path parameter dots": lambda client: client.call_api("/{a}/b", "GET", {"a": ".."}),
+    "path parameter surrogate": lambda client: client.call_api("/{a}", "GET", {"a": "\ud800"}),
+    "query surrogate": lambda client: client.call_api("/x", "GET", None, {"q": "\ud800"}),
+    "query number": lambda client: client.call_api("/x", "GET", None, 7),
+    "header number": lambda client: client.call_api("/x", "GET", header_params=7),
+    "body object": lambda client: client.call_api("/x", "POST", body=object()),
+    "body that holds itself": lambda client: client.call_api("/x", "POST", body=cyclic()),
+    "body and form": lambda client: client.call_api("/x", "POST", body="b", post_params=[("a", 1)]),
+    "missing upload": lambda client: client.call_api("/x", "POST", files={"f": "/nowhere"}),
+    "unknown model": lambda client: client.call_api("/x", "GET", response_type="Nothing"),
+}
+
+
+def cyclic() -> list[Any]:
+    value: list[Any] = []
+    value.append(value)
+    return value
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+def test_nonsense_call_of_a_resource(server: Any, client_of: Any, call: Any) -> None:
+    refused(lambda: call(client_of(server)), server)
+
+
+@pytest.mark.parametrize("value", [7, "x", object(), {}])
+def test_nonsense_configuration(value: Any) -> None:
+    with pytest.raises(TypeError, match="configuration"):
+        ApiClient(value)
+    with pytest.raises(TypeError, match="default"):
+        Configuration.set_default(value)
+    with pytest.raises(TypeError, match="api_client"):
+        OauthApi(value)
+
+
+def test_argument_errors_are_ours_and_chain_nothing(server: Any, api_of: Any) -> None:
+    error = refused(lambda: exchange(api_of("https://[zz]")), server)
+    assert isinstance(error, UltraCartError)
+    assert "During handling" not in "".join(traceback.format_exception(None, error, None))
