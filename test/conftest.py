@@ -27,8 +27,8 @@ _HOME = pytest.StashKey[str]()
 def pytest_configure(config: pytest.Config) -> None:
     loopback_only.install()
     for name in list(os.environ):
-        foreign = name.startswith("ULTRACART_") or name.lower().endswith("_proxy")
-        if foreign or name in _FOREIGN_SETTINGS:
+        foreign = name.startswith("ULTRACART_") and not name.startswith("ULTRACART_TEST_")
+        if foreign or name.lower().endswith("_proxy") or name in _FOREIGN_SETTINGS:
             del os.environ[name]
     # The command line keeps tokens below the home directory: never in the developer's own.
     home = config.stash[_HOME] = tempfile.mkdtemp(prefix="ultracart-home-")

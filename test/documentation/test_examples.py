@@ -1,0 +1,118 @@
+"""Decides whether every example of README and docs runs as it stands.
+
+What happens to a fenced block follows from its language tag alone:
+
+- ``python``: run unmodified in a fresh interpreter, in an empty directory, with ``ULTRACART_HOST``
+  naming a running sandbox and no other setting. It must exit with status 0, without a traceback,
+  a warning or the words of an example's error branch.
+- ``bash``, ``sh``: run by bash in the same way, with this environment's commands on ``PATH``;
+  the README's two commands are run elsewhere (see RUN_ELSEWHERE).
+- ``console``: a transcript; a test of its own, which must name the page, compares it.
+- everything in NOT_RUN: shown only.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+from sybil import Example, Sybil
+from sybil.parsers.markdown import CodeBlockParser
+
+from ultracart.sandbox import Sandbox
+
+from .pages import PAGES, ROOT, SPEC_EXAMPLES, fences, relative
+
+#: Seconds for one example.
+DEADLINE = 60
+NOT_RUN = {"text", "mermaid", "json", "html", "ini", "toml", "yaml", "nginx", "dockerfile", "http"}
+#: What cannot run inside itself, and the file that runs the same words.
+RUN_ELSEWHERE = {
+    "python -m pip install '.[sandbox]' && python -m ultracart demo\n": (
+        "test/packaging/test_readme_commands.py"
+    ),
+    "python -m pip install tox && tox\n": ".ci/run",
+}
+_BAD_SIGNS = re.compile(r"Exception when calling|Traceback \(most recent|\w+Warning: ")
+
+
+def _evaluate(command: list[str], example: Example) -> None:
+    scratch, host = example.namespace["scratch"], example.namespace["host"]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    ran = subprocess.run(
+        [*command, str(example.parsed)],
+        cwd=scratch,
+        env={"ULTRACART_HOST": host, "HOME": scratch, "PATH": path},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    told = "status %d\n%s\n%s" % (ran.returncode, ran.stdout, ran.stderr)
+    assert ran.returncode == 0, told
+    assert not _BAD_SIGNS.search(ran.stdout + ran.stderr), told
+
+
+def _run_python(example: Example) -> None:
+    _evaluate([sys.executable, "-c"], example)
+
+
+def _run_bash(example: Example) -> None:
+    _evaluate(["bash", "-euo", "pipefail", "-c"], example)
+
+
+_RUN = {"python": _run_python, "bash": _run_bash, "sh": _run_bash}
+_SYBIL = Sybil(
+    parsers=[CodeBlockParser(language, evaluator) for language, evaluator in _RUN.items()]
+)
+EXAMPLES = [
+    pytest.param(example, id="%s:%d" % (relative(page), example.line))
+    for page in [*PAGES, SPEC_EXAMPLES]
+    for example in _SYBIL.parse(page).examples()
+    if str(example.parsed) not in RUN_ELSEWHERE
+]
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[str]:
+    with Sandbox() as running:
+        yield running.host
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_example(example: Example, host: str, tmp_path: Path) -> None:
+    example.namespace.update(host=host, scratch=str(tmp_path))
+    example.evaluate()
+
+
+@pytest.mark.parametrize("page", [*PAGES, SPEC_EXAMPLES], ids=relative)
+def test_no_block_escapes(page: Path) -> None:
+    """Sybil finds blocks by a pattern, so a Markdown parser counts them too."""
+    found = fences(page)
+    strange = [(f.line, f.language) for f in found if f.language not in {*_RUN, *NOT_RUN, "console"}]
+    assert not strange, "no rule says whether to run these blocks: tag them"
+    runnable = [fence for fence in found if fence.language in _RUN]
+    assert len(list(_SYBIL.parse(page).examples())) == len(runnable)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_transcripts_are_compared(page: Path) -> None:
+    if not any(fence.language == "console" for fence in fences(page)):
+        return
+    tests = (path for path in (ROOT / "test").rglob("*.py") if path.parent != Path(__file__).parent)
+    assert any(page.name in path.read_text(encoding="utf-8") for path in tests), (
+        "no test compares the transcripts of " + page.name
+    )
+
+
+@pytest.mark.parametrize(("block", "runner"), RUN_ELSEWHERE.items())
+def test_blocks_run_elsewhere_are_run_there(block: str, runner: str) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "```bash\n%s```" % block in readme
+    assert block.strip() in (ROOT / runner).read_text(encoding="utf-8")
