@@ -41,7 +41,7 @@ MAY_IMPORT = {
     # The command line, on top of both.
     "commands.*": (
         "version exceptions redaction configuration models.* api_client api.oauth_api"
-        " oauth.token oauth.stores.* oauth.* sandbox.*"
+        " transport.* oauth.token oauth.stores.* oauth.* sandbox.*"
     ),
     "cli": "version exceptions commands.*",
     "__main__": "cli",
