@@ -15,6 +15,7 @@ from . import serialization
 from .configuration import OAUTH_SCHEME, Configuration, Timeout, global_configuration
 from .exceptions import (
     ApiException,
+    ApiResponseError,
     ApiTypeError,
     ApiValueError,
     UnauthorizedException,
@@ -365,12 +366,16 @@ class ApiClient:
             from .files import save_response  # few download
 
             return save_response(response, self.configuration.temp_folder_path)
-        data, is_json = serialization.decode(response.data)
+        is_json = True
         try:
+            data, is_json = serialization.decode(response.data)
             return self._reader().read(data, response_type)
         except ApiException as error:
-            error.complete(response, None if is_json else "the answer is not JSON")
-            raise
+            failure = error
+        except (MemoryError, RecursionError):
+            failure = ApiResponseError(reason="the answer is too large to handle")
+        failure.complete(response, None if is_json else "the answer is not JSON")
+        raise failure
 
     def _reader(self) -> serialization.Deserializer:
         if self._deserializer is None or self._deserializer.models is not self.models:

@@ -32,6 +32,8 @@ _SEPARATORS = {"ssv": " ", "tsv": "\t", "pipes": "|"}
 # What a cyclic or absurdly nested argument would otherwise end in: RecursionError.
 _DEEPEST = 200
 _BYTE_ORDER_MARK = "\ufeff"
+# Characters; dateutil takes time that grows with the square of what it is given.
+_LONGEST_DATE = 200
 
 Reader = Callable[[Any], Any]
 
@@ -114,15 +116,16 @@ def decode(body: Any) -> tuple[Any, bool]:
     if isinstance(body, bytes):
         mark = _BYTE_ORDER_MARK.encode("utf-8")
         body = (body[len(mark) :] if body.startswith(mark) else body).decode("latin-1")
+    body = body.lstrip(_BYTE_ORDER_MARK)
     if not body or body.isspace():
         return None, True
     try:
         return json.loads(body), True
-    except (ValueError, RecursionError):
-        pass
-    if body.startswith(_BYTE_ORDER_MARK):
-        return decode(body[1:])
-    return body, False
+    except (json.JSONDecodeError, RecursionError):
+        return body, False
+    except ValueError:
+        pass  # a number with more digits than int() takes: no reason to lose a token beside it
+    return json.loads(body, parse_int=float), True
 
 
 class Deserializer:
@@ -212,17 +215,21 @@ class Deserializer:
             if not isinstance(data, dict):
                 raise wrong_shape(model.__name__, data)
             given = {name: read(data[key], type_) for name, key, type_ in table if key in data}
-            instance: Any
-            try:
-                instance = model(**given)
-            except ValueError as error:
-                raise _unreadable(model.__name__, "a value that the model refuses") from error
+            instance = _construct(model, given)
             if issubclass(model, dict):
                 instance.update((k, v) for k, v in data.items() if k not in fields)
             child = instance.get_real_child_model(data) if has_children else None
             return read(data, child) if child else instance
 
         return read_model
+
+
+def _construct(model: Any, given: Mapping[str, Any]) -> Any:
+    try:
+        return model(**given)
+    except ValueError:
+        pass  # a generated model quotes the refused value, so it must not become the context
+    raise _unreadable(model.__name__, "a value that the model refuses")
 
 
 def wrong_shape(expected: str, data: Any) -> ApiResponseError:
@@ -242,14 +249,15 @@ def _identity(data: Any) -> Any:
 
 def _primitive_reader(type_: type) -> Reader:
     def read_primitive(data: Any) -> Any:
-        if type(data) is type_:
+        if type(data) is type_ or type_ is bytes:  # bytes(7) would be seven zeros
             return data
         try:
             return type_(data)
         except TypeError:
             return data
         except (ValueError, OverflowError):
-            raise _unreadable(type_.__name__, "another value") from None
+            pass
+        raise _unreadable(type_.__name__, "another value")
 
     return read_primitive
 
@@ -271,10 +279,11 @@ def _parse_date(data: Any, kind: str) -> Any:
     # Loaded by the first date of a process: an OAuth client never needs it.
     from dateutil import parser
 
-    try:
-        return parser.parse(data)
-    except (ValueError, TypeError, OverflowError):
-        # The official SDK's words and status, which callers may test for.
-        raise ApiException(
-            status=0, reason="Failed to parse `%s` as %s object" % (data, kind)
-        ) from None
+    if isinstance(data, str) and len(data) <= _LONGEST_DATE:
+        try:
+            return parser.parse(data)
+        except (ValueError, TypeError, OverflowError, ArithmeticError, AttributeError):
+            pass
+    # The official SDK's words and status, which callers may test for.
+    shown = data if isinstance(data, (str, int, float)) else type(data).__name__
+    raise ApiException(status=0, reason="Failed to parse `%s` as %s object" % (shown, kind))

@@ -312,9 +312,10 @@ class _Answer(NamedTuple):
     empty: Any = None  # what an empty body means, or None: an error
 
     def from_wire(self, data: Any) -> Any:
-        if isinstance(data, dict) and isinstance(data.get("error"), str):
-            raise oauth_error_class(data["error"])()  # RFC 6749, 5.2, inside a 200
-        if isinstance(data, dict) and data.get("error"):
+        error = data.get("error") if isinstance(data, dict) else None
+        if error and isinstance(error, str):
+            raise oauth_error_class(error)()  # RFC 6749, 5.2, inside a 200
+        if error:
             raise ApiResponseError(reason="the answer has status 200 and describes an error")
         model = self.model.from_wire(data)
         problem = self.accept(model)
