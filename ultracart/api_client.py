@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Optional
-from urllib.parse import quote
 
 from . import models as _own_models
 from . import serialization
 from .configuration import OAUTH_SCHEME, Configuration, Timeout, global_configuration
 from .exceptions import (
+    ApiConnectionError,
     ApiException,
     ApiResponseError,
     ApiTypeError,
@@ -26,8 +26,6 @@ API_VERSION_HEADER = "X-UltraCart-Api-Version"
 API_VERSION = "2017-03-01"
 _JSON = "application/json"
 _METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PATCH", "PUT", "DELETE")
-# What stays as it is in a path that holds other characters too: printable ASCII.
-_URL_CHARACTERS = "".join(map(chr, range(0x21, 0x7F)))
 _default_client: Optional[ApiClient] = None
 
 
@@ -94,8 +92,11 @@ class ApiClient:
     def rest_client(self) -> Any:
         """The transport, a :class:`ultracart.rest.RESTClientObject`."""
         if self._rest_client is None:
-            from .rest import RESTClientObject  # keeps urllib3 out of ``import ultracart``
-
+            try:
+                from .rest import RESTClientObject  # keeps urllib3 out of ``import ultracart``
+            except OSError as error:  # out of descriptors, for one
+                failure = "the transport cannot be loaded: %s" % error.strerror
+                raise ApiConnectionError(reason=failure, request_sent=False) from error
             self._rest_client = RESTClientObject(self.configuration)
         return self._rest_client
 
@@ -225,20 +226,10 @@ class ApiClient:
         )
 
     def _path(self, template: str, params: Any, formats: Optional[Mapping[str, str]]) -> str:
-        if template[:1] not in ("/", ""):
-            raise ApiValueError("resource_path must start with '/'")
-        if params:
-            safe = self.configuration.safe_chars_for_path_param
-            pairs = self.parameters_to_tuples(self.sanitize_for_serialization(params), formats)
-            for name, value in pairs:
-                # Left as they are, these would call another resource than the one meant.
-                if value is None or value in ("", ".", ".."):
-                    raise ApiValueError(
-                        "path parameter %s is None, empty or a dot segment: "
-                        "pass the value that names the resource" % ascii(name)
-                    )
-                template = template.replace("{%s}" % name, quote(str(value), safe=safe))
-        return template if template.isascii() else quote(template, safe=_URL_CHARACTERS)
+        pairs = self.sanitize_for_serialization(params or ())
+        pairs = self.parameters_to_tuples(pairs, formats)
+        safe = self.configuration.safe_chars_for_path_param
+        return serialization.expand_path(template, pairs, safe)
 
     def _send(
         self,

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable, Union
+from urllib.parse import quote
 
 import six
 
@@ -31,6 +32,8 @@ _DICT = re.compile(r"dict\(([^,]*), (.*)\)$", re.DOTALL)
 _SEPARATORS = {"ssv": " ", "tsv": "\t", "pipes": "|"}
 # What a cyclic or absurdly nested argument would otherwise end in: RecursionError.
 _DEEPEST = 200
+# What stays as it is in a path that holds other characters too: printable ASCII.
+_URL_CHARACTERS = "".join(map(chr, range(0x21, 0x7F)))
 _BYTE_ORDER_MARK = "\ufeff"
 # Characters; dateutil takes time that grows with the square of what it is given.
 _LONGEST_DATE = 200
@@ -91,21 +94,33 @@ def format_collections(
     return pairs
 
 
-def form_text(name: str, value: Any) -> Any:
-    """A form or query value as text: booleans and the rest as ``str`` writes them.
+def expand_path(template: str, params: Iterable[tuple[str, Any]], safe: str) -> str:
+    """``template`` with each ``{name}`` replaced by its value, percent-encoded but for ``safe``.
 
     Raises:
-        ApiValueError: text that cannot be sent as UTF-8 (a lone surrogate).
+        ApiValueError: a value that would call another resource than the one meant.
     """
-    if isinstance(value, bytes):
-        return value
+    if not isinstance(template, str) or template[:1] not in ("/", ""):
+        raise ApiValueError("resource_path must be str and start with '/'")
+    for name, value in params:
+        if value is None or value in ("", ".", ".."):
+            raise ApiValueError(
+                "path parameter %s is None, empty or a dot segment: "
+                "pass the value that names the resource" % ascii(name)
+            )
+        if not is_encodable(str(value)):
+            raise ApiValueError("path parameter %s holds a lone surrogate" % ascii(name))
+        template = template.replace("{%s}" % name, quote(str(value), safe=safe))
+    return template if template.isascii() else quote(template, safe=_URL_CHARACTERS)
+
+
+def is_encodable(text: str) -> bool:
+    """Whether ``text`` can be sent as UTF-8: it holds no lone surrogate."""
     try:
-        six.ensure_binary(str(value), "utf-8")
+        six.ensure_binary(text, "utf-8")
     except UnicodeEncodeError:
-        raise ApiValueError(
-            "%s holds a lone surrogate, which no encoding can carry" % name
-        ) from None
-    return value if isinstance(value, str) else str(value)
+        return False
+    return True
 
 
 def decode(body: Any) -> tuple[Any, bool]:

@@ -181,7 +181,9 @@ def test_nonsense_file(server: Any, api_of: Any, name: str, kind: str, tmp_path:
     refused(lambda: exchange(api_of(host, **{name: values[kind]})), server, name)
 
 
-@pytest.mark.parametrize("key", ["a\r\nb", "a\nX-Evil: 1", "a\0b", "caf\u20ac", "\ud800", "a\r\n b"])
+@pytest.mark.parametrize(
+    "key", ["a\r\nb", "a\nX-Evil: 1", "a\0b", "caf\u20ac", "\ud800", "a\r\n b"]
+)
 def test_key_that_no_header_can_carry(server: Any, api_of: Any, key: str) -> None:
     secret = SIMPLE_KEY + key
     api = api_of(server, api_key={"x-ultracart-simple-key": secret})

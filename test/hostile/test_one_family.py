@@ -111,9 +111,7 @@ def test_broken_connection(serve: Any, api_of: Any, judge: Any, step: Any) -> No
     assert len(server.requests) == 1, "a request that may have been served was repeated"
 
 
-def test_reset_on_accept_is_not_sent_again_once_sent(
-    serve: Any, api_of: Any, judge: Any
-) -> None:
+def test_reset_on_accept_is_not_sent_again_once_sent(serve: Any, api_of: Any, judge: Any) -> None:
     server = serve(b"", connected=lambda peer: peer.reset() or False)
     judge.failure(lambda: exchange(api_of(server)), ApiConnectionError)
     assert not server.requests
@@ -125,9 +123,7 @@ class TestTLS:
         token = exchange(api_of(server, ssl_ca_cert=authority.path))
         assert token.access_token == "a1"
 
-    def test_unknown_authority(
-        self, serve: Any, api_of: Any, judge: Any, authority: Any
-    ) -> None:
+    def test_unknown_authority(self, serve: Any, api_of: Any, judge: Any, authority: Any) -> None:
         server = serve(answer("{}"), tls=authority.context())
         error = judge.failure(lambda: exchange(api_of(server)), ApiConnectionError, sent=False)
         assert error.status == 0 and "SSLError" in error.reason
@@ -160,9 +156,7 @@ class TestTLS:
         assert exchange(api_of(server, verify_ssl=False)).access_token == "a1"
         judge.failure(lambda: exchange(api_of(server)), ApiConnectionError, sent=False)
 
-    def test_client_certificate(
-        self, serve: Any, api_of: Any, judge: Any, authority: Any
-    ) -> None:
+    def test_client_certificate(self, serve: Any, api_of: Any, judge: Any, authority: Any) -> None:
         server = serve(answer('{"access_token":"a1"}'), tls=authority.demanding_context())
         certificate, key = authority.client_identity()
         settings = {"ssl_ca_cert": authority.path}

@@ -53,7 +53,9 @@ class OauthApi:
         if api_client is None:
             api_client = default_api_client()
         elif not hasattr(api_client, "call_api"):
-            raise ApiTypeError("api_client must be an ApiClient, not %s" % type(api_client).__name__)
+            raise ApiTypeError(
+                "api_client must be an ApiClient, not %s" % type(api_client).__name__
+            )
         self.api_client = api_client
 
     @classmethod

@@ -35,12 +35,14 @@ class ProxyRefused(OSError):
 
 
 class _SocketReader(io.RawIOBase):
-    """Reads a socket within the deadline; counts nothing, keeps nothing."""
+    """Reads a socket within the deadline, and only so much before the headers have ended."""
 
     def __init__(self, sock: Any, deadline: Optional[Deadline]) -> None:
         self._sock = sock
         self._raw = sock.makefile("rb", buffering=0)  # holds the socket open until closed
         self._deadline = deadline
+        self._header_bytes = 0
+        self.in_headers = True
         self.finished = False
 
     def readable(self) -> bool:
@@ -52,6 +54,10 @@ class _SocketReader(io.RawIOBase):
         if self._deadline is not None:
             self._sock.settimeout(self._deadline.left())
         count: Optional[int] = self._raw.readinto(buffer)
+        if self.in_headers and count:
+            self._header_bytes += count
+            if self._header_bytes > _MAX_HEADER_BYTES:
+                raise http.client.HTTPException("the headers are too large")
         return count
 
     def close(self) -> None:
@@ -65,22 +71,16 @@ class _AnswerReader(io.BufferedReader):
 
     def __init__(self, raw: _SocketReader, connection: Any) -> None:
         super().__init__(raw, _READ_SIZE)
-        self._source = raw
+        self._socket_reader = raw
         self._connection = connection
-        self.header_bytes = 0
-        self.in_headers = True
 
-    def readline(self, size: Optional[int] = -1) -> bytes:
-        line = super().readline(size)
-        if self.in_headers:
-            self.header_bytes += len(line)
-        if self.header_bytes > _MAX_HEADER_BYTES:
-            raise http.client.HTTPException("the headers are too large")
-        return line
+    def end_headers(self) -> None:
+        """What follows is the body, which has a bound of its own."""
+        self._socket_reader.in_headers = False
 
     def close(self) -> None:
         if not self.closed:
-            self._source.finished = True
+            self._socket_reader.finished = True
             connection, self._connection = self._connection, None
             # Bytes beyond this answer belong to no request of ours: never read them as the next.
             if connection is not None and self.peek(1):
@@ -110,7 +110,7 @@ class _Response(http.client.HTTPResponse):
     def begin(self) -> None:
         reader: Any = self.fp
         super().begin()
-        reader.in_headers = False
+        reader.end_headers()
         # urllib3 would log a malformed line with its content, and http.client takes the lines
         # after it for a body: neither is acceptable where the lines may hold a token.
         if self.msg.defects or self.msg.get_payload():
@@ -126,7 +126,7 @@ class _Response(http.client.HTTPResponse):
         lengths = {length.strip() for length in fields.split(",")} if fields else set()
         if len(lengths) > 1 or not all(len(n) < 19 and _is_number(n) for n in lengths):
             raise http.client.HTTPException("conflicting or malformed lengths")
-        if self.chunked and lengths or self.status == 101:
+        if (self.chunked and lengths) or self.status == 101:
             # Section 6.1: two framings at once; or, what nobody asked for, another protocol.
             self.will_close = True
 
@@ -152,6 +152,16 @@ class BoundedConnection(_Base):
     """Mixin for a urllib3 connection: every wait ends with the call that it serves."""
 
     _connecting = False
+    # A small body leaves together with its head: one packet, one system call.
+    _head_waits = False
+    _head = b""
+
+    def request(
+        self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any
+    ) -> None:
+        self._head_waits = isinstance(body, bytes) and 0 < len(body) <= _SEND_SIZE
+        self._head = b""
+        super().request(method, url, body, headers, **options)
 
     def connect(self) -> None:
         self._connecting = True
@@ -204,6 +214,15 @@ class BoundedConnection(_Base):
         raise failure
 
     def send(self, data: Any) -> None:
+        if not self._connecting:  # a proxy's CONNECT is sent while connecting
+            if self._head_waits:
+                self._head_waits, self._head = False, data
+                return
+            if self._head:
+                data, self._head = self._head + data, b""
+        self._send_in_time(data)
+
+    def _send_in_time(self, data: Any) -> None:
         deadline: Optional[Deadline] = getattr(current, "deadline", None)
         if self.sock is None:
             self.connect()

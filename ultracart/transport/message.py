@@ -8,6 +8,7 @@ from typing import Any, Callable, Optional
 from urllib.parse import urlencode, urlsplit
 
 from ..exceptions import ApiTypeError, ApiValueError
+from ..serialization import is_encodable
 from .settings import TransportSettings
 
 FORM = "application/x-www-form-urlencoded"
@@ -81,7 +82,8 @@ def encode_form(fields: Any) -> str:
         return urlencode([(name, value) for name, value in pairs if value is not None])
     except UnicodeEncodeError:
         pass  # it holds the whole value, so it must not become the context of what is raised
-    name = next((n for n, v in pairs if not _encodable(v) or not _encodable(n)), "a field")
+    pairs = ((name, str(value)) for name, value in pairs)
+    name = next((n for n, v in pairs if not is_encodable(n + v)), "a field")
     raise ApiValueError("%s holds a lone surrogate, which no encoding can carry" % ascii(name))
 
 
@@ -124,14 +126,6 @@ def _json(body: Any, given: bool) -> bytes:
 
 
 def _encoded(text: str, name: str) -> bytes:
-    if not _encodable(text):
+    if not is_encodable(text):
         raise ApiValueError("%s holds a lone surrogate, which no encoding can carry" % name)
     return text.encode("utf-8")
-
-
-def _encodable(value: Any) -> bool:
-    try:
-        str(value).encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
