@@ -117,7 +117,9 @@ class Model:
         return self.additional_properties[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self.attribute_map or name in self.additional_properties
+        if name in self.attribute_map:
+            return getattr(self, str(name)) is not None
+        return name in self.additional_properties
 
     def get(self, name: str, default: Any = None) -> Any:
         """The field or additional property of this name; ``default`` where it is absent."""
