@@ -1,9 +1,14 @@
 """Packaging of the ``ultracart`` distribution; a test keeps requirements.txt equal to RUNTIME."""
 
+import gzip
+import os
 import re
+import tarfile
+import time
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.sdist import sdist
 
 HERE = Path(__file__).parent
 VERSION = re.search(
@@ -23,11 +28,49 @@ RUNTIME = [
     "certifi>=2022.12.7",
 ]
 # Authlib 1.6.10 is the first that sends every authorization error back to the application, 2 may
-# change the server-side integration as used here; Flask 2.3 is the first
-# of the Werkzeug 3 line.
+# change the server-side integration as used here; Flask 2.3 is the first of the Werkzeug 3 line.
 SANDBOX = ["Authlib>=1.6.10,<2", "Flask>=2.3,<4"]
 # 2.0 has the typed interface and the pool behaviour that the token store relies on.
 SQL = ["SQLAlchemy>=2.0,<3"]
+# What a source distribution holds beside the package, so that whoever gets it can run the tests.
+SOURCES = ["requirements.txt", "tox.ini", "CHANGELOG.md", ".ci", "docs", "test"]
+
+
+def source_files():
+    """Each file of SOURCES, without what tools leave behind."""
+    for name in SOURCES:
+        for path in [HERE / name, *(HERE / name).rglob("*")]:
+            below = path.relative_to(HERE / name).parts
+            left_behind = "__pycache__" in below or any(part.startswith(".") for part in below)
+            if path.is_file() and not left_behind:
+                yield str(path.relative_to(HERE))
+
+
+class SourceDistribution(sdist):
+    """Equal sources give equal bytes when SOURCE_DATE_EPOCH is set (reproducible-builds.org)."""
+
+    def make_distribution(self):
+        self.filelist.extend(sorted(source_files()))
+        super().make_distribution()
+
+    def make_archive(self, base_name, format, root_dir=None, base_dir=None, **others):
+        if format != "gztar":
+            return super().make_archive(base_name, format, root_dir, base_dir, **others)
+        moment = int(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
+
+        def without_builder(entry):
+            entry.uid = entry.gid = 0
+            entry.uname = entry.gname = ""
+            entry.mtime = moment
+            entry.mode = 0o755 if entry.isdir() or entry.mode & 0o100 else 0o644
+            return entry
+
+        name = base_name + ".tar.gz"
+        with open(name, "wb") as raw, gzip.GzipFile("", "wb", 9, raw, moment) as packed:
+            with tarfile.open(fileobj=packed, mode="w") as archive:
+                archive.add(base_dir, filter=without_builder)
+        return name
+
 
 setup(
     name="ultracart",
@@ -37,6 +80,7 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     author="The ultracart authors",
+    project_urls={"UltraCart REST API": "https://www.ultracart.com/api/"},
     python_requires=">=3.9",
     packages=find_packages(include=["ultracart", "ultracart.*"]),
     package_data={"ultracart": ["py.typed"], "ultracart.sandbox": ["templates/*", "static/*"]},
@@ -49,6 +93,7 @@ setup(
     keywords=["ultracart", "oauth", "oauth2", "pkce", "sdk", "ecommerce"],
     classifiers=[
         "Development Status :: 5 - Production/Stable",
+        "Framework :: Pytest",
         "Intended Audience :: Developers",
         "Operating System :: OS Independent",
         "Programming Language :: Python :: 3 :: Only",
@@ -62,4 +107,5 @@ setup(
         "Typing :: Typed",
     ],
     zip_safe=False,
+    cmdclass={"sdist": SourceDistribution},
 )
