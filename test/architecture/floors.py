@@ -1,79 +1,85 @@
-"""Decides which module of the package may import which: each entry imports only from above it."""
+"""Decides which module may import which: the floors of the package, as data."""
 
 from __future__ import annotations
 
-# "oauth.stores.*" means every module of that package without an entry of its own, and the names
-# on the right may be such patterns. Inside one pattern the modules may import each other.
-MAY_IMPORT = {
-    # What everything rests on.
-    "version": "",
-    "exceptions": "",
-    "redaction": "",
-    "debug_log": "",
-    "configuration": "version exceptions redaction debug_log",
-    # Values and the wire; nothing here opens a connection.
-    "files": "exceptions",
-    "async_calls": "",
-    "serialization": "exceptions",
-    "models.model": "exceptions redaction",
-    "models.*": "models.model",
-    # The transport, and the one module on urllib3.
-    "transport.*": "exceptions redaction debug_log configuration",
-    "rest": "exceptions redaction configuration transport.*",
-    # The generated-style client: the general call, then the operations.
-    "api_client": "version exceptions configuration files async_calls serialization models.* rest",
-    "api.oauth_api": "exceptions configuration models.* api_client",
-    # Names that other SDKs use for the same classes.
-    "api": "api.oauth_api",
-    "apis": "api.oauth_api",
-    "model.*": "models.*",
-    # Sessions: values, stores, then the policy. The floors above do not know that they exist.
-    "oauth.fork_safety": "",
-    "oauth.token": "exceptions models.*",
-    "oauth.stores.*": "exceptions oauth.fork_safety oauth.token",
-    "oauth.*": (
-        "exceptions redaction configuration models.* api_client api.oauth_api"
-        " oauth.fork_safety oauth.token oauth.stores.*"
-    ),
-    # The sandbox shares nothing with the client, so that one mistake cannot make both agree.
-    "sandbox.*": "",
-    "pytest_plugin": "sandbox.*",
-    # The command line, on top of both.
-    "commands.*": (
-        "version exceptions redaction configuration models.* api_client api.oauth_api"
-        " transport.* oauth.token oauth.stores.* oauth.* sandbox.*"
-    ),
-    "cli": "version exceptions commands.*",
-    "__main__": "cli",
-}
+from typing import NamedTuple
 
-# What is no part of Python. Everything outside this table imports the standard library only.
-THIRD_PARTY = {
-    "serialization": "six dateutil",
-    "transport.tls": "certifi",
-    "rest": "urllib3",
-    "oauth.stores.sql_locks": "sqlalchemy",
-    "oauth.stores.sqlalchemy": "sqlalchemy",
-    "sandbox.*": "authlib flask werkzeug",
-    "pytest_plugin": "pytest",
-}
 
-# An import inside a function hides a dependency, so each one gives its reason: what its cost would
-# be elsewhere, or which installation it waits for.
-INSIDE_FUNCTIONS = {
-    ("", "importlib"): "public names are loaded when first used",
-    ("models", "importlib"): "model classes are loaded when first used",
-    ("oauth", "importlib"): "session and stores are loaded when first used",
-    ("api_client", "rest"): "keeps urllib3 out of `import ultracart`",
-    ("api_client", "async_calls"): "few programs call with async_req",
-    ("api_client", "files"): "few programs send or receive files",
-    ("configuration", "debug_log"): "logging costs more to import than the whole module",
-    ("configuration", "platform"): "only the debug report needs it",
-    ("redaction", "urllib.parse"): "only a failed call pays for it",
-    ("transport.call", "debug_log"): "only a client in debug mode logs",
-    ("transport.settings", "urllib"): "only a machine with a proxy needs it",
-    ("serialization", "dateutil"): "only date and datetime values need it",
-    ("models.model", "pprint"): "only people look at it",
-    ("oauth.stores.sqlalchemy", "sqlalchemy"): "a dialect is needed on its own database only",
-    ("pytest_plugin", "sandbox"): "pytest loads the plugin also where the extra is missing",
+class Floor(NamedTuple):
+    """A module or subpackage, the floors below that it may import, and the packages of others.
+
+    The files of one floor may import each other.
+    """
+
+    name: str
+    below: str = ""
+    packages: str = ""
+
+
+# Lowest first: a floor imports only from the floors that its line names, all of them above it in
+# this list. A longer name wins: ``oauth.stores.sqlalchemy`` is a floor of its own.
+FLOORS = [
+    Floor("version"),
+    Floor("exceptions"),
+    Floor("redaction"),
+    Floor("debug_log"),
+    Floor("configuration", "version exceptions redaction debug_log"),
+    Floor("serialization", "exceptions", packages="six dateutil"),
+    Floor("files", "exceptions"),
+    Floor("models", "exceptions redaction"),
+    Floor("model", "models"),
+    Floor("transport", "exceptions redaction debug_log configuration serialization"),
+    Floor("transport.tls", "exceptions transport", packages="certifi"),
+    # The one module on urllib3.
+    Floor("rest", "exceptions redaction configuration transport transport.tls", packages="urllib3"),
+    Floor("async_calls"),
+    Floor(
+        "api_client",
+        "version exceptions configuration serialization files models rest async_calls",
+    ),
+    Floor("api", "exceptions configuration models api_client"),
+    Floor("apis", "api"),
+    Floor("oauth.fork_safety"),
+    Floor("oauth.token", "exceptions models"),
+    Floor("oauth.stores", "exceptions oauth.fork_safety oauth.token"),
+    Floor("oauth.stores.sql_locks", "exceptions", packages="sqlalchemy"),
+    Floor(
+        "oauth.stores.sqlalchemy",
+        "exceptions oauth.fork_safety oauth.token oauth.stores oauth.stores.sql_locks",
+        packages="sqlalchemy",
+    ),
+    Floor(
+        "oauth",
+        "exceptions configuration models api_client api oauth.fork_safety oauth.token oauth.stores "
+        "oauth.stores.sqlalchemy",
+    ),
+    # Nothing of the client, so that one mistake cannot make both agree.
+    Floor("sandbox", packages="authlib flask werkzeug"),
+    Floor("pytest_plugin", "sandbox", packages="pytest"),
+    Floor(
+        "commands",
+        "exceptions redaction configuration models transport api_client api oauth oauth.token "
+        "oauth.stores sandbox",
+    ),
+    Floor("cli", "version exceptions commands"),
+    Floor("__main__", "cli"),
+]
+
+# Imports inside functions, and why each is not at the top of its file.
+LATE_IMPORTS = {
+    ("ultracart", "importlib"): "public names are resolved when they are first used",
+    ("ultracart.models", "importlib"): "as above",
+    ("ultracart.oauth", "importlib"): "as above",
+    ("ultracart.api_client", "ultracart.rest"): "urllib3 stays out of `import ultracart`",
+    ("ultracart.api_client", "ultracart.async_calls"): "few need threads",
+    ("ultracart.api_client", "ultracart.files"): "few upload or download",
+    ("ultracart.configuration", "ultracart.debug_log"): "logging costs more than the module",
+    ("ultracart.transport.call", "ultracart.debug_log"): "as above",
+    ("ultracart.configuration", "platform"): "only the debug report needs it",
+    ("ultracart.models.model", "pprint"): "only what is shown to people needs it",
+    ("ultracart.redaction", "urllib.parse"): "only a failed call pays for it",
+    ("ultracart.serialization", "dateutil"): "only dates need it",
+    ("ultracart.transport.settings", "urllib"): "only proxies from the environment need it",
+    ("ultracart.oauth.stores.sqlalchemy", "sqlalchemy.dialects"): "each database needs its own",
+    ("ultracart.pytest_plugin", "ultracart.sandbox"): "the extra is optional",
 }

@@ -1,120 +1,94 @@
-"""The floors of the package hold: who may import whom, from the syntax of every source file."""
+"""Decides whether the package keeps to its floors; the table is in floors.py."""
 
 from __future__ import annotations
 
 import sys
-from graphlib import TopologicalSorter
 
 import pytest
 
-from .floors import INSIDE_FUNCTIONS, MAY_IMPORT, THIRD_PARTY
-from .imports import Import, imports, modules
+from .floors import FLOORS, LATE_IMPORTS
+from .source import MODULES, Import, imports
 
-IMPORTS = imports()
-OWN = [item for item in IMPORTS if item.own]
-OUTSIDE = [item for item in IMPORTS if not item.own]
+_BY_NAME = {floor.name: floor for floor in FLOORS}
 
 
-def entry_of(module: str, table: dict[str, str]) -> str:
-    """The table's entry for ``module``: its own name, else the pattern of the nearest package."""
-    if module in table:
-        return module
-    package = module
-    while package:
-        if package + ".*" in table:
-            return package + ".*"
-        package = package.rpartition(".")[0]
-    return ""
+def _floor_of(module: str) -> str:
+    name = module.partition(".")[2]
+    while name not in _BY_NAME:
+        name, dot, _ = name.rpartition(".")
+        assert dot, "%s is on no floor: give it a line in floors.py" % module
+    return name
 
 
-def lines(found: list[Import]) -> list[str]:
-    return ["ultracart.%s line %d imports %s" % (i.importer, i.line, i.name) for i in found]
+def _is_third_party(module: str) -> bool:
+    root = module.partition(".")[0]
+    if sys.version_info >= (3, 10):
+        return root not in sys.stdlib_module_names
+    return root not in sys.builtin_module_names and (
+        root in {name for floor in FLOORS for name in floor.packages.split()}
+    )
 
 
-def test_the_reader_sees_the_imports_that_matter() -> None:
-    seen = {(item.importer, item.name) for item in OWN}
-    assert ("api_client", "rest") in seen
-    assert ("rest", "transport.pools") in seen
-    assert ("api.oauth_api", "api_client") in seen
-    assert ("rest", "urllib3") in {(item.importer, item.name) for item in OUTSIDE}
-
-
-def test_each_entry_names_only_entries_above_it() -> None:
-    above: set[str] = set()
-    for entry, allowed in MAY_IMPORT.items():
-        assert set(allowed.split()) <= above, entry
-        above.add(entry)
-
-
-def test_each_module_has_a_floor() -> None:
-    without = [m for m in modules() if m and not entry_of(m, MAY_IMPORT)]
-    assert without == [], "give each a place in test/architecture/floors.py"
-
-
-def test_each_entry_has_a_module() -> None:
-    used = {entry_of(module, MAY_IMPORT) for module in modules()}
-    assert sorted(set(MAY_IMPORT) - used) == []
-
-
-def test_a_module_imports_only_from_floors_above_it() -> None:
-    wrong = []
-    for item in OWN:
-        entry, target = (entry_of(m, MAY_IMPORT) for m in (item.importer, item.name))
-        siblings = entry == target and entry.endswith(".*")
-        if item.importer and not siblings and target not in MAY_IMPORT[entry].split():
-            wrong.append(item)
-    assert lines(wrong) == []
-
-
-def test_no_module_imports_the_package_root() -> None:
-    assert lines([item for item in OWN if item.name == ""]) == []
-
-
-def test_modules_do_not_import_each_other_in_a_circle() -> None:
-    graph: dict[str, set[str]] = {module: set() for module in modules()}
-    for item in OWN:
-        # A package's own file lists its modules for type checkers; they may import each other.
-        if not item.in_function and item.importer not in ("", "models", "oauth"):
-            graph[item.importer].add(item.name)
-    TopologicalSorter(graph).prepare()
-
-
-def test_third_parties_are_imported_where_the_table_says() -> None:
-    standard = getattr(sys, "stdlib_module_names", None)
-    if standard is None:
-        pytest.skip("Python 3.9 does not know the names of its own modules")
-    wrong = []
-    for item in OUTSIDE:
-        top = item.name.partition(".")[0]
-        allowed = THIRD_PARTY.get(entry_of(item.importer, THIRD_PARTY), "").split()
-        # For type checkers only; every type checker brings it.
-        if top not in standard and top not in allowed and top != "typing_extensions":
-            wrong.append(item)
-    assert lines(wrong) == []
-
-
-def test_only_rest_imports_urllib3() -> None:
-    importers = {i.importer for i in OUTSIDE if i.name.partition(".")[0] == "urllib3"}
-    assert importers == {"rest"}
-
-
-def test_an_import_inside_a_function_has_its_reason_in_the_table() -> None:
-    def reason(item: Import) -> bool:
-        name = item.name
-        while name:
-            if (item.importer, name) in INSIDE_FUNCTIONS:
-                return True
-            name = name.rpartition(".")[0]
+def _refused(module: str, found: Import) -> bool:
+    floor = _BY_NAME[_floor_of(module)]
+    if found.module == "ultracart" or found.module.startswith("ultracart."):
+        if found.module == "ultracart":
+            return True
+        imported = _floor_of(found.module)
+        return imported != floor.name and imported not in floor.below.split()
+    if found.typing and found.module == "typing_extensions":
         return False
+    return _is_third_party(found.module) and (
+        found.module.partition(".")[0] not in floor.packages.split()
+    )
 
-    assert lines([i for i in IMPORTS if i.in_function and not reason(i)]) == []
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {"ultracart"}))
+def test_module_imports_only_from_below(module: str) -> None:
+    refused = [found for found in imports(module) if _refused(module, found)]
+    assert not refused
 
 
-def test_each_reason_is_still_needed() -> None:
-    inside = [(item.importer, item.name) for item in IMPORTS if item.in_function]
-    unused = [
-        key
-        for key in INSIDE_FUNCTIONS
-        if not any(m == key[0] and (n + ".").startswith(key[1] + ".") for m, n in inside)
-    ]
-    assert unused == []
+def test_root_imports_nothing_but_the_version() -> None:
+    seen = {found.module for found in imports("ultracart") if not (found.typing or found.late)}
+    assert seen == {"__future__", "sys", "ultracart.version"}
+
+
+def test_table_goes_upwards() -> None:
+    known: set[str] = set()
+    for floor in FLOORS:
+        assert set(floor.below.split()) <= known, floor.name
+        known.add(floor.name)
+
+
+def test_table_names_only_what_exists() -> None:
+    assert {"ultracart." + floor.name for floor in FLOORS} <= set(MODULES)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_inside_functions_have_a_reason(module: str) -> None:
+    late = {found.module for found in imports(module) if found.late and not found.typing}
+    assert late <= {name for owner, name in LATE_IMPORTS if owner == module}
+
+
+def test_no_reason_without_its_import() -> None:
+    late = {(module, f.module) for module in MODULES for f in imports(module) if f.late}
+    assert set(LATE_IMPORTS) <= late
+
+
+def test_no_import_cycle() -> None:
+    graph = {
+        module: {f.module for f in imports(module) if f.module in MODULES and not f.typing}
+        for module in MODULES
+    }
+    finished: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, "cycle: " + " -> ".join((*trail, module))
+        if module not in finished:
+            for imported in graph[module]:
+                visit(imported, (*trail, module))
+            finished.add(module)
+
+    for module in MODULES:
+        visit(module, ())

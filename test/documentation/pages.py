@@ -65,7 +65,7 @@ def anchors(page: Path) -> set[str]:
         if token.type in ("html_block", "html_inline"):
             found.update(_NAMED_ANCHOR.findall(token.content))
         if token.type == "inline" and previous == "heading_open":
-            words = [child.content for child in token.children or () if not child.tag == "img"]
+            words = [child.content for child in token.children or () if child.tag != "img"]
             slug = re.sub(r"[^\w\- ]", "", "".join(words).strip().lower()).replace(" ", "-")
             number = 0
             while (unique := "%s-%d" % (slug, number) if number else slug) in found:

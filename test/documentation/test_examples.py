@@ -95,7 +95,9 @@ def test_example(example: Example, host: str, tmp_path: Path) -> None:
 def test_no_block_escapes(page: Path) -> None:
     """Sybil finds blocks by a pattern, so a Markdown parser counts them too."""
     found = fences(page)
-    strange = [(f.line, f.language) for f in found if f.language not in {*_RUN, *NOT_RUN, "console"}]
+    strange = [
+        (f.line, f.language) for f in found if f.language not in {*_RUN, *NOT_RUN, "console"}
+    ]
     assert not strange, "no rule says whether to run these blocks: tag them"
     runnable = [fence for fence in found if fence.language in _RUN]
     assert len(list(_SYBIL.parse(page).examples())) == len(runnable)

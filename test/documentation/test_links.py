@@ -16,21 +16,20 @@ def _target(page: Path, link: str) -> tuple[Path, str]:
     return path, unquote(parts.fragment)
 
 
+def _leads_somewhere(page: Path, link: str) -> bool:
+    path, fragment = _target(page, link)
+    if ROOT not in [path, *path.parents] or not path.exists():
+        return False
+    return not fragment or path.suffix != ".md" or fragment in anchors(path)
+
+
 def _internal(page: Path) -> list[str]:
     return [link for link in links(page) if not urlsplit(link).scheme]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=relative)
 def test_links(page: Path) -> None:
-    broken = []
-    for link in _internal(page):
-        path, fragment = _target(page, link)
-        inside = path == ROOT or ROOT in path.parents
-        if not inside or not path.exists():
-            broken.append(link)
-        elif fragment and path.suffix == ".md" and fragment not in anchors(path):
-            broken.append(link)
-    assert not broken
+    assert not [link for link in _internal(page) if not _leads_somewhere(page, link)]
 
 
 def test_every_page_is_reachable_from_the_readme() -> None:
