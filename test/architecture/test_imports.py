@@ -55,6 +55,11 @@ def test_public_names_load_neither_transport_nor_logging() -> None:
     assert not {"ultracart.rest", "ultracart.sandbox", "ultracart.oauth"} & own
 
 
+def test_sessions_load_no_database_before_a_store_is_named() -> None:
+    loaded = _loaded_by("from ultracart.oauth import MemoryTokenStore, OAuthSession")
+    assert not {name.partition(".")[0] for name in loaded} & {"sqlite3", "sqlalchemy", "urllib3"}
+
+
 def test_a_call_loads_the_transport() -> None:
     """The tests above would prove nothing if no module were ever listed."""
     loaded = _loaded_by("import ultracart.rest")
