@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import io
 from typing import Any
 
 from .plain import plain_value
 
 # Special methods that users of the official SDK rely on.
 _SPECIAL = ("__init__", "__str__", "__repr__", "__eq__", "__ne__")
+# What these bring belongs to Python, and changes with its version.
+_PYTHONS_OWN = {*dir(object), *dir(Exception), *dir(io.IOBase)}
 _MODELS = ("OauthTokenResponse", "OauthRevokeSuccessResponse", "Error", "ErrorResponse")
 
 
@@ -51,8 +54,7 @@ def surface() -> dict[str, Any]:
 
 
 def _members(cls: Any) -> dict[str, Any]:
-    names = [name for name in dir(cls) if not name.startswith("_")]
-    own = {name: _member(cls, name) for name in names if not hasattr(object, name)}
+    own = {name: _member(cls, name) for name in _public(cls)}
     own.update((name, _member(cls, name)) for name in _SPECIAL)
     return own
 
@@ -80,8 +82,12 @@ def _signature(function: Any) -> Any:
 
 
 def _attributes(instance: Any) -> list[str]:
-    """Public attributes of an instance that can be read."""
-    return [name for name in dir(instance) if not name.startswith("_") and name != "pool"]
+    """Public attributes of an instance; the pool of an official client starts threads."""
+    return [name for name in _public(instance) if name != "pool"]
+
+
+def _public(owner: Any) -> list[str]:
+    return [name for name in dir(owner) if name[0] != "_" and name not in _PYTHONS_OWN]
 
 
 def _settings(configuration: Any) -> dict[str, Any]:
