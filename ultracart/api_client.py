@@ -7,6 +7,7 @@ nothing else.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, ClassVar, Optional
 
 from . import models as _own_models
@@ -184,11 +185,7 @@ class ApiClient:
             }
             return self.pool.apply_async(self.call_api, arguments, options)
         sanitize = self.sanitize_for_serialization
-        headers: dict[str, Any] = dict(header_params or {})
-        for name, value in self.default_headers.items():
-            _replace_header(headers, name, value)
-        if self.cookie:
-            _replace_header(headers, "Cookie", self.cookie)
+        headers = _merged(header_params or {}, self.default_headers, self.cookie)
         headers = dict(self.parameters_to_tuples(sanitize(headers), collection_formats))
         path = self._path(resource_path, path_params, collection_formats)
         query: list[tuple[str, Any]] = []
@@ -380,6 +377,22 @@ def default_api_client() -> ApiClient:
     if _default_client is None:
         _default_client = ApiClient()
     return _default_client
+
+
+def _merged(own: Any, defaults: Mapping[str, Any], cookie: Optional[str]) -> dict[str, Any]:
+    """The headers of one call: the defaults win over its own, the cookie over both."""
+    pairs = [*dict(own).items(), *defaults.items()]
+    if cookie:
+        pairs.append(("Cookie", cookie))
+    kept = _last_of_each_name(tuple([name for name, _ in pairs]))
+    return {name: value for (name, value), stays in zip(pairs, kept) if stays}
+
+
+@lru_cache(maxsize=128)  # calls have few sets of names; values would be secrets: none is kept here
+def _last_of_each_name(names: tuple[Any, ...]) -> tuple[bool, ...]:
+    """Which of the headers stay if later ones replace earlier ones of the same name in any case."""
+    lowered = [str(name).lower() for name in names]
+    return tuple(name not in lowered[place:] for place, name in enumerate(lowered, 1))
 
 
 def _replace_header(headers: Any, name: str, value: Any) -> None:

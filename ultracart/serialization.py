@@ -18,6 +18,7 @@ import six
 from .exceptions import ApiException, ApiResponseError, ApiTypeError, ApiValueError
 
 PRIMITIVE_TYPES = (float, bool, bytes, str, int)
+_SENT_AS_IT_IS = frozenset([type(None), *PRIMITIVE_TYPES])
 NATIVE_TYPES_MAPPING: dict[str, type] = {
     "int": int,
     "long": int,
@@ -50,7 +51,7 @@ def sanitize(value: Any, depth: int = 0) -> Any:
     Raises:
         ApiTypeError: for anything else.
     """
-    if value is None or isinstance(value, PRIMITIVE_TYPES):
+    if type(value) in _SENT_AS_IT_IS or isinstance(value, PRIMITIVE_TYPES):
         return value
     if depth > _DEEPEST:
         raise ApiValueError("the value to send is nested too deeply, or holds itself")
@@ -80,9 +81,12 @@ def format_collections(
 ) -> list[tuple[str, Any]]:
     """(name, value) pairs, each listed collection joined (``csv``, ``ssv``, ``tsv``, ``pipes``) or,
     as ``multi``, repeated."""
+    given = params.items() if isinstance(params, Mapping) else params
+    formats = collection_formats
+    if not formats:
+        return list(given)
     pairs: list[tuple[str, Any]] = []
-    formats = collection_formats or {}
-    for name, value in params.items() if isinstance(params, Mapping) else params:
+    for name, value in given:
         if name not in formats:
             pairs.append((name, value))
         elif formats[name] == "multi":

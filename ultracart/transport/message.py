@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Callable, Optional
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 from ..exceptions import ApiTypeError, ApiValueError
 from ..serialization import is_encodable
@@ -14,6 +16,7 @@ from .settings import TransportSettings
 FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_UNRESERVED = re.compile("[A-Za-z0-9_.~-]*")
 _BODILESS = frozenset(["GET", "HEAD"])
 
 MultipartEncoder = Callable[[Any], "tuple[bytes, str]"]
@@ -79,7 +82,9 @@ def encode_form(fields: Any) -> str:
     """``fields`` form-encoded (WHATWG URL, section 5.2), in order; ``None`` is never sent."""
     pairs = fields.items() if isinstance(fields, Mapping) else fields
     try:
-        return urlencode([(name, value) for name, value in pairs if value is not None])
+        return "&".join(
+            [_quoted(name) + "=" + _quoted(value) for name, value in pairs if value is not None]
+        )
     except UnicodeEncodeError:
         pass  # it holds the whole value, so it must not become the context of what is raised
     pairs = ((name, str(value)) for name, value in pairs)
@@ -94,26 +99,41 @@ def checked_headers(headers: Mapping[str, Any]) -> dict[str, str]:
         ApiTypeError, ApiValueError: a name or value that would break the message, or could carry
             a second header; the value is not shown.
     """
-    checked = {}
-    for name, value in headers.items():
-        if value is None:
-            continue
-        if not isinstance(name, str) or not name or not _TOKEN.issuperset(name):
-            raise ApiValueError("%s is not a header name" % ascii(name)[:80])
-        if isinstance(value, bytes):
-            value = value.decode("latin-1")
-        elif isinstance(value, (int, float)):
-            value = str(value)
-        elif not isinstance(value, str):
-            raise ApiTypeError(
-                "the value of header %s must be str, not %s" % (name, type(value).__name__)
-            )
-        if not value.isprintable() and any((c < " " and c != "\t") or c == "\x7f" for c in value):
-            raise ApiValueError("the value of header %s holds a control character" % name)
-        if not value.isascii() and any(c > "\xff" for c in value):
-            raise ApiValueError("the value of header %s holds characters beyond Latin-1" % name)
-        checked["Content-Type" if name.lower() == "content-type" else name] = value
-    return checked
+    return {
+        _header_name(name): _header_value(name, value)
+        for name, value in headers.items()
+        if value is not None
+    }
+
+
+@lru_cache(maxsize=256)
+def _header_name(name: Any) -> str:
+    if not isinstance(name, str) or not name or not _TOKEN.issuperset(name):
+        raise ApiValueError("%s is not a header name" % ascii(name)[:80])
+    return "Content-Type" if name.lower() == "content-type" else name
+
+
+def _header_value(name: str, value: Any) -> str:
+    if isinstance(value, bytes):
+        value = value.decode("latin-1")
+    elif isinstance(value, (int, float)):
+        value = str(value)
+    elif not isinstance(value, str):
+        raise ApiTypeError(
+            "the value of header %s must be str, not %s" % (name, type(value).__name__)
+        )
+    if not value.isprintable() and any((c < " " and c != "\t") or c == "\x7f" for c in value):
+        raise ApiValueError("the value of header %s holds a control character" % name)
+    if not value.isascii() and any(c > "\xff" for c in value):
+        raise ApiValueError("the value of header %s holds characters beyond Latin-1" % name)
+    text: str = value
+    return text
+
+
+def _quoted(part: Any) -> str:
+    if isinstance(part, str) and _UNRESERVED.fullmatch(part):
+        return part  # as most tokens are
+    return quote_plus(part if isinstance(part, bytes) else str(part))
 
 
 def _json(body: Any, given: bool) -> bytes:
