@@ -1,0 +1,156 @@
+"""A load of real processes on one sandbox: what the refresh policy has to survive.
+
+``refresh_load_worker.py`` forks the processes; the server counts. Used by ``test_races.py`` in short, and
+by ``python test/oauth/stress.py`` at full size.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable
+
+from ultracart.configuration import Configuration
+from ultracart.oauth import OAuthSession, SQLAlchemyTokenStore, SQLiteTokenStore, TokenStore
+from ultracart.sandbox import Sandbox
+
+WORKER = Path(__file__).with_name("refresh_load_worker.py")
+
+
+@dataclass
+class Load:
+    """What the processes do; times in seconds."""
+
+    host: str
+    client_id: str
+    store: str
+    accounts: list[str]
+    processes: int = 2
+    threads: int = 4
+    seconds: float = 5.0
+    think: float = 0.05
+    kill_every: float | None = None
+    # One process after another gets the next of these; its clock is wrong by so much.
+    clock_offsets: list[float] = field(default_factory=lambda: [0.0])
+    # Half way through, every process's clock steps by this.
+    clock_step: float = 0.0
+    # Make and use the session before the processes are forked from it.
+    session_before_fork: bool = False
+
+
+@dataclass
+class Outcome:
+    """What became of a load, counted at the server where that is possible."""
+
+    calls: int
+    failures: list[str]
+    refreshes: int
+    reuse_detections: int
+    grants_lost: int
+    replays: int
+    kills: int
+    expiries: float
+
+    @property
+    def refreshes_per_expiry(self) -> float:
+        return self.refreshes / self.expiries
+
+
+def open_store(spec: str) -> TokenStore:
+    """``sqlite:PATH``, or the URL of a database."""
+    if spec.startswith("sqlite:"):
+        return SQLiteTokenStore(spec.partition(":")[2])
+    return SQLAlchemyTokenStore(spec)
+
+
+def authorize(
+    sandbox: Sandbox, store: TokenStore, accounts: list[str], clock: Callable[[], float] = time.time
+) -> None:
+    """A grant for each account, in the store."""
+    configuration = Configuration()
+    configuration.host = sandbox.host
+    with OAuthSession(
+        sandbox.client_id,
+        sandbox.redirect_uri,
+        token_store=store,
+        configuration=configuration,
+        clock=clock,
+    ) as session:
+        for account in accounts:
+            request = session.create_authorization_url()
+            callback = sandbox.authorize(request.url, merchant=account)
+            session.fetch_token(callback, request=request, account=account)
+
+
+def run_load(
+    sandbox: Sandbox, load: Load, meanwhile: Callable[[], object] = lambda: None
+) -> Outcome:
+    """Run it to its end, and ``meanwhile`` once calls arrive. The sandbox must be its alone."""
+    store = open_store(load.store)
+    offset = load.clock_offsets[0]
+    authorize(sandbox, store, load.accounts, lambda: time.time() + offset)
+    store.close()  # type: ignore[attr-defined]
+    before = asdict(sandbox.counters)
+    command = [sys.executable, "-W", "error", str(WORKER), json.dumps(asdict(load))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as worker:
+        _wait_for_calls(sandbox, before["requests"] + 20 * len(load.accounts), load.seconds)
+        meanwhile()
+        out, errors = worker.communicate(timeout=load.seconds + 120)
+    if worker.returncode:
+        raise RuntimeError(errors.decode())
+    told: dict[str, Any] = json.loads(out)
+    counted = {name: value - before[name] for name, value in asdict(sandbox.counters).items()}
+    return Outcome(
+        calls=told["calls"],
+        failures=told["failures"],
+        refreshes=counted["refreshes"],
+        reuse_detections=counted["reuse_detections"],
+        grants_lost=counted["grants_lost"],
+        replays=counted["replays"],
+        kills=told["kills"],
+        expiries=len(load.accounts) * told["seconds"] / sandbox.access_token_lifetime,
+    )
+
+
+class FlakyTokenEndpoint:
+    """Up to three faults on end for each refresh token, of every kind, then the answer."""
+
+    def __init__(self, sandbox: Sandbox, *, longest: int = 3) -> None:
+        self._longest = longest
+        self._plans: dict[str, list[str]] = {}
+        self._chosen: dict[int, str] = {}
+        self.injected = 0
+        faults = {
+            "503": {"status": 503},
+            "reset": {"drop": "before"},
+            "429": {"retry_after": 1},
+            "lost": {"drop": "after"},
+        }
+        self._kinds = list(faults)
+        for kind, fault in faults.items():
+            sandbox.faults.add(
+                "/oauth/token", times=None, when=partial(self._is_due, kind), **fault
+            )
+
+    def _is_due(self, kind: str, request: Any) -> bool:
+        if id(request) not in self._chosen:
+            token = request.form.get("refresh_token")
+            if token not in self._plans:
+                count = random.randint(0, self._longest)
+                self._plans[token] = random.choices(self._kinds, k=count)
+            plan = self._plans[token]
+            self._chosen[id(request)] = plan.pop() if plan else "none"
+            self.injected += bool(self._chosen[id(request)] != "none")
+        return self._chosen[id(request)] == kind
+
+
+def _wait_for_calls(sandbox: Sandbox, requests: int, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while sandbox.counters.requests < requests and time.monotonic() < deadline:
+        time.sleep(0.01)
