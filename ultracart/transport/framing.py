@@ -78,6 +78,10 @@ class _AnswerReader(io.BufferedReader):
         """What follows is the body, which has a bound of its own."""
         self._socket_reader.in_headers = False
 
+    def start_trailers(self) -> None:
+        """What follows is bounded together with the headers."""
+        self._socket_reader.in_headers = True
+
     def close(self) -> None:
         if not self.closed:
             self._socket_reader.finished = True
@@ -136,6 +140,11 @@ class _Response(http.client.HTTPResponse):
         if not _CHUNK_SIZE.fullmatch(line):
             raise http.client.HTTPException("a malformed chunk size")
         return int(line.partition(b";")[0], 16)
+
+    def _read_and_discard_trailer(self) -> None:
+        reader: Any = self.fp
+        reader.start_trailers()
+        super()._read_and_discard_trailer()  # type: ignore[misc]
 
 
 def _is_number(text: str) -> bool:
