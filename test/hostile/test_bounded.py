@@ -1,0 +1,334 @@
+"""Time and memory are bounded, whatever drips, pours or swells."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import time
+import tracemalloc
+import zlib
+from typing import Any, Callable
+
+import pytest
+
+from ultracart import ApiException, ApiResponseError, ApiTimeoutError, OauthApi, RateLimitException
+
+from .conftest import exchange
+from .server import Peer, answer
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+ENDLESS = 64 * 1024 * 1024
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+SLOW: dict[str, Callable[[Peer], Any]] = {
+    "silence": lambda peer: peer.silence(),
+    "dripped status line": lambda peer: peer.drip(HEAD * 50),
+    "dripped headers": lambda peer: peer.send(HEAD) and peer.drip(b"X: y\r\n" * 500),
+    "dripped header name": lambda peer: peer.send(HEAD) and peer.drip(b"X" * 5000),
+    "dripped body": lambda peer: (
+        peer.send(HEAD + b"Content-Length: 9999\r\n\r\n") and peer.drip(b"{" * 9999)
+    ),
+    "dripped body to the end": lambda peer: peer.send(HEAD + b"\r\n") and peer.drip(b" " * 9999),
+    "dripped chunk": lambda peer: (
+        peer.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1000\r\n") and peer.drip(b"x" * 9999)
+    ),
+    "dripped chunks": lambda peer: (
+        peer.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n") and peer.drip(chunk(b"x") * 999)
+    ),
+    "dripped chunk extension": lambda peer: (
+        peer.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;") and peer.drip(b"e" * 9999)
+    ),
+    "dripped trailers": lambda peer: (
+        peer.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n") and peer.drip(b"T: x\r\n" * 999)
+    ),
+    "dripped interim answers": lambda peer: peer.drip(b"HTTP/1.1 100 Continue\r\n\r\n" * 99, 0.01),
+    "dripped error body": lambda peer: (
+        peer.send(b"HTTP/1.1 400 No\r\nContent-Length: 999\r\n\r\n") and peer.drip(b"{" * 999)
+    ),
+    "dripped gzip": lambda peer: (
+        peer.send(HEAD + b"Content-Encoding: gzip\r\n\r\n") and peer.drip(gzip.compress(b"x" * 9999) * 9)
+    ),
+    "body that never ends its length": lambda peer: (
+        peer.send(HEAD + b"Content-Length: 20\r\n\r\n{}") and peer.silence()
+    ),
+    "chunked without its end": lambda peer: (
+        peer.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk(b"{}")) and peer.silence()
+    ),
+}
+
+
+@pytest.mark.parametrize("step", SLOW.values(), ids=SLOW.keys())
+def test_slow_answer_ends_in_time(serve: Any, api_of: Any, judge: Any, step: Any) -> None:
+    server = serve(step)
+    judge.failure(
+        lambda: exchange(api_of(server), _request_timeout=0.25), ApiTimeoutError, within=1.2, sent=True
+    )
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("timeout", [1, 0.25, (3, 0.25), [3, 0.25], (3.0, 1)], ids=repr)
+def test_every_form_of_timeout_holds(serve: Any, api_of: Any, judge: Any, timeout: Any) -> None:
+    api = api_of(serve(SLOW["dripped body"]))
+    judge.failure(
+        lambda: exchange(api, _request_timeout=timeout), ApiTimeoutError, within=1.9, sent=True
+    )
+
+
+def test_timeout_of_the_configuration_holds(serve: Any, api_of: Any, judge: Any) -> None:
+    api = api_of(serve(SLOW["dripped headers"]), timeout=0.25)
+    judge.failure(lambda: exchange(api), ApiTimeoutError, within=1.2, sent=True)
+
+
+def test_background_calls_end_in_time(serve: Any, api_of: Any, judge: Any) -> None:
+    api = api_of(serve(SLOW["dripped body"]))
+    results = [exchange(api, async_req=True, _request_timeout=0.25) for _ in range(8)]
+    for result in results:
+        judge.failure(lambda result=result: result.get(3), ApiTimeoutError, within=2)
+
+
+def test_wall_clock_jumps_change_nothing(
+    serve: Any, api_of: Any, judge: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jumps = iter(range(10**6))
+    monkeypatch.setattr(time, "time", lambda: (-1) ** next(jumps) * 1e9)
+    api = api_of(serve(answer('{"access_token":"a"}'), SLOW["dripped body"]))
+    assert exchange(api, _request_timeout=0.25).access_token == "a"
+    judge.failure(lambda: exchange(api, _request_timeout=0.25), ApiTimeoutError, within=1.2)
+
+
+def test_connection_that_is_never_accepted(api_of: Any, judge: Any) -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        waiting = []
+        for _ in range(4):  # fills the backlog: from then on SYNs are dropped
+            sock = socket.socket()
+            sock.setblocking(False)
+            sock.connect_ex(full.getsockname())
+            waiting.append(sock)
+        api = api_of("http://127.0.0.1:%d" % full.getsockname()[1])
+        for timeout in (0.25, (0.25, 9)):
+            judge.failure(
+                lambda timeout=timeout: exchange(api, _request_timeout=timeout),
+                ApiTimeoutError,
+                within=1.2,
+                sent=False,
+            )
+        for sock in waiting:
+            sock.close()
+
+
+@pytest.mark.parametrize("kind", ["silent", "dripped"])
+def test_tls_handshake_ends_in_time(
+    serve: Any, api_of: Any, judge: Any, authority: Any, kind: str
+) -> None:
+    def connected(peer: Peer) -> bool:
+        if kind == "silent":
+            peer.silence()
+        else:
+            # The header of a handshake record that promises 16 kB.
+            peer.send(b"\x16\x03\x03\x3f\xff")
+            peer.drip(b"\x02" + b"\0" * 16000)
+        return False
+
+    server = serve(b"", connected=connected)
+    api = api_of(server.host.replace("http:", "https:"), ssl_ca_cert=authority.path)
+    for timeout in (0.25, (0.25, 9)):
+        judge.failure(
+            lambda timeout=timeout: exchange(api, _request_timeout=timeout),
+            ApiTimeoutError,
+            within=1.2,
+            sent=False,
+        )
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_request_that_nobody_reads_ends_in_time(
+    serve: Any, client_of: Any, judge: Any, authority: Any, tls: bool
+) -> None:
+    def unread(peer: Peer) -> bool:
+        peer.server.stopping.wait(5)
+        return False
+
+    context = authority.context() if tls else None
+    # Over TLS the peer must read the handshake; after it, the first step is never reached
+    # because the body is larger than what the script reads.
+    server = serve(b"", tls=context, connected=None if tls else unread)
+    if tls:
+        def lazy(peer: Peer) -> Any:
+            return False
+
+        server.steps = [lazy]
+    client = client_of(server, ssl_ca_cert=authority.path)
+    body = "x" * (48 * 1024 * 1024)
+
+    def call() -> None:
+        client.call_api(
+            "/x", "POST", header_params={"Content-Type": "text/plain"}, body=body,
+            _request_timeout=0.3,
+        )
+
+    if not tls:
+        judge.failure(call, ApiTimeoutError, within=2, sent=True)
+    else:
+        judge.failure(call, ApiException, within=4)
+
+
+def gzipped(body: bytes) -> bytes:
+    return answer("", "200 OK", "Content-Encoding: gzip", length=False) + body
+
+
+BOMBS = {
+    "gzip": gzipped(gzip.compress(b" " * ENDLESS)),
+    "deflate": answer("", "200 OK", "Content-Encoding: deflate", length=False)
+    + zlib.compress(b" " * ENDLESS),
+    "error": answer("", "400 No", "Content-Encoding: gzip", length=False)
+    + gzip.compress(b" " * ENDLESS),
+    "members": gzipped(gzip.compress(b" " * 1024) * 60_000),
+    "tiny members": gzipped(gzip.compress(b"") * 50_000),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
+def test_compressed_bomb_is_cut(serve: Any, api_of: Any, judge: Any, bomb: bytes) -> None:
+    server = serve(lambda peer: peer.send(bomb) and False)
+    api = api_of(server, max_response_size=1024 * 1024)
+    exchange_failed = lambda: exchange(api)  # noqa: E731
+    tracemalloc.start()
+    error = judge.failure(exchange_failed, ApiResponseError, within=6, sent=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 12 * 1024 * 1024, "%.1f MB" % (peak / 1e6)
+    assert error.status in (200, 400)
+
+
+POURED: dict[str, Callable[[Peer], Any]] = {
+    "endless body": lambda peer: peer.send(HEAD + b"\r\n") and peer.pour(b"x" * 65536, ENDLESS),
+    "absurd Content-Length": lambda peer: (
+        peer.send(HEAD + b"Content-Length: 99999999999999999\r\n\r\n")
+        and peer.pour(b"x" * 65536, ENDLESS)
+    ),
+    "endless chunk": lambda peer: (
+        peer.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\nfffffffffff\r\n")
+        and peer.pour(b"x" * 65536, ENDLESS)
+    ),
+    "endless chunks": lambda peer: (
+        peer.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+        and peer.pour(chunk(b"x" * 65536), ENDLESS)
+    ),
+    "negative chunk": lambda peer: (
+        peer.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n")
+        and peer.pour(b"x" * 65536, ENDLESS)
+    ),
+    "endless chunk extension": lambda peer: (
+        peer.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;") and peer.pour(b"e" * 65536, ENDLESS)
+    ),
+    "endless trailers": lambda peer: (
+        peer.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n")
+        and peer.pour(b"T: xxxxxxxxxxxxxxxx\r\n" * 3000, ENDLESS)
+    ),
+    "endless status line": lambda peer: peer.pour(b"H" * 65536, ENDLESS),
+    "endless header": lambda peer: peer.send(HEAD + b"X: ") and peer.pour(b"x" * 65536, ENDLESS),
+    "endless headers": lambda peer: peer.send(HEAD) and peer.pour(b"X: y\r\n" * 9999, ENDLESS),
+    "endless folded header": lambda peer: (
+        peer.send(HEAD + b"X: y\r\n") and peer.pour(b" z\r\n" * 9999, ENDLESS)
+    ),
+    "endless interim answers": lambda peer: (
+        peer.pour(b"HTTP/1.1 100 Continue\r\n\r\n" * 999, ENDLESS)
+    ),
+    "endless interim headers": lambda peer: (
+        peer.send(b"HTTP/1.1 103 Early Hints\r\n") and peer.pour(b"Link: x\r\n" * 9999, ENDLESS)
+    ),
+    "endless error": lambda peer: (
+        peer.send(b"HTTP/1.1 500 No\r\n\r\n") and peer.pour(b"x" * 65536, ENDLESS)
+    ),
+    "endless blank lines": lambda peer: peer.pour(b"\r\n" * 9999, ENDLESS),
+}
+
+
+@pytest.mark.parametrize("step", POURED.values(), ids=POURED.keys())
+def test_endless_answer_is_cut(serve: Any, api_of: Any, judge: Any, step: Any) -> None:
+    server = serve(lambda peer: step(peer) and False)
+    api = api_of(server, max_response_size=1024 * 1024)
+    tracemalloc.start()
+    judge.failure(lambda: exchange(api, _request_timeout=9), within=4, sent=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 * 1024 * 1024, "%.1f MB" % (peak / 1e6)
+
+
+def test_hundreds_of_headers_are_refused(serve: Any, api_of: Any, judge: Any) -> None:
+    many = ["X-%d: y" % number for number in range(500)]
+    judge.failure(lambda: exchange(api_of(serve(answer("{}", "200 OK", *many)))), sent=True)
+
+
+def test_size_limit_is_exact(serve: Any, api_of: Any, judge: Any) -> None:
+    body = '{"access_token":"%s"}' % ("a" * 500)
+    api = api_of(serve(answer(body)), max_response_size=len(body))
+    assert len(exchange(api).access_token) == 500
+    api.api_client.configuration.max_response_size = len(body) - 1
+    judge.failure(lambda: exchange(api), ApiResponseError)
+
+
+@pytest.mark.parametrize("members", [1, 2, 64])
+def test_honest_compression_is_read(serve: Any, api_of: Any, members: int) -> None:
+    body = b'{"access_token":"%s"}' % (b"t0k3n" * 40_000)
+    size = -(-len(body) // members)
+    pieces = [gzip.compress(body[i : i + size]) for i in range(0, len(body), size)]
+    gzip_answer = answer(b"".join(pieces) + b"\0" * 100, "200 OK", "Content-Encoding: gzip")
+    token = exchange(api_of(serve(gzip_answer)))
+    assert token.access_token == "t0k3n" * 40_000
+
+
+@pytest.mark.parametrize("wbits", [15, -15], ids=["zlib", "raw"])
+def test_deflate_is_read_in_both_framings(serve: Any, api_of: Any, wbits: int) -> None:
+    squeezer = zlib.compressobj(wbits=wbits)
+    body = squeezer.compress(b'{"access_token":"%s"}' % (b"z" * 300_000)) + squeezer.flush()
+    api = api_of(serve(answer(body, "200 OK", "Content-Encoding: deflate")))
+    assert len(exchange(api).access_token) == 300_000
+
+
+ABSURD = ["86400", "9" * 30, "99999999999", "Fri, 31 Dec 9999 23:59:59 GMT"]
+ABSURD += ["Sun, 06 Nov 2094 08:49:37 GMT"]
+
+
+@pytest.mark.parametrize("value", ABSURD)
+def test_absurd_retry_after_is_raised_at_once(
+    serve: Any, api_of: Any, judge: Any, value: str
+) -> None:
+    server = serve(answer("", "429 Slow", "Retry-After: " + value))
+    error = judge.failure(lambda: api_of(server).oauth_me(), RateLimitException, within=1)
+    assert error.retry_after >= 86400
+    assert len(server.requests) == 1
+
+
+DEEP = {
+    "lists": "[" * 100_000 + "]" * 100_000,
+    "objects": '{"a":' * 100_000 + "1" + "}" * 100_000,
+    "open lists": "[" * 1_000_000,
+    "nearly too deep": "[" * 900 + "]" * 900,
+}
+
+
+@pytest.mark.parametrize("status", ["200 OK", "400 No"])
+@pytest.mark.parametrize("body", DEEP.values(), ids=DEEP.keys())
+def test_deep_nesting(serve: Any, api_of: Any, judge: Any, body: str, status: str) -> None:
+    judge.failure(lambda: exchange(api_of(serve(answer(body, status)))), sent=True)
+
+
+@pytest.mark.parametrize("timeout", [0.3, (0.3, 9)], ids=repr)
+def test_time_covers_all_attempts(
+    serve: Any, api_of: Any, judge: Any, timeout: Any
+) -> None:
+    def call() -> None:
+        OauthApi.oauth_me(api, _request_timeout=timeout)
+
+    server = serve(answer("", "503 Wait", "Retry-After: 2"), SLOW["silence"])
+    api = api_of(server, retry_budget=0 if isinstance(timeout, tuple) else 20)
+    error = judge.failure(call, ApiException, within=1.2)
+    assert error.status == 503
+    assert error.retry_after == 2

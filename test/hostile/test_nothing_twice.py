@@ -1,0 +1,212 @@
+"""A request that may have reached the server is not repeated; one that cannot have, is."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+
+from ultracart import ApiConnectionError, RateLimitException, ServiceException
+from ultracart.rest import RESTClientObject
+
+from .conftest import BEARER, exchange
+from .server import Peer, answer
+
+TOKEN = answer('{"access_token":"a"}')
+
+
+@pytest.fixture
+def pauses(api_of: Any) -> Any:
+    """Make an API whose pauses between attempts are noted down and not made."""
+    noted: list[float] = []
+
+    def make(server: Any, **settings: Any) -> Any:
+        api = api_of(server, **{"timeout": 60.0, **settings})
+        api.api_client.rest_client = RESTClientObject(
+            api.api_client.configuration, sleep=noted.append
+        )
+        return api, noted
+
+    return make
+
+
+def test_refused_connection_is_tried_again(serve: Any, pauses: Any) -> None:
+    server = serve(TOKEN)
+    host, attempts = server.host, []
+    real = socket.socket.connect
+
+    def connect(self: Any, address: Any) -> Any:
+        attempts.append(address)
+        if len(attempts) < 3:
+            raise ConnectionRefusedError(111, "Connection refused")
+        return real(self, address)
+
+    api, noted = pauses(host)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect)
+        assert exchange(api).access_token == "a"
+    assert len(server.requests) == 1
+    assert noted == [0.1, 0.3]
+
+
+def test_idle_connection_closed_by_the_server_is_unseen(serve: Any, api_of: Any) -> None:
+    closed = threading.Event()
+
+    def close_after(peer: Peer) -> bool:
+        peer.send(TOKEN)
+        peer.sock.shutdown(socket.SHUT_RDWR)
+        closed.set()
+        return False
+
+    server = serve(close_after)
+    api = api_of(server)
+    for count in range(1, 6):
+        closed.clear()
+        assert exchange(api).access_token == "a"
+        assert closed.wait(5)
+        assert len(server.requests) == server.connections == count
+
+
+def test_connection_is_kept(serve: Any, api_of: Any) -> None:
+    server = serve(TOKEN)
+    api = api_of(server)
+    for _ in range(5):
+        exchange(api)
+    assert (server.connections, len(server.requests)) == (1, 5)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("reset", [False, True])
+def test_nothing_is_repeated_after_a_kept_connection_breaks(
+    serve: Any, client_of: Any, judge: Any, method: str, reset: bool
+) -> None:
+    def broken(peer: Peer) -> bool:
+        if reset:
+            peer.reset()
+        return False
+
+    server = serve(TOKEN, broken, TOKEN)
+    client = client_of(server)
+    client.call_api("/x", method)
+    judge.failure(lambda: client.call_api("/x", method), ApiConnectionError, sent=True)
+    assert len(server.requests) == 2
+    client.call_api("/x", method)
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("status", ["500 No", "502 No", "503 No", "504 No", "408 Slow", "425 Early"])
+def test_error_status_is_not_repeated(serve: Any, api_of: Any, judge: Any, status: str) -> None:
+    server = serve(answer("", status), TOKEN)
+    judge.failure(lambda: exchange(api_of(server)), sent=True)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", ["500 No", "400 No", "404 No", "301 There", "401 Who"])
+def test_retry_after_counts_for_429_and_503_alone(
+    serve: Any, pauses: Any, judge: Any, status: str
+) -> None:
+    server = serve(answer("", status, "Retry-After: 1"), TOKEN)
+    api, noted = pauses(server)
+    error = judge.failure(lambda: exchange(api))
+    assert (len(server.requests), noted, error.retry_after) == (1, [], 1.0)
+
+
+NOW = 1_700_000_000
+WAITED = {
+    "seconds": (["Retry-After: 3"], 3.0),
+    "zero": (["Retry-After: 0"], 0.0),
+    "spaces": (["Retry-After:   3  "], 3.0),
+    "leading zeros": (["Retry-After: 0003"], 3.0),
+    "date": (["Date: " + formatdate(NOW, usegmt=True), "Retry-After: " + formatdate(NOW + 4, usegmt=True)], 4.0),
+    "past date": (["Date: " + formatdate(NOW, usegmt=True), "Retry-After: " + formatdate(NOW - 4, usegmt=True)], 0.0),
+    "past date without Date": (["Retry-After: Sun, 06 Nov 1994 08:49:37 GMT"], 0.0),
+    "RFC 850 date": (["Date: Sun, 06 Nov 1994 08:49:37 GMT", "Retry-After: Sunday, 06-Nov-94 08:49:38 GMT"], 1.0),
+    "asctime date": (["Date: Sun, 06 Nov 1994 08:49:37 GMT", "Retry-After: Sun Nov  6 08:49:38 1994"], 1.0),
+}
+
+
+@pytest.mark.parametrize("status", ["429 Slow", "503 Busy"])
+@pytest.mark.parametrize(("headers", "pause"), WAITED.values(), ids=WAITED.keys())
+def test_retry_after_is_waited_for(
+    serve: Any, pauses: Any, headers: list[str], pause: float, status: str
+) -> None:
+    server = serve(answer("", status, *headers), TOKEN)
+    api, noted = pauses(server)
+    assert exchange(api).access_token == "a"
+    assert noted == [pause]
+    first, second = server.requests
+    assert first.raw == second.raw
+
+
+MALFORMED = ["", "soon", "-5", "1.5", "1e3", "0x10", "5, 5", "5;", "\u0665", "\xb2", "Nov", "Sun, 99 Nov"]
+MALFORMED += ["Sun, 06 Nov 1994", "0 0", "1 Jan", ",", "\"5\"", "Sun, 00 Foo 0000 99:99:99 GMT", "NaN"]
+
+
+@pytest.mark.parametrize("value", MALFORMED, ids=ascii)
+def test_malformed_retry_after_is_raised(serve: Any, pauses: Any, judge: Any, value: str) -> None:
+    busy = answer("", "429 Slow") .replace(b"\r\n", b"\r\nRetry-After: %s\r\n" % value.encode(), 1)
+    server = serve(busy)
+    api, noted = pauses(server)
+    error = judge.failure(lambda: exchange(api), RateLimitException)
+    assert error.retry_after in (None, 0.0)  # some of them read as a date that has passed
+    if error.retry_after is None:
+        assert (len(server.requests), noted) == (1, [])
+
+
+def test_budget_bounds_the_waiting(serve: Any, pauses: Any, judge: Any) -> None:
+    server = serve(answer("", "503 Busy", "Retry-After: 6"))
+    api, noted = pauses(server, retry_budget=20)
+    error = judge.failure(lambda: exchange(api), ServiceException, sent=True)
+    assert error.retry_after == 6
+    assert (noted, len(server.requests)) == ([6, 6, 6], 4)
+
+
+def test_budget_bounds_zero_waits(serve: Any, pauses: Any, judge: Any) -> None:
+    server = serve(answer("", "429 Slow", "Retry-After: 0"))
+    api, _ = pauses(server)
+    judge.failure(lambda: exchange(api), RateLimitException)
+    assert len(server.requests) <= 21
+
+
+def test_no_budget_no_waiting(serve: Any, pauses: Any, judge: Any) -> None:
+    server = serve(answer("", "429 Slow", "Retry-After: 0"))
+    api, noted = pauses(server, retry_budget=0)
+    judge.failure(lambda: exchange(api), RateLimitException)
+    assert (len(server.requests), noted) == (1, [])
+
+
+class Source:
+    """A token source that counts."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.rejected: list[str] = []
+
+    def __call__(self) -> str:
+        self.asked += 1
+        return "%s-%d" % (BEARER, self.asked)
+
+    def invalidate(self, token: str) -> None:
+        self.rejected.append(token)
+
+
+def test_401_asks_the_source_once_more(serve: Any, api_of: Any, judge: Any) -> None:
+    server = serve(answer("", "401 Who"))
+    source = Source()
+    judge.failure(lambda: api_of(server, access_token=source).oauth_me())
+    assert source.asked == len(server.requests) == 2
+    assert source.rejected == [BEARER + "-1"]
+    sent = [request.headers["authorization"] for request in server.requests]
+    assert sent == ["Bearer %s-1" % BEARER, "Bearer %s-2" % BEARER]
+
+
+@pytest.mark.parametrize("token", [BEARER, lambda: BEARER])
+def test_401_without_such_a_source_is_raised(
+    serve: Any, api_of: Any, judge: Any, token: Any
+) -> None:
+    server = serve(answer("", "401 Who"))
+    judge.failure(lambda: api_of(server, access_token=token).oauth_me())
+    assert len(server.requests) == 1
