@@ -1,4 +1,4 @@
-"""Decides whether docs/Sandbox.md tells the truth: its programs print what it shows, its tests pass."""
+"""Decides whether docs/Sandbox.md tells the truth: its programs and tests do what it shows."""
 
 from __future__ import annotations
 

@@ -103,6 +103,7 @@ def test_delay_until_an_event(sandbox, wire):
 
 
 def test_delay_in_seconds_ends_when_the_sandbox_closes(connect):
+    before = set(threading.enumerate())
     sandbox = Sandbox()
     wire = connect(sandbox)
     fault = sandbox.faults.add(delay=3600, when=lambda request: bool(arrived.set()) or True)
@@ -113,6 +114,7 @@ def test_delay_in_seconds_ends_when_the_sandbox_closes(connect):
         sandbox.close()
         held.exception(DEADLINE)
     assert fault.hits == 1
+    assert set(threading.enumerate()) - before == set()
 
 
 def test_concurrent_requests_of_one_application_are_refused(sandbox, wire):
