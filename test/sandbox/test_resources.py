@@ -54,7 +54,12 @@ def test_version_header_is_required(wire, path):
     assert_ultracart_error(wire.send("POST", path), 400)
     old = {"X-UltraCart-Api-Version": "2016-01-01"}
     assert_ultracart_error(wire.send("POST", path, headers=old), 400)
-    assert_ultracart_error(wire.send("GET", "/oauth/me"), 400)
+    assert_ultracart_error(wire.send("GET", "/oauth/me", headers=old), 400)
+
+
+def test_a_plain_curl_may_ask_who_it_is(wire):
+    authorization = {"Authorization": f"Bearer {wire.grant()['access_token']}"}
+    assert wire.send("GET", "/oauth/me", headers=authorization).status == 200
 
 
 def test_canned_answer(sandbox, wire):

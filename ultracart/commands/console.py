@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+import time
+from types import TracebackType
+from typing import Any, Optional
 
 
 class CommandError(Exception):
@@ -24,3 +26,54 @@ def put(text: str = "") -> None:
 def put_json(value: Any) -> None:
     """Write data as one JSON value."""
     put(json.dumps(value, indent=2, sort_keys=True))
+
+
+class Countdown:
+    """One line that says what is waited for and how long at most; only on a terminal.
+
+    Where stderr is a file or a pipe, a line that changes every second would only be noise.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._visible = sys.stderr.isatty()
+        self._shown = False
+        self._ends_at: Optional[float] = None
+
+    def start(self, seconds: float) -> None:
+        """Count down these seconds in :meth:`sleep`."""
+        self._ends_at = time.monotonic() + seconds
+
+    def show(self, left: float) -> None:
+        """Show ``left`` seconds."""
+        if self._visible:
+            minutes, seconds = divmod(max(0, round(left)), 60)
+            self._write("%s (%d:%02d left) ..." % (self._what, minutes, seconds))
+            self._shown = True
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, as ``time.sleep`` does, with the line kept up to date."""
+        until = time.monotonic() + seconds
+        while True:
+            now = time.monotonic()
+            if now >= until:
+                return
+            if self._ends_at is not None:
+                self.show(self._ends_at - now)
+            time.sleep(min(1.0, until - now))
+
+    def __enter__(self) -> Countdown:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        if self._shown:
+            self._write("")
+
+    def _write(self, text: str) -> None:
+        # ECMA-48: back to the line's start, and erase the rest of what stood there.
+        print("\r" + text + "\x1b[K", end="", file=sys.stderr, flush=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import secrets
-from base64 import urlsafe_b64encode
-from hashlib import sha256
 from urllib.parse import parse_qs, urlsplit
 
 from ..api.oauth_api import OauthApi
@@ -13,6 +11,7 @@ from ..api_client import ApiClient
 from ..configuration import Configuration
 from ..exceptions import UnauthorizedException
 from ..models.oauth_token_response import OauthTokenResponse
+from ..oauth.authorization import code_challenge
 from ..redaction import mask
 from .console import CommandError, put
 from .sandbox import Sandbox, open_sandbox
@@ -61,13 +60,12 @@ class _Demo:
     def _ask_for_consent(self) -> tuple[str, str]:
         state = secrets.token_urlsafe(32)
         verifier = secrets.token_urlsafe(32)
-        digest = sha256(verifier.encode("ascii")).digest()
-        challenge = urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
+        challenge = code_challenge(verifier)
         self._tell(
             "Your application sends the merchant's browser to the consent page",
-            "client_id=%s  redirect_uri=%s"
-            % (self._sandbox.client_id, self._sandbox.redirect_uri),
-            "state=%s  code_challenge=%s  code_challenge_method=S256" % (mask(state), mask(challenge)),
+            "client_id=%s  redirect_uri=%s" % (self._sandbox.client_id, self._sandbox.redirect_uri),
+            "state=%s  code_challenge=%s  code_challenge_method=S256"
+            % (mask(state), mask(challenge)),
         )
         callback = self._sandbox.authorize(
             merchant=_MERCHANT,

@@ -1,0 +1,36 @@
+"""Decides where a user's logins are kept: the platform's directory for user data."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Optional
+
+from .console import CommandError
+
+_NAME = "ultracart"
+
+
+def data_directory() -> str:
+    """The directory; it need not exist.
+
+    ``$XDG_DATA_HOME/ultracart`` or ``~/.local/share/ultracart`` on Linux and other Unix systems
+    (XDG Base Directory Specification), ``~/Library/Application Support/ultracart`` on macOS,
+    ``%LOCALAPPDATA%\\ultracart`` on Windows.
+
+    Raises:
+        CommandError: there is no home directory to derive it from.
+    """
+    if sys.platform == "win32":
+        return _absolute(os.environ.get("LOCALAPPDATA"), "~\\AppData\\Local", "LOCALAPPDATA")
+    if sys.platform == "darwin":
+        return _absolute(None, "~/Library/Application Support", "HOME")
+    return _absolute(os.environ.get("XDG_DATA_HOME"), "~/.local/share", "HOME")
+
+
+def _absolute(given: Optional[str], otherwise: str, variable: str) -> str:
+    # The specification has relative paths ignored.
+    base = given if given and os.path.isabs(given) else os.path.expanduser(otherwise)
+    if not os.path.isabs(base):
+        raise CommandError("no home directory is known: set %s to a directory" % variable)
+    return os.path.join(base, _NAME)

@@ -1,0 +1,123 @@
+"""Decides which login a command is about: the server, the application and the account."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from typing import Iterable, NamedTuple, Optional
+from urllib.parse import urlsplit
+
+from ..configuration import Configuration
+from ..oauth.stores.sqlite import SQLiteTokenStore
+from ..transport.settings import transport_settings
+from .console import CommandError
+from .data_directory import data_directory
+
+_FILE = "tokens.sqlite3"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+#: What a sandbox knows without being told, so that a login there needs no options. Real UltraCart
+#: has no defaults: the wrong application or permission would be asked for.
+SANDBOX_CLIENT_ID = "sandbox_client"
+SANDBOX_SCOPE = "item_read order_read"
+
+
+class Login(NamedTuple):
+    """One grant on this machine. A token of one server or application must never reach another."""
+
+    host: str
+    client_id: str
+    account: str
+
+    @property
+    def key(self) -> str:
+        """The account's name in the token store."""
+        return json.dumps(self)
+
+    @classmethod
+    def from_key(cls, key: str) -> Optional[Login]:
+        """The login behind a name of the token store, or ``None`` for a name of another program."""
+        try:
+            host, client_id, account = json.loads(key)
+        except (ValueError, TypeError):
+            return None
+        return cls(host, client_id, account)
+
+
+def open_store() -> SQLiteTokenStore:
+    """The user's token store."""
+    return SQLiteTokenStore(os.path.join(data_directory(), _FILE))
+
+
+def configuration_of(arguments: argparse.Namespace) -> Configuration:
+    """Settings for the server that ``--host`` or ``ULTRACART_HOST`` names.
+
+    Raises:
+        ConfigurationError: the host cannot be used, such as plain http beyond this machine.
+    """
+    configuration = Configuration()
+    if arguments.host is not None:
+        configuration.host = arguments.host
+    configuration.host = configuration.host.rstrip("/")
+    transport_settings(configuration)
+    return configuration
+
+
+def is_sandbox(host: str) -> bool:
+    """Whether the server is on this machine, where only a sandbox can be."""
+    return urlsplit(host).hostname in _LOOPBACK
+
+
+def new_login(arguments: argparse.Namespace, host: str) -> Login:
+    """The login that ``login`` is to make.
+
+    Raises:
+        CommandError: no application is named.
+    """
+    client_id = arguments.client_id or (SANDBOX_CLIENT_ID if is_sandbox(host) else None)
+    if client_id is None:
+        raise CommandError(
+            "which application? Give its client id with --client-id or ULTRACART_CLIENT_ID"
+        )
+    return Login(host, client_id, arguments.account)
+
+
+def logins(store: SQLiteTokenStore) -> list[Login]:
+    """Every login on this machine, sorted."""
+    found = (Login.from_key(key) for key in store.accounts())
+    return sorted(login for login in found if login is not None)
+
+
+def find_login(arguments: argparse.Namespace, host: str, store: SQLiteTokenStore) -> Login:
+    """The login that the options mean.
+
+    Raises:
+        CommandError: there is none, or there are several.
+    """
+    named = [
+        login
+        for login in logins(store)
+        if login.account == arguments.account and arguments.client_id in (None, login.client_id)
+    ]
+    here = [login for login in named if login.host == host]
+    if len(here) == 1:
+        return here[0]
+    if here:
+        raise CommandError(
+            "account %s is logged in with several applications (%s): choose one with --client-id"
+            % (arguments.account, ", ".join(login.client_id for login in here))
+        )
+    raise CommandError(_nobody(arguments, host, named))
+
+
+def _nobody(arguments: argparse.Namespace, host: str, elsewhere: Iterable[Login]) -> str:
+    message = "account %s is not logged in at %s" % (arguments.account, host)
+    if arguments.client_id is not None:
+        message += " with the application %s" % arguments.client_id
+    hosts = sorted({login.host for login in elsewhere})
+    if hosts:
+        return "%s, but at %s: give --host or set ULTRACART_HOST, or run: ultracart login" % (
+            message,
+            " and ".join(hosts),
+        )
+    return message + ": run: ultracart login"

@@ -1,0 +1,119 @@
+"""Decides what the commands about a login that exists do: token, whoami, accounts, revoke."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any, Optional
+
+from ..api.oauth_api import OauthApi
+from ..exceptions import ApiException, ReauthorizationRequired
+from ..oauth.session import OAuthSession
+from ..oauth.token import Token
+from .console import CommandError, put, put_json, say
+from .logins import Login, configuration_of, find_login, logins, open_store
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command that ``arguments.command`` names."""
+    commands = {"token": _token, "whoami": _whoami, "accounts": _accounts, "revoke": _revoke}
+    commands[arguments.command](arguments)
+    return 0
+
+
+def describe_login(login: Login, token: Optional[Token]) -> dict[str, Any]:
+    """What ``--json`` says about a login; never a token."""
+    described: dict[str, Any] = login._asdict()
+    if token is not None:
+        described["merchant_id"] = token.merchant_id
+        described["scope"] = token.scope
+        described["expires_at"] = token.expires_at
+    return described
+
+
+def _token(arguments: argparse.Namespace) -> None:
+    with _session(arguments) as (session, login):
+        access_token = session.access_token(login.key)
+        if not arguments.json:
+            put(access_token)
+            return
+        token = session.token(login.key)
+        put_json({"access_token": access_token, **describe_login(login, token)})
+
+
+def _whoami(arguments: argparse.Namespace) -> None:
+    with _session(arguments) as (session, login), session.api_client(login.key) as client:
+        me = OauthApi(client).oauth_me().to_dict()
+    if arguments.json:
+        put_json(me)
+        return
+    for name, value in me.items():
+        if value is not None:
+            text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+            put("%-17s %s" % (name.replace("_", " ") + ":", text))
+
+
+def _accounts(arguments: argparse.Namespace) -> None:
+    with closing(open_store()) as store:
+        found = [
+            (login, store.load(login.key))
+            for login in logins(store)
+            if arguments.host in (None, login.host)
+        ]
+    if arguments.json:
+        put_json([describe_login(login, token) for login, token in found])
+        return
+    if not found:
+        say("Nobody is logged in. Run: ultracart login")
+    for login, token in found:
+        put("%s  %s  %s  %s" % (login.account, login.client_id, login.host, _validity(token)))
+
+
+def _validity(token: Optional[Token]) -> str:
+    if token is None:
+        return "gone"  # revoked by another process a moment ago
+    left = token.remaining(time.time())
+    if token.expires_at is None:
+        return "valid"
+    if left > 0:
+        return "valid for %d min" % (left // 60) if left >= 60 else "valid for %d s" % left
+    return "refreshed when next used" if token.refresh_token else "expired"
+
+
+def _revoke(arguments: argparse.Namespace) -> None:
+    with _session(arguments) as (session, login):
+        try:
+            session.revoke(login.key)
+        except ApiException as error:
+            if not arguments.forget:
+                raise CommandError(
+                    "%s\nThe login was kept. Try again, or forget it on this machine only, with"
+                    " --forget" % error
+                ) from error
+            with closing(open_store()) as store:
+                store.delete(login.key)
+            say("UltraCart could not be told (%s)." % error)
+    if arguments.json:
+        put_json(login._asdict())
+    else:
+        say("Account %s is logged out." % login.account)
+
+
+@contextmanager
+def _session(arguments: argparse.Namespace) -> Iterator[tuple[OAuthSession, Login]]:
+    configuration = configuration_of(arguments)
+    with closing(open_store()) as store:
+        login = find_login(arguments, configuration.host, store)
+        try:
+            with OAuthSession(
+                login.client_id, token_store=store, configuration=configuration
+            ) as session:
+                yield session, login
+        except ReauthorizationRequired as error:
+            # The session knows the account by its key, and the way back by its method's name.
+            raise CommandError(
+                "the grant of account %s has ended%s. Run: ultracart login"
+                % (login.account, "" if error.__cause__ is None else " (%s)" % error.__cause__)
+            ) from error
