@@ -11,11 +11,14 @@ from __future__ import annotations
 import os
 from base64 import b64encode
 from collections.abc import Mapping
-from typing import Any, Callable, ClassVar, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, ClassVar, Optional, Union
 
 from .exceptions import ApiTypeError, ConfigurationError
 from .redaction import is_secret_name, mask, mask_fields
 from .version import __version__
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 DEFAULT_HOST = "https://secure.ultracart.com/rest/v2"
 BROWSER_KEY = "x-ultracart-browser-key"
@@ -28,6 +31,8 @@ SIMPLE_KEY_SCHEME = "ultraCartSimpleApiKey"
 _KEY_SCHEMES = {BROWSER_KEY_SCHEME: BROWSER_KEY, SIMPLE_KEY_SCHEME: SIMPLE_KEY}
 
 TokenSource = Callable[[], str]
+# What Configuration.request_limiter is: seconds to wait for a turn -> the turn.
+RequestLimit = Callable[[float], "AbstractContextManager[None]"]
 # One number bounds the whole call; a pair bounds the connection and then the answer; in seconds.
 Timeout = Union[int, float, tuple[float, float], list[float], None]
 
@@ -64,6 +69,9 @@ class Configuration(_Namespace):
         proxy: proxy URL, credentials included, or ``None``.
         trust_env: use ``HTTPS_PROXY`` and ``NO_PROXY``, never for loopback hosts. Default ``True``.
         allow_insecure_transport: permit plain http to hosts other than loopback. Default ``False``.
+        request_limiter: a cap on parallel requests, such as ``ultracart.oauth.RequestLimiter(1)``:
+            called with the seconds that a request may wait, it returns a context manager that is
+            held while the request is under way. Copies share it. Default ``None``.
         connection_pool_maxsize: idle connections kept. Default 5 for each core, at least 32.
         temp_folder_path: folder for downloads (``response_type='file'``); default: the system's.
         safe_chars_for_path_param: characters that stay unescaped in path parameters.
@@ -96,6 +104,7 @@ class Configuration(_Namespace):
         self.proxy: Optional[str] = None
         self.trust_env: bool = True
         self.allow_insecure_transport: bool = False
+        self.request_limiter: Optional[RequestLimit] = None
         self.connection_pool_maxsize: int = max(32, (os.cpu_count() or 1) * 5)
         self.temp_folder_path: Optional[str] = None
         self.safe_chars_for_path_param: str = ""

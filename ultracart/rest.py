@@ -230,7 +230,7 @@ class RESTClientObject(Verbs):
         decision = None
         while True:
             started = time.monotonic()
-            answer = self._attempt(call)
+            answer = self._attempt_in_turn(call)
             if self.configuration.debug:
                 log_exchange(call, answer, time.monotonic() - started)
             if not isinstance(answer, ApiException):
@@ -241,6 +241,13 @@ class RESTClientObject(Verbs):
             if pause is None:
                 raise answer
             self._sleep(pause)
+
+    def _attempt_in_turn(self, call: Call) -> Any:
+        limiter = self.configuration.request_limiter
+        if limiter is None:
+            return self._attempt(call)
+        with limiter(call.deadline.queueing_time()):
+            return self._attempt(call)
 
     def _attempt(self, call: Call) -> Any:
         """One exchange: the answer, or the ``ApiException`` that says why there is none.

@@ -64,6 +64,12 @@ class Deadline:
         # Whether a byte of the current attempt's request may have reached the server.
         self.request_sent = False
 
+    def queueing_time(self) -> float:
+        """Seconds that the call may wait for its turn before anything is sent."""
+        if self._bounds.total is None:
+            return self._bounds.connect + self._bounds.answer
+        return max(0.0, self._call_ends - monotonic())
+
     def start_attempt(self) -> None:
         """A connection is wanted from now on."""
         self.request_sent = False
