@@ -33,6 +33,10 @@ class RequestLimiter:
         self._after_fork()
         renew_after_fork(self)
 
+    def __reduce__(self) -> tuple[type[RequestLimiter], tuple[int]]:
+        # Another process has a queue of its own.
+        return RequestLimiter, (self._most,)
+
     @contextmanager
     def __call__(self, timeout: Optional[float] = None) -> Iterator[None]:
         """Hold one of the places while the context lasts.

@@ -1,0 +1,130 @@
+"""Login on a device (RFC 8628), in the test's own time."""
+
+from __future__ import annotations
+
+import pytest
+
+from ultracart.exceptions import (
+    AccessDeniedError,
+    ApiResponseError,
+    ExpiredTokenError,
+    ReauthorizationRequired,
+)
+
+DENY = {"error": "access_denied"}
+
+
+def polls(sandbox):
+    """Unix times of the polls."""
+    return [r.time for r in sandbox.requests if "device_code" in r.form]
+
+
+def test_the_whole_way(session, sandbox):
+    device = session.start_device_authorization("crm")
+    assert device.user_code
+    assert device.verification_uri.startswith("http")
+    sandbox.approve_device(device.user_code, merchant="merchant-7")
+    token = session.wait_for_device(device, account="merchant-7")
+    assert token.merchant_id == "merchant-7"
+    assert session.access_token("merchant-7") == token.access_token
+
+
+def answer_after(sandbox, time_, count, answers):
+    """Answer the polls one by one, then approve."""
+    for status, body in answers:
+        sandbox.faults.add("/oauth/token", status=status, body=body)
+
+
+PENDING = (400, {"error": "authorization_pending"})
+SLOW_DOWN = (400, {"error": "slow_down"})
+
+
+@pytest.mark.parametrize(
+    ("answers", "gaps"),
+    [
+        ([PENDING, SLOW_DOWN, PENDING], [5, 5, 10, 10]),
+        ([SLOW_DOWN, SLOW_DOWN, PENDING], [5, 10, 15, 15]),
+        ([PENDING, (503, {"error": "temporarily"}), PENDING], [5, 5, 10, 5]),
+    ],
+)
+def test_pending_keeps_and_slow_down_widens_the_gap(session, sandbox, time_, answers, gaps):
+    device = session.start_device_authorization("crm")
+    sandbox.approve_device(device.user_code)
+    for status, body in answers:
+        sandbox.faults.add("/oauth/token", status=status, body=body)
+    session.wait_for_device(device)
+    assert time_.slept == gaps
+
+
+def test_without_an_interval_five_seconds(session, sandbox, time_):
+    sandbox.device_interval = None
+    device = session.start_device_authorization("crm")
+    sandbox.approve_device(device.user_code)
+    session.wait_for_device(device)
+    assert time_.slept == [5]
+
+
+@pytest.mark.parametrize("interval", ["junk", None, -1, 0, True])
+def test_an_interval_that_makes_no_sense_is_five_seconds(session, sandbox, interval):
+    body = {
+        "device_code": "d",
+        "user_code": "u",
+        "verification_uri": "http://127.0.0.1/",
+        "expires_in": 60,
+        "interval": interval,
+    }
+    sandbox.faults.add("/oauth/device/authorize", status=200, body=body)
+    assert session.start_device_authorization("crm").interval == 5
+
+
+def test_a_lost_poll_and_429_are_waited_out(session, sandbox, time_):
+    device = session.start_device_authorization("crm")
+    sandbox.approve_device(device.user_code)
+    sandbox.faults.add("/oauth/token", drop="before")
+    sandbox.faults.add("/oauth/token", retry_after=33)
+    session.wait_for_device(device)
+    assert time_.slept == [5, 10, 33]
+
+
+def test_the_merchant_says_no(session, sandbox):
+    device = session.start_device_authorization("crm")
+    sandbox.deny_device(device.user_code)
+    with pytest.raises(AccessDeniedError):
+        session.wait_for_device(device)
+    with pytest.raises(ReauthorizationRequired):
+        session.access_token()
+
+
+def test_no_poll_after_the_code_has_expired(session, sandbox, time_):
+    sandbox.device_lifetime = 31
+    began = time_.now
+    device = session.start_device_authorization("crm")
+    with pytest.raises(ExpiredTokenError):
+        session.wait_for_device(device)
+    asked = [r for r in sandbox.requests if "device_code" in r.form]
+    assert len(asked) == 6
+    assert time_.now - began <= 31
+
+
+def test_an_answer_without_codes_is_an_error(session, sandbox):
+    sandbox.faults.add("/oauth/device/authorize", status=200, body={"user_code": "u"})
+    with pytest.raises(ApiResponseError):
+        session.start_device_authorization("crm")
+
+
+def test_ctrl_c_leaves_nothing_behind(make_session, sandbox):
+    def interrupted(seconds):
+        raise KeyboardInterrupt
+
+    session = make_session(sleep=interrupted)
+    device = session.start_device_authorization("crm")
+    with pytest.raises(KeyboardInterrupt):
+        session.wait_for_device(device)
+    with pytest.raises(ReauthorizationRequired):
+        session.access_token()
+
+
+def test_the_device_code_is_not_shown(session):
+    device = session.start_device_authorization("crm")
+    assert device.device_code not in repr(device)
+    assert device.user_code in repr(device)
