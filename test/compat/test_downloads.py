@@ -90,6 +90,7 @@ def test_name_of_the_server_is_kept_where_it_is_harmless(server, client, folder)
         ('"report 2026-02.pdf"', "report 2026-02.pdf"),
         ("'single.csv'", "single.csv"),
         ("bare.txt; size=3", "bare.txt"),
+        ('"../../etc/report.csv"', "report.csv"),
     ]:
         server.script(named(sent))
         assert download(client) == str(folder / kept)
