@@ -56,13 +56,18 @@ def sanitize(value: Any, depth: int = 0) -> Any:
     if depth > _DEEPEST:
         raise ApiValueError("the value to send is nested too deeply, or holds itself")
     if isinstance(value, list):
-        return [sanitize(item, depth + 1) for item in value]
+        return [
+            item if type(item) in _SENT_AS_IT_IS else sanitize(item, depth + 1) for item in value
+        ]
     if isinstance(value, tuple):
-        return tuple(sanitize(item, depth + 1) for item in value)
+        return tuple(sanitize(list(value), depth + 1))
     if isinstance(value, (datetime.datetime, datetime.date)):
         return value.isoformat()
     if isinstance(value, dict):
-        return {key: sanitize(item, depth + 1) for key, item in value.items()}
+        return {
+            key: item if type(item) in _SENT_AS_IT_IS else sanitize(item, depth + 1)
+            for key, item in value.items()
+        }
     if not hasattr(value, "swagger_types"):
         raise ApiTypeError(
             "cannot send a value of type %s: use str, numbers, bool, dates, lists, dicts or models"
@@ -81,7 +86,7 @@ def format_collections(
 ) -> list[tuple[str, Any]]:
     """(name, value) pairs, each listed collection joined (``csv``, ``ssv``, ``tsv``, ``pipes``) or,
     as ``multi``, repeated."""
-    given = params.items() if isinstance(params, Mapping) else params
+    given = params.items() if hasattr(params, "items") else params
     formats = collection_formats
     if not formats:
         return list(given)
@@ -162,7 +167,10 @@ class Deserializer:
             ApiException: a date that is none.
             ApiResponseError: data of the wrong shape.
         """
-        return None if data is None else self.prepare(type_)(data)
+        if data is None:
+            from_nothing = getattr(type_, "from_nothing", None)
+            return None if from_nothing is None else from_nothing()
+        return self.prepare(type_)(data)
 
     def prepare(self, type_: Any) -> Reader:
         """What :meth:`read` reads ``type_`` with.

@@ -283,20 +283,17 @@ class OauthApi:
         return self._perform(operation, form, options)
 
     def _perform(self, operation: _Operation, form: Any, options: _Options) -> Any:
-        data, status, headers = self.api_client.call_api(
+        return self.api_client.call_api(
             operation.path,
             operation.method,
             header_params=operation.headers,
             post_params=form,
             response_type=operation.answer,
             auth_settings=operation.schemes,
-            _return_http_data_only=False,
+            _return_http_data_only=options.data_only,
             _preload_content=options.preload,
             _request_timeout=options.timeout,
         )
-        if data is None:
-            data = operation.answer.from_nothing(status, headers)
-        return data if options.data_only else (data, status, headers)
 
 
 class _Options(NamedTuple):
@@ -325,12 +322,10 @@ class _Answer(NamedTuple):
             raise ApiResponseError(reason=problem)
         return model
 
-    def from_nothing(self, status: int, headers: Mapping[str, str]) -> Any:
+    def from_nothing(self) -> Any:
         if self.empty is not None:
             return self.empty()
-        raise ApiResponseError(
-            status, "the answer is empty", headers=headers, body="", request_sent=True
-        )
+        raise ApiResponseError(reason="the answer is empty")
 
 
 class _Operation(NamedTuple):
