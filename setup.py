@@ -22,8 +22,8 @@ RUNTIME = [
     "urllib3>=1.26.11,<3",
     # Parses dates. 2.8.2 is the first with the fixes for Python 3.9's time zones.
     "python-dateutil>=2.8.2,<5",
-    # ensure_text and ensure_binary came with 1.12.
-    "six>=1.12,<2",
+    # 1.16 is the first whose importer Python 3.12 accepts, and python-dateutil needs it.
+    "six>=1.16,<2",
     # CA certificates; versions are dates, the newest is best, any recent one works.
     "certifi>=2022.12.7",
 ]
@@ -66,9 +66,12 @@ class SourceDistribution(sdist):
             return entry
 
         name = base_name + ".tar.gz"
-        with open(name, "wb") as raw, gzip.GzipFile("", "wb", 9, raw, moment) as packed:
-            with tarfile.open(fileobj=packed, mode="w") as archive:
-                archive.add(base_dir, filter=without_builder)
+        with (
+            open(name, "wb") as raw,
+            gzip.GzipFile("", "wb", 9, raw, moment) as packed,
+            tarfile.open(fileobj=packed, mode="w") as archive,
+        ):
+            archive.add(base_dir, filter=without_builder)
         return name
 
 
