@@ -22,6 +22,7 @@ _FOREIGN_SETTINGS = frozenset(
     """.split()
 )
 _HOME = pytest.StashKey[str]()
+_OUTSIDE = dict(os.environ)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,6 +39,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(config.stash[_HOME], ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def outside_environment() -> dict[str, str]:
+    """The environment before it was cleaned, for what must download packages."""
+    return dict(_OUTSIDE)
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ What happens to a fenced block follows from its language tag alone:
   naming a running sandbox and no other setting. It must exit with status 0, without a traceback,
   a warning or the words of an example's error branch.
 - ``bash``, ``sh``: run by bash in the same way, with this environment's commands on ``PATH``;
-  the README's two commands are run elsewhere (see RUN_ELSEWHERE).
+  what installs or starts a checkout is run elsewhere (see RUN_ELSEWHERE).
 - ``console``: a transcript; a test of its own, which must name the page, compares it.
 - everything in NOT_RUN: shown only.
 """
@@ -31,13 +31,15 @@ from .pages import PAGES, ROOT, SPEC_EXAMPLES, fences, relative
 #: Seconds for one example.
 DEADLINE = 60
 NOT_RUN = {"text", "mermaid", "json", "html", "ini", "toml", "yaml", "nginx", "dockerfile", "http"}
-#: What cannot run inside itself, and the file that runs the same words.
+#: What needs a checkout or cannot run inside itself, and the file that runs the same words.
 RUN_ELSEWHERE = {
-    "python -m pip install '.[sandbox]' && python -m ultracart demo\n": (
-        "test/packaging/test_readme_commands.py"
+    "python -m pip install '.[sandbox]' && python -m ultracart demo": (
+        "test/distribution/test_readme_commands.py"
     ),
-    "python -m pip install tox && tox\n": ".ci/run",
+    "python -m pip install tox && tox": ".ci/run",
 }
+#: Installing alone is tried by test/distribution for each extra.
+_INSTALL = re.compile(r"(python -m pip install '?\.(\[[a-z,]+\])?'?\n)+")
 _BAD_SIGNS = re.compile(r"Exception when calling|Traceback \(most recent|\w+Warning: ")
 
 
@@ -67,6 +69,10 @@ def _run_bash(example: Example) -> None:
     _evaluate(["bash", "-euo", "pipefail", "-c"], example)
 
 
+def _runs_elsewhere(block: str) -> bool:
+    return block.strip() in RUN_ELSEWHERE or _INSTALL.fullmatch(block) is not None
+
+
 _RUN = {"python": _run_python, "bash": _run_bash, "sh": _run_bash}
 _SYBIL = Sybil(
     parsers=[CodeBlockParser(language, evaluator) for language, evaluator in _RUN.items()]
@@ -75,7 +81,7 @@ EXAMPLES = [
     pytest.param(example, id="%s:%d" % (relative(page), example.line))
     for page in [*PAGES, SPEC_EXAMPLES]
     for example in _SYBIL.parse(page).examples()
-    if str(example.parsed) not in RUN_ELSEWHERE
+    if not _runs_elsewhere(str(example.parsed))
 ]
 
 
@@ -116,5 +122,5 @@ def test_transcripts_are_compared(page: Path) -> None:
 @pytest.mark.parametrize(("block", "runner"), RUN_ELSEWHERE.items())
 def test_blocks_run_elsewhere_are_run_there(block: str, runner: str) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert "```bash\n%s```" % block in readme
-    assert block.strip() in (ROOT / runner).read_text(encoding="utf-8")
+    assert "```bash\n%s\n```" % block in readme
+    assert block in (ROOT / runner).read_text(encoding="utf-8")

@@ -1,0 +1,28 @@
+"""Decides whether the install commands of README and docs work on a machine with only Python."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from .conftest import Run
+
+DEMO = "python -m pip install '.[sandbox]' && python -m ultracart demo"
+
+
+def _in_fresh_environment(command: str, python: Path, checkout: Path, run: Run) -> str:
+    path = os.pathsep.join([str(python.parent), os.environ["PATH"]])
+    return run("bash", "-euo", "pipefail", "-c", command, cwd=checkout, PATH=path).stdout
+
+
+def test_demo(checkout: Path, fresh_python: Path, run: Run) -> None:
+    told = _in_fresh_environment(DEMO, fresh_python, checkout, run)
+    assert "revoke" in told.lower()
+
+
+@pytest.mark.parametrize("extra", ["sql", "dev"])
+def test_extras_install(extra: str, checkout: Path, fresh_python: Path, run: Run) -> None:
+    command = "python -m pip install -q '.[%s]' && python -m pip check" % extra
+    _in_fresh_environment(command, fresh_python, checkout, run)
