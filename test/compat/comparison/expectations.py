@@ -1,9 +1,9 @@
-"""Decides how the outcome of a case that differs on purpose is checked."""
+"""Decides what a deliberate difference is, and how the outcome of its cases is checked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 Outcome = Mapping[str, Any]
 Expected = Callable[[Outcome], bool]
@@ -57,3 +57,13 @@ def api_exception(status: int | None = 200, body: Any = None) -> Expected:
         )
 
     return check
+
+
+class Difference(NamedTuple):
+    """One row of the table; ``cases`` maps a case's name to what it must come to here."""
+
+    what: str
+    official: str
+    here: str
+    reason: str
+    cases: Mapping[str, Expected]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import datetime
+import contextlib
 import http.client
-import json
 import logging
 import multiprocessing
+import os
 import pathlib
 import pickle
 import tempfile
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 from . import synthetic_models as models
@@ -18,85 +19,6 @@ from .call_cases import LEAF, TREE, WHEN
 from .harness import SIMPLE, Case, Sdk
 from .recording_server import answer
 
-_LEAF_JSON = '{"onDate": "2026-02-03", "at": "2026-02-03T04:05:06+02:00", "amounts": {"a": ["1"]}}'
-_TREE_JSON = json.dumps(
-    {
-        "name": 5,
-        "leaf": json.loads(_LEAF_JSON),
-        "leaves": [json.loads(_LEAF_JSON), {}, None],
-        "by-name": {"k": {"at": "Feb 3 2026"}, "n": None},
-        "anything": {"deep": [1, {"x": None}]},
-        "count": "7",
-        "ratio": 1,
-        "alive": 1,
-        "unknown": "dropped",
-    }
-)
-# (type, JSON text): each is read through a whole call.
-_READ: list[tuple[Any, str]] = [
-    ("Tree", _TREE_JSON),
-    ("list[Tree]", "[%s, null]" % _TREE_JSON),
-    ("dict(str, Tree)", '{"a": %s}' % _TREE_JSON),
-    ("list[dict(str, list[Leaf])]", '[{"a": [%s]}]' % _LEAF_JSON),
-    ("Animal", '{"kind": "dog", "barks": true}'),
-    ("Animal", '{"kind": "cat"}'),
-    ("Animal", '{"kind": "fish", "barks": true}'),
-    ("Open", '{"known": "1", "other": [2]}'),
-    ("Empty", '{"kept": "as sent"}'),
-    ("Picky", '{"size": "S"}'),
-    ("Picky", '{"size": "XXL"}'),
-    ("Tree", "null"),
-    ("Tree", "{}"),
-    ("Tree", '"text"'),
-    ("Tree", "[]"),
-    ("Tree", "5"),
-    ("str", '"x\u20ac"'),
-    ("str", "5"),
-    ("str", "true"),
-    ("str", "not json"),
-    ("str", ""),
-    ("str", "[1]"),
-    ("int", "5"),
-    ("int", '"5"'),
-    ("int", "1.9"),
-    ("int", "[]"),
-    ("int", '"x"'),
-    ("long", "5"),
-    ("float", "1"),
-    ("float", '"2.5"'),
-    ("bool", "0"),
-    ("bool", '"false"'),
-    ("object", '{"a": [1, null]}'),
-    ("object", "plain text"),
-    ("object", ""),
-    ("date", '"2026-02-03"'),
-    ("date", '"2026-02-03T04:05:06Z"'),
-    ("date", "2026-02-03"),
-    ("date", '"soon"'),
-    ("date", "5"),
-    ("datetime", '"2026-02-03T04:05:06Z"'),
-    ("datetime", '"2026-02-03T04:05:06.789-05:30"'),
-    ("datetime", '"2026-02-03 04:05"'),
-    ("datetime", '"soon"'),
-    ("list[str]", '[1, null, "a"]'),
-    ("list[list[int]]", '[["1"], [2]]'),
-    ("list[str]", '"abc"'),
-    ("list[str]", '{"a": 1}'),
-    ("list[str]", "5"),
-    ("dict(str, int)", '{"a": "1", "b": null}'),
-    ("dict(str, dict(str, int))", '{"a": {"b": "1"}}'),
-    ("dict(str, int)", "[1]"),
-    ("NoSuchModel", "{}"),
-    (str, "5"),
-    (int, '"5"'),
-    (float, "1"),
-    (bool, "1"),
-    (object, "[1]"),
-    (datetime.date, '"2026-02-03"'),
-    (datetime.datetime, '"2026-02-03T04:05:06Z"'),
-    (models.Leaf, _LEAF_JSON),
-    (models.Animal, '{"kind": "dog"}'),
-]
 _SANITIZED: list[tuple[str, Any]] = [
     ("None", None),
     ("text", "\u20ac"),
@@ -110,11 +32,6 @@ _SANITIZED: list[tuple[str, Any]] = [
     ("dict model", models.Open(4)),
     ("set", {1}),
 ]
-
-
-def _read(type_: Any, text: str) -> Case:
-    shown = type_ if isinstance(type_, str) else "class " + type_.__name__
-    return Case("read: %s from %s" % (shown, text), lambda sdk: sdk.deserialize(text, type_))
 
 
 def _client(name: str, run: Any) -> Case:
@@ -187,6 +104,29 @@ def _default_changed_later(sdk: Sdk) -> Any:
         return bool(sdk.Configuration().host == default.host)
     finally:
         sdk.Configuration.set_default(None)
+
+
+@contextlib.contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
+
+
+def _proxied(sdk: Sdk) -> Any:
+    """A call with a proxy in the environment; the recording server is that proxy."""
+    authority = "0.0.0.0:%d" % sdk.server.port  # this machine, but no loopback address
+    with _environment("HTTP_PROXY", "http://127.0.0.1:%d" % sdk.server.port):
+        client = sdk.client(host="http://" + authority, allow_insecure_transport=True)
+        client.call_api("/x", "GET")
+    return sdk.server.requests[0]["target"].replace(authority, "HOST")
+
+
+def _from_environment(sdk: Sdk) -> Any:
+    with _environment("ULTRACART_SIMPLE_KEY", "sk"):
+        return sdk.Configuration().api_key
 
 
 def _handlers_added(sdk: Sdk) -> Any:
@@ -280,7 +220,6 @@ def _nested_model(sdk: Sdk) -> Any:
 
 
 CASES = [
-    *[_read(type_, text) for type_, text in _READ],
     *[
         _client("sanitize " + name, lambda client, v=value: client.sanitize_for_serialization(v))
         for name, value in _SANITIZED
@@ -354,6 +293,8 @@ CASES = [
     _configured("logger_file", lambda conf: (conf.logger_file, conf.debug, conf.logger_format)),
     Case("configuration: set_default", _default_settings),
     Case("configuration: default changed later", _default_changed_later),
+    Case("configuration: proxy from the environment", _proxied),
+    Case("configuration: environment", _from_environment),
     Case("configuration: handlers added", _handlers_added),
     Case("configuration: debug", _debug_switch),
     Case("model: secrets shown", _shown),

@@ -1,0 +1,153 @@
+"""Deliberate differences in what an answer becomes, and in what a failure is called."""
+
+from __future__ import annotations
+
+from .expectations import (
+    Difference,
+    api_exception,
+    gives,
+    gives_data,
+    model_field,
+)
+
+_UNUSABLE_TOKEN_ANSWERS = {
+    "oauth: OAuth error in a 200": api_exception(200, '{"error": "invalid_grant"}'),
+    "oauth: answer without a token": api_exception(200, "{}"),
+    "oauth: HTML with 200": api_exception(200, "<html>sign in</html>"),
+    "oauth: empty 200": api_exception(200, ""),
+}
+_WRONG_SHAPES = {
+    'read: Picky from {"size": "XXL"}': api_exception(200, '{"size": "XXL"}'),
+    'read: Tree from "text"': api_exception(200, '"text"'),
+    "read: Tree from []": api_exception(200, "[]"),
+    "read: Tree from 5": api_exception(200, "5"),
+    'read: int from "x"': api_exception(200, '"x"'),
+    'read: list[str] from "abc"': api_exception(200, '"abc"'),
+    'read: list[str] from {"a": 1}': api_exception(200, '{"a": 1}'),
+    "read: list[str] from 5": api_exception(200, "5"),
+    "read: dict(str, int) from [1]": api_exception(200, "[1]"),
+    "read: date from 5": api_exception(0, "5"),
+    'read: date from "soon"': api_exception(0, '"soon"'),
+    'read: datetime from "soon"': api_exception(0, '"soon"'),
+}
+
+RESULTS = [
+    Difference(
+        "Spelling of token_type",
+        "`Bearer` is a `ValueError`, and the token is lost",
+        "any case is accepted and kept",
+        "RFC 6749, 5.1: the value has no case; a token once issued must not be lost.",
+        {"oauth: Bearer capitalised": model_field("token_type", "Bearer")},
+    ),
+    Difference(
+        "expires_in",
+        "text",
+        "`int`, also where the server sends text",
+        "It is a number of seconds (RFC 6749, 5.1).",
+        {
+            "oauth: expires_in as a number": model_field("expires_in", 3600),
+            "oauth: expires_in as text": model_field("expires_in", 3600),
+        },
+    ),
+    Difference(
+        "Token answers that cannot be used",
+        "a model whose `access_token` is `None`",
+        "`OAuthError` for an OAuth error, else `ApiResponseError`; `.body` has the answer",
+        "No caller checks for an error after a success.",
+        _UNUSABLE_TOKEN_ANSWERS,
+    ),
+    Difference(
+        "successful as text",
+        "the text `false` becomes `True`",
+        "`False`",
+        "A failure must not read as a success.",
+        {"oauth: successful as the text false": model_field("successful", False)},
+    ),
+    Difference(
+        "Answers of the wrong shape",
+        "an empty model, single letters, or a bare `TypeError`, `ValueError` or `AttributeError`",
+        "`ApiException` with the status, headers and body (status 0 for a date that is none)",
+        "One `except ApiException` catches every failed call.",
+        _WRONG_SHAPES,
+    ),
+    Difference(
+        "Empty answers",
+        "empty text",
+        "`None`",
+        "There is no value in the answer.",
+        {
+            "call: 204": gives_data(None),
+            "read: str from ": gives(None),
+            "read: object from ": gives(None),
+        },
+    ),
+    Difference(
+        "Bytes that are not UTF-8",
+        "`UnicodeDecodeError`, also in place of an `ApiException`",
+        "bytes in `.data` and `.body`; results read them as Latin-1",
+        "An error page in another encoding must not hide the error.",
+        {
+            "call: not UTF-8": gives_data("\xff\xfe"),
+            "call: error body not UTF-8": api_exception(404, {"bytes": "\xff"}),
+        },
+    ),
+    Difference(
+        "Byte order mark",
+        "JSON after it is returned as text",
+        "skipped",
+        "Some proxies add it.",
+        {"call: byte order mark": gives_data({"dict": []})},
+    ),
+    Difference(
+        "File downloads",
+        "`response_type='file'` raises for every body, and would follow paths in the file name",
+        "works for any bytes; the name never leaves `temp_folder_path`",
+        "The server must not choose where a file lands.",
+        {"call: file": gives({"bytes": "\x00\xff"})},
+    ),
+]
+
+ERRORS = [
+    Difference(
+        "Connection failures",
+        "urllib3's exceptions",
+        "`ApiConnectionError` and `ApiTimeoutError`, both `ApiException`",
+        "One `except ApiException` catches every failed call; `.request_sent` says what is known.",
+        {"call: nothing listens": api_exception(None)},
+    ),
+    Difference(
+        "Error body with `_preload_content=False`",
+        "bytes",
+        "text, as without the option",
+        "An error reads the same however the call was made.",
+        {
+            "oauth: status 400 Bad Request raw": api_exception(
+                400, '{"error": {"developer_message": "\u20ac"}}'
+            ),
+            "oauth: status 500 Internal Server Error raw": api_exception(
+                500, '{"error": {"developer_message": "\u20ac"}}'
+            ),
+        },
+    ),
+    Difference(
+        "Text of an exception",
+        "`str()` repeats the headers and the body",
+        "`str()` gives status, error code and request line",
+        "Exceptions are logged, and answers hold tokens; `.headers` and `.body` have them.",
+        {"error: secrets shown": gives({"tuple": [False, True, True]})},
+    ),
+    Difference(
+        "repr and to_str of a model",
+        "show tokens",
+        "mask tokens; attributes and `to_dict()` give them",
+        "Models are printed and logged.",
+        {"model: secrets shown": gives([False, False, True])},
+    ),
+    Difference(
+        "A result that is not ready",
+        "`multiprocessing.TimeoutError` from `.get(timeout)`",
+        "the built-in `TimeoutError`",
+        "No process pool stands behind `async_req`.",
+        {"async: not ready": gives([False, True, False, True, 200, None, True, True])},
+    ),
+]

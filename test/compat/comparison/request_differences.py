@@ -1,0 +1,151 @@
+"""Deliberate differences in what is sent, and in which arguments are refused."""
+
+from __future__ import annotations
+
+from .expectations import (
+    Difference,
+    api_exception,
+    gives,
+    refuses,
+    sends,
+)
+
+WIRE = [
+    Difference(
+        "None is never sent",
+        "sent as the text `None`; a header of `None` is a `TypeError`",
+        "left out; in a path it is a `ValueError`",
+        "UltraCart would read the text `None` as a value.",
+        {
+            "oauth: optional None": sends(
+                "/rest/v2/oauth/token", "client_id=client&grant_type=authorization_code&code=c"
+            ),
+            "call: query None": sends("/rest/v2/x?b=1"),
+            "call: form None": sends(body="b=1"),
+            "call: form collection with None": sends(body="a=1"),
+            "call: header None": sends(),
+            "call: path None": refuses("ValueError"),
+        },
+    ),
+    Difference(
+        "Dot segments in a path",
+        "a path parameter `..` calls another resource",
+        "`ValueError`",
+        "A value from outside must not choose the resource.",
+        {"call: path dots": refuses("ValueError")},
+    ),
+    Difference(
+        "Header names in another case",
+        "`content-type` and `Content-Type` are both sent",
+        "one header; the body follows it",
+        "Header names have no case (RFC 9110, 5.1); two content types contradict each other.",
+        {"call: content type in lower case": sends(body="t")},
+    ),
+    Difference(
+        "Folded header values",
+        "sent as two lines",
+        "`ValueError`",
+        "A line break in a value can carry a second header (RFC 9112, 5.2).",
+        {"call: header folded": refuses("ValueError")},
+    ),
+    Difference(
+        "bytes as a body",
+        "`ApiException` with status 0",
+        "sent as they are, for content types that are not JSON",
+        "Uploads of raw content need it.",
+        {"call: bytes body": sends(body="\x00\xff")},
+    ),
+    Difference(
+        "Multipart without parts",
+        "no body and no content type",
+        "an empty multipart body",
+        "The server is told what was meant.",
+        {"call: multipart of nothing": sends(body=[])},
+    ),
+    Difference(
+        "Basic credentials",
+        "Latin-1",
+        "UTF-8",
+        "It carries every character, and is the one charset that RFC 7617, 2.1, names.",
+        {"configuration: basic auth": gives("Basic dXNlcjpwYTpzcyB3w7ZyZA==")},
+    ),
+    Difference(
+        "Redirects",
+        "followed, credentials included",
+        "`ApiException` with the status; the location is in `.headers`",
+        "A redirect must not carry a token or key to another host.",
+        {"oauth: redirect": api_exception(307)},
+    ),
+    Difference(
+        "Plain http",
+        "allowed to any host",
+        "only to loopback, unless `allow_insecure_transport` is set: `ConfigurationError`",
+        "Tokens must not cross a network in the clear (RFC 6749, 3.2).",
+        {"call: plain http beyond loopback": refuses("ValueError")},
+    ),
+    Difference(
+        "429 and 503 with Retry-After",
+        "a GET waits as long as it is told, a POST raises",
+        "both wait and repeat within `retry_budget` (20 seconds)",
+        "The server has refused the request, so repeating it is safe; the wait is bounded.",
+        {"call: POST told to wait": sends(requests=2)},
+    ),
+    Difference(
+        "Bounded time and size",
+        "no default timeout; answers of any size",
+        "`timeout` (10 and 60 seconds) and `max_response_size` (32 MiB)",
+        "A stalled or hostile server must not hold the caller.",
+        {"call: larger than max_response_size": api_exception(200)},
+    ),
+]
+
+ARGUMENTS = [
+    Difference(
+        "Arguments of an operation",
+        "an empty required value is sent; numbers are sent as text",
+        "`ValueError` and `TypeError` before anything is sent",
+        "They are mistakes, and the server's answer would not name them.",
+        {
+            "oauth: client_id empty": refuses("ValueError"),
+            "oauth: client_id of another type": refuses("TypeError"),
+        },
+    ),
+    Difference(
+        "_request_timeout",
+        "0, text and triples are ignored; `True` is a `ValueError`; floats are ignored",
+        "floats and lists count; anything else is a `TypeError` or `ValueError`",
+        "A timeout that is silently dropped is no timeout.",
+        {
+            "call: timeout 0": refuses("ValueError"),
+            "call: timeout True": refuses("TypeError"),
+            "call: timeout '5'": refuses("TypeError"),
+            "call: timeout (1, 2, 3)": refuses("ValueError"),
+        },
+    ),
+    Difference(
+        "Values that cannot be sent",
+        "`AttributeError`, or `ApiException` with status 0",
+        "`TypeError` that names the argument",
+        "Nothing was sent, so it is not an API failure.",
+        {
+            "call: body set": refuses("TypeError"),
+            "helper: sanitize set": refuses("TypeError"),
+            "call: no body for a text type": refuses("TypeError"),
+            "call: dict body for a text type": refuses("TypeError"),
+        },
+    ),
+    Difference(
+        "A file that cannot be read",
+        "`OSError`",
+        "`ValueError` that names the argument",
+        "All argument errors are `TypeError` or `ValueError`.",
+        {"call: missing file": refuses("ValueError")},
+    ),
+    Difference(
+        "An unknown response type",
+        "`AttributeError`",
+        "`TypeError`",
+        "All argument errors are `TypeError` or `ValueError`.",
+        {"read: NoSuchModel from {}": lambda outcome: outcome.get("error") == "TypeError"},
+    ),
+]
