@@ -19,9 +19,9 @@ try:
     from .faults import Fault, Faults
     from .recording import Counters, RecordedRequest
     from .server import Sandbox
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _missing:
     raise ImportError(
         "the sandbox needs Flask and Authlib: pip install 'ultracart[sandbox]'"
-    ) from error
+    ) from _missing
 
 __all__ = ["Application", "Counters", "Fault", "Faults", "RecordedRequest", "Sandbox"]

@@ -45,7 +45,7 @@ class _Request(FlaskOAuth2Request):
     def __init__(self, request: flask.Request) -> None:
         OAuth2Request.__init__(self, request.method, "https://localhost", headers=request.headers)
         self._request = request
-        self.payload = _Payload(request)
+        self.payload: Any = _Payload(request)
 
 
 class _Issuer(IssuerParameter):
@@ -62,7 +62,7 @@ class SandboxAuthorizationServer(AuthorizationServer):
     def __init__(self, state: State) -> None:
         super().__init__()
         self.state = state
-        self.issuer = _Issuer(state)
+        self.issuer: Any = _Issuer(state)
         self._query_client = state.applications.get
         self.register_token_generator("default", self._generate)
         self.register_grant(CodeGrant, [Pkce(required=False)])
@@ -72,7 +72,7 @@ class SandboxAuthorizationServer(AuthorizationServer):
         self.register_endpoint(DeviceEndpoint)
         self.register_extension(lambda server: server.issuer(server))
 
-    def create_oauth2_request(self, request: Optional[flask.Request]) -> _Request:
+    def create_oauth2_request(self, request: Optional[flask.Request]) -> Any:
         return _Request(flask.request)
 
     def save_token(self, token: dict[str, Any], request: Any) -> None:

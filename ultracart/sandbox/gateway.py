@@ -33,7 +33,7 @@ class Gateway:
         self._in_progress: Counter[Optional[str]] = Counter()
         self._total = 0
         self.requests: list[RecordedRequest] = []
-        self.closing = threading.Event()
+        self.closing: threading.Event = threading.Event()
 
     def connection_accepted(self) -> None:
         with self._lock:

@@ -24,12 +24,12 @@ class RecordedRequest:
     def __init__(self, environ: dict[str, Any], body: bytes, path: str, received_at: float) -> None:
         self.method: str = environ["REQUEST_METHOD"]
         #: The path below ``/rest/v2``, such as ``/oauth/token``.
-        self.path = path
+        self.path: str = path
         self.query_string: str = environ["QUERY_STRING"]
-        self.body = body
+        self.body: bytes = body
         self.status: Optional[int] = None
         #: Unix seconds of the sandbox's clock.
-        self.received_at = received_at
+        self.received_at: float = received_at
         # Not the whole environ: it holds the socket.
         self._environ = {name: environ[name] for name in environ if name.startswith(_HEADERS)}
 

@@ -120,10 +120,11 @@ class State:
         applications: Iterable[Application],
         merchants: Union[Iterable[str], Mapping[str, str]],
     ) -> None:
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
         self.switches = switches
-        self.counters = Counters()
-        self.applications = {item.client_id: item for item in applications}
+        self.counters: Counters = Counters()
+        self.applications: dict[str, Application] = {}
+        self.applications.update((item.client_id, item) for item in applications)
         named = merchants if isinstance(merchants, Mapping) else {name: name for name in merchants}
         self.merchants: dict[str, str] = dict(named)
         self.codes: dict[str, AuthorizationCode] = {}
