@@ -7,11 +7,10 @@ nothing else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, ClassVar, Optional
 
+from . import header_precedence, serialization
 from . import models as _own_models
-from . import serialization
 from .configuration import OAUTH_SCHEME, Configuration, Timeout, global_configuration
 from .exceptions import (
     ApiConnectionError,
@@ -126,7 +125,7 @@ class ApiClient:
 
     def set_default_header(self, header_name: str, header_value: Any) -> None:
         """Send this header with each request, in place of one of the same name in any case."""
-        _replace_header(self.default_headers, header_name, header_value)
+        header_precedence.replace(self.default_headers, header_name, header_value)
 
     def call_api(
         self,
@@ -185,8 +184,10 @@ class ApiClient:
             }
             return self.pool.apply_async(self.call_api, arguments, options)
         sanitize = self.sanitize_for_serialization
-        headers = _merged(header_params or {}, self.default_headers, self.cookie)
-        headers = dict(self.parameters_to_tuples(sanitize(headers), collection_formats))
+        headers = header_precedence.merge(header_params or {}, self.default_headers, self.cookie)
+        headers = sanitize(headers)
+        if collection_formats:
+            headers = dict(self.parameters_to_tuples(headers, collection_formats))
         path = self._path(resource_path, path_params, collection_formats)
         query: list[tuple[str, Any]] = []
         if query_params:
@@ -223,8 +224,9 @@ class ApiClient:
         )
 
     def _path(self, template: str, params: Any, formats: Optional[Mapping[str, str]]) -> str:
-        pairs = self.sanitize_for_serialization(params or ())
-        pairs = self.parameters_to_tuples(pairs, formats)
+        pairs: list[tuple[str, Any]] = []
+        if params:
+            pairs = self.parameters_to_tuples(self.sanitize_for_serialization(params), formats)
         safe = self.configuration.safe_chars_for_path_param
         return serialization.expand_path(template, pairs, safe)
 
@@ -324,7 +326,7 @@ class ApiClient:
             if not setting or not setting["value"]:
                 continue
             if setting["in"] == "header":
-                _replace_header(headers, setting["key"], setting["value"])
+                header_precedence.replace(headers, setting["key"], setting["value"])
             elif setting["in"] == "query":
                 querys.append((setting["key"], setting["value"]))
             else:
@@ -377,29 +379,3 @@ def default_api_client() -> ApiClient:
     if _default_client is None:
         _default_client = ApiClient()
     return _default_client
-
-
-def _merged(own: Any, defaults: Mapping[str, Any], cookie: Optional[str]) -> dict[str, Any]:
-    """The headers of one call: the defaults win over its own, the cookie over both."""
-    pairs = [*dict(own).items(), *defaults.items()]
-    if cookie:
-        pairs.append(("Cookie", cookie))
-    kept = _last_of_each_name(tuple([name for name, _ in pairs]))
-    return {name: value for (name, value), stays in zip(pairs, kept) if stays}
-
-
-@lru_cache(maxsize=128)  # calls have few sets of names; values would be secrets: none is kept here
-def _last_of_each_name(names: tuple[Any, ...]) -> tuple[bool, ...]:
-    """Which of the headers stay if later ones replace earlier ones of the same name in any case."""
-    lowered = [str(name).lower() for name in names]
-    return tuple(name not in lowered[place:] for place, name in enumerate(lowered, 1))
-
-
-def _replace_header(headers: Any, name: str, value: Any) -> None:
-    """Set a header in place of the one of the same name in any case (RFC 9110, section 5.1)."""
-    if not isinstance(name, str):
-        raise ApiTypeError("a header name must be str, not %s" % type(name).__name__)
-    lowered = name.lower()
-    for same in [known for known in headers if str(known).lower() == lowered]:
-        del headers[same]
-    headers[name] = value

@@ -46,11 +46,21 @@ if TYPE_CHECKING:
 
 __all__ = ["ApiException", "RESTClientObject", "RESTResponse"]
 
+class _NoTimeout(urllib3.Timeout):
+    """Without a state that each request would need for itself, so it is not copied for each."""
+
+    def clone(self) -> _NoTimeout:
+        return self
+
+    def start_connect(self) -> float:
+        return 0.0
+
+
 _METHODS = frozenset(["GET", "HEAD", "DELETE", "POST", "PUT", "PATCH", "OPTIONS"])
 # urllib3 repeats and redirects nothing on its own: transport/retry.py decides.
 _NO_RETRIES = urllib3.Retry.from_int(False, redirect=False)
 # Time is kept by transport/framing.py, which bounds each phase as a whole.
-_NO_TIMEOUT = urllib3.Timeout(connect=None, read=None)
+_NO_TIMEOUT = _NoTimeout(connect=None, read=None)
 _TIMEOUTS = (socket.timeout, urllib3.exceptions.TimeoutError, urllib3.exceptions.EmptyPoolError)
 # Lower errors whose text is ours or the system's: only these are shown as a cause. The others
 # may quote what the server sent.

@@ -60,7 +60,9 @@ def sanitize(value: Any, depth: int = 0) -> Any:
             item if type(item) in _SENT_AS_IT_IS else sanitize(item, depth + 1) for item in value
         ]
     if isinstance(value, tuple):
-        return tuple(sanitize(list(value), depth + 1))
+        return tuple(
+            [item if type(item) in _SENT_AS_IT_IS else sanitize(item, depth + 1) for item in value]
+        )
     if isinstance(value, (datetime.datetime, datetime.date)):
         return value.isoformat()
     if isinstance(value, dict):

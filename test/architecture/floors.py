@@ -21,6 +21,7 @@ class Floor(NamedTuple):
 FLOORS = [
     Floor("version"),
     Floor("exceptions"),
+    Floor("header_precedence"),
     Floor("redaction"),
     Floor("debug_log"),
     Floor("configuration", "version exceptions redaction debug_log"),
@@ -35,13 +36,16 @@ FLOORS = [
     Floor("async_calls"),
     Floor(
         "api_client",
-        "version exceptions configuration serialization files models rest async_calls",
+        "version exceptions header_precedence configuration serialization files models rest "
+        "async_calls",
     ),
     Floor("api", "exceptions configuration models api_client"),
     Floor("apis", "api"),
     Floor("oauth.fork_safety"),
     Floor("oauth.token", "exceptions models"),
     Floor("oauth.stores", "exceptions oauth.fork_safety oauth.token"),
+    # Published for users' own test suites.
+    Floor("oauth.stores.contract", "oauth.token oauth.stores", packages="pytest"),
     Floor("oauth.stores.sql_locks", "exceptions", packages="sqlalchemy"),
     Floor(
         "oauth.stores.sqlalchemy",
@@ -80,6 +84,5 @@ LATE_IMPORTS = {
     ("ultracart.redaction", "urllib.parse"): "only a failed call pays for it",
     ("ultracart.serialization", "dateutil"): "only dates need it",
     ("ultracart.transport.settings", "urllib"): "only proxies from the environment need it",
-    ("ultracart.oauth.stores.sqlalchemy", "sqlalchemy.dialects"): "each database needs its own",
     ("ultracart.pytest_plugin", "ultracart.sandbox"): "the extra is optional",
 }

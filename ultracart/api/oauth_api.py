@@ -272,9 +272,12 @@ class OauthApi:
     ) -> Any:
         for name, value in required.items():
             _check_text(name, value, required=True)
+        given = list(required.items())
         for name, value in optional.items():
-            _check_text(name, value, required=False)
-        given = [*required.items(), *(item for item in optional.items() if item[1])]
+            if value is not None:
+                _check_text(name, value, required=False)
+                if value:
+                    given.append((name, value))
         return self._start(operation, given, options)
 
     def _start(self, operation: _Operation, form: Any, options: _Options) -> Any:

@@ -27,9 +27,13 @@ def read_body(response: Any, limit: int, encoding: str) -> bytes:
     Raises:
         BodyError: too large, or an encoding that was never asked for or is broken.
     """
+    length = response.length_remaining
     pieces = []
     size = 0
     while True:
+        if length and length <= min(_READ, limit):  # as nearly all are
+            pieces.append(response.read(decode_content=False))
+            break
         piece = response.read(min(_READ, limit + 1 - size), decode_content=False)
         if not piece:
             break

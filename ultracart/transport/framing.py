@@ -74,6 +74,10 @@ class _AnswerReader(io.BufferedReader):
         self._socket_reader = raw
         self._connection = connection
 
+    def makefile(self, *args: Any, **kwargs: Any) -> _AnswerReader:
+        """Itself: ``http.client.HTTPResponse`` expects a socket and reads from its file."""
+        return self
+
     def end_headers(self) -> None:
         """What follows is the body, which has a bound of its own."""
         self._socket_reader.in_headers = False
@@ -90,16 +94,6 @@ class _AnswerReader(io.BufferedReader):
             if connection is not None and self.peek(1):
                 connection.close()
         super().close()
-
-
-class _SocketView:
-    """What ``http.client.HTTPResponse`` needs of a socket: something to make a file of."""
-
-    def __init__(self, reader: _AnswerReader) -> None:
-        self._reader = reader
-
-    def makefile(self, *args: Any, **kwargs: Any) -> _AnswerReader:
-        return self._reader
 
 
 class _Response(http.client.HTTPResponse):
@@ -164,6 +158,8 @@ class BoundedConnection(_Base):
     # A small body leaves together with its head: one packet, one system call.
     _head_waits = False
     _head = b""
+    # urllib3's own looks in each value for a marker that leaves a header out; there is none here.
+    putheader = http.client.HTTPConnection.putheader
 
     def request(
         self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any
@@ -253,4 +249,4 @@ class BoundedConnection(_Base):
     ) -> http.client.HTTPResponse:
         deadline = getattr(current, "deadline", None)
         reader = _AnswerReader(_SocketReader(sock, deadline), self)
-        return _Response(_SocketView(reader), *args, **kwargs)  # type: ignore[arg-type]
+        return _Response(reader, *args, **kwargs)  # type: ignore[arg-type]

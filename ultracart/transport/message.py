@@ -100,7 +100,11 @@ def checked_headers(headers: Mapping[str, Any]) -> dict[str, str]:
             a second header; the value is not shown.
     """
     return {
-        _header_name(name): _header_value(name, value)
+        _header_name(name): (
+            value
+            if type(value) is str and value.isascii() and value.isprintable()
+            else _header_value(name, value)
+        )
         for name, value in headers.items()
         if value is not None
     }
