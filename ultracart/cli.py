@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import NamedTuple, Optional, Sequence
@@ -45,20 +46,20 @@ exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run one command; returns 0, 1 (failed), 2 (usage; argparse exits itself) or 130 (Ctrl-C)."""
     try:
-        arguments = create_parser().parse_args(argv)
-        status = _run(arguments)
-        sys.stdout.flush()
-        return status
+        return _run(create_parser().parse_args(argv))
     except KeyboardInterrupt:
+        # A second Ctrl-C must not tear up the end of the process.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         say("ultracart: interrupted")
         return _INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has left; Python's own flush at exit must not complain again.
-        sys.stdout = None
-        return _FAILED
     except (CommandError, UltraCartError) as error:
         say("ultracart: %s" % error)
-        return _FAILED
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # a reader that has enough is no failure to tell
+            say("ultracart: %s" % (error.strerror or error))
+        # Python's own flush at exit would fail in the same way.
+        sys.stdout = None
+    return _FAILED
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -20,7 +20,14 @@ def say(text: str = "") -> None:
 
 def put(text: str = "") -> None:
     """Write data, for the next program or for the eye."""
-    print(text, flush=True)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    # A merchant's name that the terminal cannot show is no reason to fail.
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+
+
+def printable(value: object) -> str:
+    """A value from a server as text that cannot steer the terminal."""
+    return "".join(char if char.isprintable() else " " for char in str(value))
 
 
 def put_json(value: Any) -> None:
@@ -36,7 +43,7 @@ class Countdown:
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self._visible = sys.stderr.isatty()
+        self._visible = sys.stderr is not None and sys.stderr.isatty()
         self._shown = False
         self._ends_at: Optional[float] = None
 

@@ -12,7 +12,7 @@ from ..exceptions import AccessDeniedError, ExpiredTokenError
 from ..oauth.session import OAuthSession
 from ..oauth.stores.sqlite import SQLiteTokenStore
 from ..oauth.token import Token
-from .console import CommandError, Countdown, put_json, say
+from .console import CommandError, Countdown, printable, put_json, say
 from .logins import SANDBOX_SCOPE, Login, configuration_of, is_sandbox, new_login, open_store
 from .loopback import RedirectListener
 from .tokens import describe_login
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
             token = log_in(arguments, login, store, configuration)
         except AccessDeniedError as error:
             raise CommandError("the answer was no: nothing has changed") from error
-    merchant = " for merchant %s" % token.merchant_id if token.merchant_id else ""
+    merchant = " for merchant " + printable(token.merchant_id) if token.merchant_id else ""
     say("Logged in%s. The account is called %s." % (merchant, login.account))
     if arguments.json:
         put_json(describe_login(login, token))
@@ -88,12 +88,15 @@ def _by_device(
     ):
         device = session.start_device_authorization()
         say("Open this address, on any device, and enter the code:\n")
-        say("    %s\n    %s\n" % (device.verification_uri, device.user_code))
+        say("    " + printable(device.verification_uri))
+        say("    %s\n" % printable(device.user_code))
         countdown.start(device.expires_in)
         try:
             return session.wait_for_device(device, account=login.key)
         except ExpiredTokenError as error:
-            raise CommandError("no answer came before the code expired: run again") from error
+            raise CommandError(
+                "no answer came before the code expired: run the command again"
+            ) from error
 
 
 def _listener(port: int) -> RedirectListener:

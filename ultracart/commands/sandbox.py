@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .console import CommandError, put_json, say
-from .console import put as put
+from .console import CommandError, put, put_json
 
 try:
     from ..sandbox import Sandbox as Sandbox
@@ -29,12 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
             put_json({"host": sandbox.host, "client_id": sandbox.client_id})
         else:
             put(_WELCOME.format(host=sandbox.host, client_id=sandbox.client_id))
-        try:
-            sandbox.serve_forever()
-        except KeyboardInterrupt:
-            # Ctrl-C is how a server is meant to end, yet a script must see that it was stopped.
-            say("The sandbox has stopped.")
-            return 130
+        sandbox.serve_forever()
     return 0
 
 

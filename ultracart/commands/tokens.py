@@ -6,13 +6,14 @@ import argparse
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from ..api.oauth_api import OauthApi
 from ..exceptions import ApiException, ReauthorizationRequired
 from ..oauth.session import OAuthSession
+from ..oauth.stores.sqlite import SQLiteTokenStore
 from ..oauth.token import Token
-from .console import CommandError, put, put_json, say
+from .console import CommandError, printable, put, put_json, say
 from .logins import Login, configuration_of, find_login, logins, open_store
 
 
@@ -33,8 +34,14 @@ def describe_login(login: Login, token: Optional[Token]) -> dict[str, Any]:
     return described
 
 
+class _Connected(NamedTuple):
+    session: OAuthSession
+    login: Login
+    store: SQLiteTokenStore
+
+
 def _token(arguments: argparse.Namespace) -> None:
-    with _session(arguments) as (session, login):
+    with _connected(arguments) as (session, login, _):
         access_token = session.access_token(login.key)
         if not arguments.json:
             put(access_token)
@@ -44,7 +51,7 @@ def _token(arguments: argparse.Namespace) -> None:
 
 
 def _whoami(arguments: argparse.Namespace) -> None:
-    with _session(arguments) as (session, login), session.api_client(login.key) as client:
+    with _connected(arguments) as (session, login, _), session.api_client(login.key) as client:
         me = OauthApi(client).oauth_me().to_dict()
     if arguments.json:
         put_json(me)
@@ -52,7 +59,7 @@ def _whoami(arguments: argparse.Namespace) -> None:
     for name, value in me.items():
         if value is not None:
             text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
-            put("%-17s %s" % (name.replace("_", " ") + ":", text))
+            put("%-17s %s" % (printable(name.replace("_", " ")) + ":", printable(text)))
 
 
 def _accounts(arguments: argparse.Namespace) -> None:
@@ -60,7 +67,7 @@ def _accounts(arguments: argparse.Namespace) -> None:
         found = [
             (login, store.load(login.key))
             for login in logins(store)
-            if arguments.host in (None, login.host)
+            if arguments.host is None or arguments.host.rstrip("/") == login.host
         ]
     if arguments.json:
         put_json([describe_login(login, token) for login, token in found])
@@ -68,7 +75,8 @@ def _accounts(arguments: argparse.Namespace) -> None:
     if not found:
         say("Nobody is logged in. Run: ultracart login")
     for login, token in found:
-        put("%s  %s  %s  %s" % (login.account, login.client_id, login.host, _validity(token)))
+        merchant = printable(token.merchant_id) if token and token.merchant_id else "-"
+        put("  ".join([login.account, merchant, login.client_id, login.host, _validity(token)]))
 
 
 def _validity(token: Optional[Token]) -> str:
@@ -83,18 +91,17 @@ def _validity(token: Optional[Token]) -> str:
 
 
 def _revoke(arguments: argparse.Namespace) -> None:
-    with _session(arguments) as (session, login):
+    with _connected(arguments) as (session, login, store):
         try:
             session.revoke(login.key)
         except ApiException as error:
             if not arguments.forget:
                 raise CommandError(
-                    "%s\nThe login was kept. Try again, or forget it on this machine only, with"
-                    " --forget" % error
+                    "%s. The login was kept: try again, or forget it here alone with --forget"
+                    % str(error).rstrip(".")
                 ) from error
-            with closing(open_store()) as store:
-                store.delete(login.key)
-            say("UltraCart could not be told (%s)." % error)
+            store.delete(login.key)
+            say("UltraCart could not be told: %s" % error)
     if arguments.json:
         put_json(login._asdict())
     else:
@@ -102,7 +109,7 @@ def _revoke(arguments: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _session(arguments: argparse.Namespace) -> Iterator[tuple[OAuthSession, Login]]:
+def _connected(arguments: argparse.Namespace) -> Iterator[_Connected]:
     configuration = configuration_of(arguments)
     with closing(open_store()) as store:
         login = find_login(arguments, configuration.host, store)
@@ -110,7 +117,7 @@ def _session(arguments: argparse.Namespace) -> Iterator[tuple[OAuthSession, Logi
             with OAuthSession(
                 login.client_id, token_store=store, configuration=configuration
             ) as session:
-                yield session, login
+                yield _Connected(session, login, store)
         except ReauthorizationRequired as error:
             # The session knows the account by its key, and the way back by its method's name.
             raise CommandError(

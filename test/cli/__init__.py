@@ -1,0 +1,1 @@
+"""Decides nothing; makes the folder a package, so that its tests share their helpers."""

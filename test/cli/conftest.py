@@ -1,0 +1,137 @@
+"""Decides how the commands are run: as real processes, with a home of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import IO, Iterator, Optional
+
+import pytest
+
+from ultracart.sandbox import Sandbox
+
+PERSON = Path(__file__).with_name("person.py")
+DEADLINE = 30
+
+
+def browser(decision: str) -> str:
+    """BROWSER for a person who decides so."""
+    return "%s %s %s %%s" % (sys.executable, PERSON, decision)
+
+
+class Running:
+    """A command that is still at it; its stderr can be read line by line, with a deadline."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.out = _Lines(process.stdout)
+        self.err = _Lines(process.stderr)
+
+    def interrupt(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+
+    def end(self) -> tuple[int, str, str]:
+        """Wait for the end: exit status, stdout and stderr."""
+        status = self.process.wait(DEADLINE)
+        return status, self.out.rest(), self.err.rest()
+
+
+class _Lines:
+    def __init__(self, stream: Optional[IO[str]]) -> None:
+        assert stream is not None
+        self._stream = stream
+        self._lines: list[str] = []
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        for line in self._stream:
+            with self._changed:
+                self._lines.append(line)
+                self._changed.notify_all()
+
+    def wait_for(self, words: str) -> str:
+        """The first line that holds the words."""
+        found: list[str] = []
+
+        def look() -> bool:
+            found.extend(line for line in self._lines if words in line)
+            return bool(found)
+
+        with self._changed:
+            assert self._changed.wait_for(look, DEADLINE), "".join(self._lines)
+        return found[0].strip()
+
+    def rest(self) -> str:
+        self._thread.join(DEADLINE)
+        self._stream.close()
+        return "".join(self._lines)
+
+
+class CommandLine:
+    """Runs ``python -m ultracart`` against a sandbox."""
+
+    def __init__(self, home: Path, host: str) -> None:
+        self.home = home
+        self.environment = {
+            **os.environ,
+            "HOME": str(home),
+            "XDG_DATA_HOME": str(home / "data"),
+            "ULTRACART_HOST": host,
+            "BROWSER": browser("allow"),
+        }
+        self.started: list[Running] = []
+
+    def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "ultracart", *arguments],
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
+
+    def start(self, *arguments: str, **environment: str) -> Running:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ultracart", *arguments],
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.started.append(Running(process))
+        return self.started[-1]
+
+    def succeed(self, *arguments: str, **environment: str) -> str:
+        """Run a command that must succeed; returns its stdout."""
+        ran = self(*arguments, **environment)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    def fail(self, *arguments: str, **environment: str) -> str:
+        """Run a command that must fail with one line of advice; returns that line."""
+        ran = self(*arguments, **environment)
+        assert (ran.returncode, ran.stdout) == (1, ""), ran.stderr
+        lines = ran.stderr.strip().splitlines()
+        assert "Traceback" not in ran.stderr
+        assert lines[-1].startswith("ultracart: "), ran.stderr
+        return lines[-1]
+
+
+@pytest.fixture
+def ultracart(tmp_path: Path, sandbox: Sandbox) -> Iterator[CommandLine]:
+    """The command line of a user whose ULTRACART_HOST is the sandbox."""
+    command_line = CommandLine(tmp_path, sandbox.host)
+    yield command_line
+    for running in command_line.started:
+        if running.process.poll() is None:
+            running.process.kill()
+        running.end()
