@@ -21,7 +21,7 @@ def merge(own: Any, defaults: Mapping[str, Any], cookie: Optional[str]) -> dict[
 
 def replace(headers: Any, name: str, value: Any) -> None:
     """Set a header in place of the one of the same name in any case."""
-    lowered = name.lower()
+    lowered = str(name).lower()
     for same in [known for known in headers if str(known).lower() == lowered]:
         del headers[same]
     headers[name] = value
