@@ -116,12 +116,13 @@ class ApiClient:
     @property
     def user_agent(self) -> str:
         """The ``User-Agent`` header."""
-        agent: str = self.default_headers["User-Agent"]
+        known = (name for name in self.default_headers if name.lower() == "user-agent")
+        agent: str = self.default_headers[next(known, "User-Agent")]
         return agent
 
     @user_agent.setter
     def user_agent(self, value: str) -> None:
-        self.default_headers["User-Agent"] = value
+        self.set_default_header("User-Agent", value)
 
     def set_default_header(self, header_name: str, header_value: Any) -> None:
         """Send this header with each request, in place of one of the same name in any case."""

@@ -206,6 +206,7 @@ CASES = [
     ),
     _sent("header None", "/x", "GET", header_params={"X-A": None}),
     Case("call: precedence of headers", _precedence),
+    Case("call: user agent in lower case", lambda sdk: sdk.client("user-agent", "x").user_agent),
     _sent("unknown scheme", "/x", "GET", auth_settings=["unheard-of"]),
     *[
         _typed("body %s" % name, "POST", "application/json; charset=UTF-8", body=body)

@@ -39,7 +39,10 @@ WIRE = [
         "`content-type` and `Content-Type` are both sent",
         "one header; the body follows it",
         "Header names have no case (RFC 9110, 5.1); two content types contradict each other.",
-        {"call: content type in lower case": sends(body="t")},
+        {
+            "call: content type in lower case": sends(body="t"),
+            "call: user agent in lower case": gives("x"),
+        },
     ),
     Difference(
         "Folded header values",
