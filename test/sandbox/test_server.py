@@ -180,6 +180,8 @@ def test_switches_are_checked(sandbox):
         sandbox.access_token_lifetime = -1
     with pytest.raises(AttributeError, match="reuse_detecton"):
         sandbox.reuse_detecton = False
+    with pytest.raises(AttributeError, match="merchants is fixed"):
+        sandbox.merchants = ["LATE"]
     with pytest.raises(ValueError, match="at least one"):
         Sandbox(applications=[])
 

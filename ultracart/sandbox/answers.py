@@ -12,7 +12,6 @@ def ultracart_error(
     message: str,
     *,
     code: str = "",
-    merchant: Optional[str] = None,
     headers: Optional[dict[str, str]] = None,
 ) -> Response:
     """An UltraCart error; ``message`` is for the user, the developer and ``UC-REST-ERROR``."""
@@ -29,8 +28,6 @@ def ultracart_error(
     }
     response = json_response(status, body)
     response.headers["UC-REST-ERROR"] = message
-    if merchant is not None:
-        response.headers["UC-REST-ERROR-MERCHANT-ID"] = merchant
     response.headers.update(headers or {})
     return response
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from typing import Callable, Mapping, Optional, Union
+from typing import Callable, Literal, Mapping, Optional, Union, get_args
 
 from werkzeug.wrappers import Response
 
@@ -14,6 +14,9 @@ from .recording import RecordedRequest
 #: Seconds after which a delay on an event gives up, so that a forgotten one cannot hang a test.
 EVENT_DEADLINE = 60.0
 _CLOSING_CHECK = 0.05
+
+#: When a connection is reset: before the request is processed, or after it.
+Drop = Literal["before", "after"]
 
 _HTML = "<!doctype html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 
@@ -28,7 +31,7 @@ class Fault:
         when: Optional[Callable[[RecordedRequest], bool]],
         times: Optional[int],
         delay: Union[float, threading.Event, None],
-        drop: Optional[str],
+        drop: Optional[Drop],
         answer: Optional[Response],
     ) -> None:
         self.hits = 0
@@ -78,7 +81,7 @@ class Faults:
         location: Optional[str] = None,
         headers: Optional[Mapping[str, str]] = None,
         body: Union[str, bytes, dict[str, object], None] = None,
-        drop: Optional[str] = None,
+        drop: Optional[Drop] = None,
     ) -> Fault:
         """Let the next matching requests go wrong; of several matching faults the oldest acts.
 
@@ -101,7 +104,7 @@ class Faults:
         """
         answers = (status, retry_after, location, headers, body)
         has_answer = any(value is not None for value in answers)
-        if drop not in (None, "before", "after"):
+        if drop not in (None, *get_args(Drop)):
             raise ValueError(f"drop must be 'before' or 'after', not {drop!r}")
         if drop and has_answer:
             raise ValueError(

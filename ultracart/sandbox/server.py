@@ -24,6 +24,8 @@ from .switches import Switches
 DEFAULT_APPLICATION = Application(
     client_id="sandbox_client", redirect_uris=("http://127.0.0.1:8000/callback",)
 )
+#: Arguments that take effect at the start alone.
+_FIXED = frozenset({"port", "applications", "merchants", "simple_keys"})
 _AUTHORIZE_PATH = f"{BASE_PATH}/oauth/authorize"
 
 
@@ -63,6 +65,11 @@ class Sandbox(Switches):
         self._http = HTTPServer(self.port, self._gateway)
         self.port = self._http.port
         self._closed = threading.Event()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _FIXED and "_closed" in vars(self):
+            raise AttributeError(f"{name} is fixed once the sandbox runs")
+        super().__setattr__(name, value)
 
     @property
     def host(self) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Callable, Optional
+from typing import Any, Callable, Literal, Optional, get_args
 
-_CHOICES = {
-    "refresh_tokens": ("rotate", "same", "absent"),
-    "expires_in": ("number", "text", "absent"),
+RefreshTokens = Literal["rotate", "same", "absent"]
+ExpiresIn = Literal["number", "text", "absent"]
+
+_CHOICES: dict[str, tuple[Any, ...]] = {
+    "refresh_tokens": get_args(RefreshTokens),
+    "expires_in": get_args(ExpiresIn),
 }
 _NOT_NEGATIVE = (
     "access_token_lifetime",
@@ -28,7 +31,7 @@ class Switches:
     code_lifetime: float = 600
     #: What a refresh answers: "rotate" a new refresh token and spend the old one, "same" the old
     #: one again, "absent" none at all (the old one stays good).
-    refresh_tokens: str = "rotate"
+    refresh_tokens: RefreshTokens = "rotate"
     #: A spent refresh token that comes back revokes the whole grant (RFC 9700, section 4.14.2).
     reuse_detection: bool = True
     #: Seconds in which a spent refresh token gets the same answer again instead.
@@ -37,7 +40,7 @@ class Switches:
     require_pkce: bool = False
     #: How ``expires_in`` is answered: as a "number", as "text" (UltraCart's documented type), or
     #: "absent".
-    expires_in: str = "number"
+    expires_in: ExpiresIn = "number"
     #: How the token type is spelled.
     token_type: str = "Bearer"
     #: The scope that the merchant grants whatever was asked; None grants what was asked.
