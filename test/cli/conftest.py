@@ -127,6 +127,13 @@ class CommandLine:
 
 
 @pytest.fixture
+def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """A fresh server, with the arguments that a test gives by indirect parameters."""
+    with Sandbox(**getattr(request, "param", {})) as running:
+        yield running
+
+
+@pytest.fixture
 def ultracart(tmp_path: Path, sandbox: Sandbox) -> Iterator[CommandLine]:
     """The command line of a user whose ULTRACART_HOST is the sandbox."""
     command_line = CommandLine(tmp_path, sandbox.host)

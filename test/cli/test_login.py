@@ -84,7 +84,7 @@ def test_browser_that_never_comes(ultracart: CommandLine) -> None:
 
 
 def test_by_device(ultracart: CommandLine, sandbox: Sandbox) -> None:
-    sandbox.device_interval = 0.01
+    sandbox.device_interval = 1
     running = ultracart.start("login", "--device", "--account", "tv")
     assert running.err.wait_for("/oauth/device") == sandbox.host + "/oauth/device"
     sandbox.approve_device(running.err.wait_for("-"))
@@ -95,7 +95,7 @@ def test_by_device(ultracart: CommandLine, sandbox: Sandbox) -> None:
 
 
 def test_device_is_denied(ultracart: CommandLine, sandbox: Sandbox) -> None:
-    sandbox.device_interval = 0.01
+    sandbox.device_interval = 1
     running = ultracart.start("login", "--device")
     sandbox.deny_device(running.err.wait_for("-"))
     status, _, err = running.end()
@@ -104,7 +104,7 @@ def test_device_is_denied(ultracart: CommandLine, sandbox: Sandbox) -> None:
 
 
 def test_nobody_enters_the_device_code(ultracart: CommandLine, sandbox: Sandbox) -> None:
-    sandbox.device_interval = 0.01
+    sandbox.device_interval = 1
     sandbox.device_lifetime = 1
     message = ultracart.fail("login", "--device")
     assert message == "ultracart: no answer came before the code expired: run the command again"

@@ -112,6 +112,8 @@ class RedirectListener:
 class _Server(socketserver.ThreadingTCPServer):
     # One thread for each connection: a silent one holds up nobody, nor the end of the process.
     daemon_threads = True
+    # Beyond the default of five, a burst of connections would wait seconds to be repeated.
+    request_queue_size = 64
     # On Windows the option would let another process listen on the same port.
     allow_reuse_address = os.name != "nt"
 
@@ -135,6 +137,8 @@ class _Server(socketserver.ThreadingTCPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     timeout = _SILENCE
+    # What cannot be read counts as HTTP/0.9 otherwise, which gets a page without any headers.
+    default_request_version = "HTTP/1.0"
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)

@@ -1,0 +1,164 @@
+"""Decides what the redirect listener takes for the answer, and what it tells everybody else."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import Iterator
+
+import pytest
+from urllib3 import HTTPResponse, PoolManager
+
+from ultracart.commands.loopback import RedirectListener
+
+STATE = "the-state"
+CODE = "code-of-the-merchant"
+
+
+@pytest.fixture
+def listener() -> Iterator[RedirectListener]:
+    with RedirectListener() as running:
+        running.expect(STATE)
+        yield running
+
+
+@pytest.fixture
+def pool() -> Iterator[PoolManager]:
+    with PoolManager() as running:
+        yield running
+
+
+def get(pool: PoolManager, url: str, method: str = "GET") -> HTTPResponse:
+    response = pool.request(method, url, redirect=False, retries=False)
+    assert isinstance(response, HTTPResponse)
+    return response
+
+
+def address(listener: RedirectListener) -> tuple[str, int]:
+    host, _, port = listener.redirect_uri.split("/")[2].partition(":")
+    return host, int(port)
+
+
+def wait(listener: RedirectListener, timeout: float = 10) -> object:
+    return listener.wait(timeout, lambda left: None)
+
+
+def assert_harmless(response: HTTPResponse) -> None:
+    """The page holds nothing of the request, is kept nowhere, and sends nobody elsewhere."""
+    page = response.data.decode("ascii")
+    for secret in (CODE, STATE, "evil"):
+        assert secret not in page
+    headers = response.headers
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert "Location" not in headers
+    assert headers["Server"] == "ultracart"
+    assert "http" not in page  # no links, no content of others
+
+
+def test_the_answer(listener: RedirectListener, pool: PoolManager) -> None:
+    response = get(pool, "%s?code=%s&state=%s" % (listener.redirect_uri, CODE, STATE))
+    assert response.status == 200
+    assert_harmless(response)
+    assert wait(listener) == "/callback?code=%s&state=%s" % (CODE, STATE)
+
+
+def test_a_no_is_an_answer(listener: RedirectListener, pool: PoolManager) -> None:
+    get(pool, "%s?error=access_denied&state=%s" % (listener.redirect_uri, STATE))
+    assert wait(listener) == "/callback?error=access_denied&state=" + STATE
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/favicon.ico", 404),
+        ("/", 404),
+        ("//evil.example/%2e%2e", 404),
+        ("/callback/evil", 404),
+        ("/callback", 400),
+        ("/callback?code=" + CODE, 400),
+        ("/callback?state=&code=" + CODE, 400),
+        ("/callback?state=wrong&code=" + CODE, 400),
+        ("/callback?state=%s&state=%s&code=%s" % (STATE, STATE, CODE), 400),
+        ("/callback?state=%C3%A9%00&code=" + CODE, 400),
+        ("/callback?code=%s&state=wrong&next=http://evil.example" % CODE, 400),
+    ],
+)
+def test_what_is_no_answer(
+    listener: RedirectListener, pool: PoolManager, target: str, status: int
+) -> None:
+    host, port = address(listener)
+    response = get(pool, "http://%s:%d%s" % (host, port, target))
+    assert response.status == status
+    assert_harmless(response)
+    # The listener goes on, and what came before has not become the answer.
+    test_the_answer(listener, pool)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "OPTIONS", "HEAD"])
+def test_other_methods(listener: RedirectListener, pool: PoolManager, method: str) -> None:
+    url = "%s?code=%s&state=%s" % (listener.redirect_uri, CODE, STATE)
+    response = get(pool, url, method)
+    assert response.status == 501
+    assert_harmless(response)
+    test_the_answer(listener, pool)
+
+
+def test_only_the_first_answer_counts(listener: RedirectListener, pool: PoolManager) -> None:
+    assert get(pool, "%s?code=first&state=%s" % (listener.redirect_uri, STATE)).status == 200
+    second = get(pool, "%s?code=second&state=%s" % (listener.redirect_uri, STATE))
+    assert second.status == 400
+    assert wait(listener) == "/callback?code=first&state=" + STATE
+    assert wait(listener, 0.01) is None
+
+
+def test_nothing_is_accepted_before_a_state_is_expected(pool: PoolManager) -> None:
+    with RedirectListener() as listener:
+        assert get(pool, listener.redirect_uri + "?code=x&state=").status == 400
+        assert wait(listener, 0.01) is None
+
+
+def test_silent_and_broken_connections(listener: RedirectListener, pool: PoolManager) -> None:
+    with contextlib.ExitStack() as stack:
+        silent = [
+            stack.enter_context(socket.create_connection(address(listener))) for _ in range(20)
+        ]
+        silent[0].sendall(b"GET /callback?code=")  # and no more
+        silent[1].sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 no TLS here\r\n\r\n")
+        silent[2].sendall(b"GET /callback?code=%s HTTP/9.9\r\n\r\n" % CODE.encode())
+        with silent[2].makefile("rb") as stream:
+            answer = stream.read()
+        assert answer.startswith(b"HTTP/1.0 505 ")
+        assert b"Cache-Control: no-store" in answer
+        assert CODE.encode() not in answer
+        silent[3].close()
+        test_the_answer(listener, pool)
+
+
+def test_an_answer_whose_browser_leaves_at_once(listener: RedirectListener) -> None:
+    with socket.create_connection(address(listener)) as browser:
+        browser.sendall(b"GET /callback?code=x&state=%s HTTP/1.0\r\n\r\n" % STATE.encode())
+        browser.shutdown(socket.SHUT_RDWR)
+    assert wait(listener) == "/callback?code=x&state=" + STATE
+
+
+def test_only_on_loopback(listener: RedirectListener) -> None:
+    host, port = address(listener)
+    assert host == "127.0.0.1"
+    # Were it bound to every address, this one would be taken.
+    with socket.socket() as elsewhere:
+        elsewhere.bind(("127.0.0.2", port))
+
+
+def test_closes(pool: PoolManager) -> None:
+    with RedirectListener() as listener:
+        where = address(listener)
+    socket.create_server(where).close()
+
+
+def test_waiting_counts_down() -> None:
+    told: list[float] = []
+    with RedirectListener() as listener:
+        assert listener.wait(0.02, told.append) is None
+    assert told == [0.02]

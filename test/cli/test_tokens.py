@@ -1,0 +1,191 @@
+"""Decides whether a login is found again, used, refreshed and ended; and what is said if not."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from ultracart.sandbox import Application, Sandbox
+
+from .conftest import DEADLINE, CommandLine
+
+
+def test_token_and_nothing_else(ultracart: CommandLine, sandbox: Sandbox) -> None:
+    ultracart.succeed("login")
+    ran = ultracart("token")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert re.fullmatch(r"\S{20,}\n", ran.stdout)
+    assert ultracart.succeed("token") == ran.stdout
+    as_json = json.loads(ultracart.succeed("token", "--json"))
+    assert as_json["access_token"] == ran.stdout.strip()
+    assert as_json["host"] == sandbox.host
+
+
+def test_the_documented_curl_line(ultracart: CommandLine) -> None:
+    ultracart.succeed("login")
+    line = 'curl -sS -H "Authorization: Bearer $(ultracart token)" "$ULTRACART_HOST/oauth/me"'
+    command = 'ultracart() { "%s" -m ultracart "$@"; }; %s' % (sys.executable, line)
+    ran = subprocess.run(
+        ["bash", "-c", command],
+        env=ultracart.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert ran.stderr == ""
+    assert json.loads(ran.stdout)["merchant_id"] == "DEMO"
+
+
+def test_an_expired_token_is_refreshed(ultracart: CommandLine, sandbox: Sandbox) -> None:
+    sandbox.access_token_lifetime = 0
+    ultracart.succeed("login")
+    sandbox.access_token_lifetime = 3600
+    assert "refreshed when next used" in ultracart.succeed("accounts")
+    token = ultracart.succeed("token")
+    assert ultracart.succeed("token") == token
+    assert sandbox.counters.refreshes == 1
+
+
+def test_whoami(ultracart: CommandLine) -> None:
+    ultracart.succeed("login")
+    told = ultracart.succeed("whoami")
+    assert "merchant id:      DEMO\n" in told
+    assert "scopes:           item_read order_read\n" in told
+    assert json.loads(ultracart.succeed("whoami", "--json"))["scopes"] == [
+        "item_read",
+        "order_read",
+    ]
+
+
+@pytest.mark.parametrize(
+    "sandbox", [{"merchants": {"DEMO": "S\u00f8n \x1b[31m & Co"}}], indirect=True
+)
+def test_a_merchants_name_cannot_steer_the_terminal(ultracart: CommandLine) -> None:
+    ultracart.succeed("login")
+    assert "S\u00f8n  [31m & Co\n" in ultracart.succeed("whoami", PYTHONIOENCODING="utf-8")
+    assert "S\\xf8n  [31m & Co\n" in ultracart.succeed("whoami", PYTHONIOENCODING="ascii")
+
+
+def test_accounts(ultracart: CommandLine, sandbox: Sandbox) -> None:
+    ran = ultracart("accounts")
+    assert (ran.returncode, ran.stdout) == (0, "")
+    assert ran.stderr == "Nobody is logged in. Run: ultracart login\n"
+    ultracart.succeed("login")
+    ultracart.succeed("login", ULTRACART_ACCOUNT="second")
+    expected = "  DEMO  %s  %s  valid for 59 min\n" % (sandbox.client_id, sandbox.host)
+    assert ultracart.succeed("accounts") == "default" + expected + "second" + expected
+    told = json.loads(ultracart.succeed("accounts", "--json"))
+    assert [entry["account"] for entry in told] == ["default", "second"]
+    assert "access_token" not in told[0]
+    assert ultracart.succeed("accounts", "--host", "https://ultracart.example") == ""
+    assert ultracart.succeed("accounts", "--host", sandbox.host + "/").count("\n") == 2
+
+
+def test_revoke(ultracart: CommandLine, sandbox: Sandbox) -> None:
+    ultracart.succeed("login")
+    token = ultracart.succeed("token").strip()
+    ran = ultracart("revoke")
+    assert (ran.returncode, ran.stdout) == (0, "")
+    assert ran.stderr == "Account default is logged out.\n"
+    assert sandbox.revoke(token=token) == 0  # it was over already
+    message = "account default is not logged in at %s: run: ultracart login" % sandbox.host
+    for command in ("token", "whoami", "revoke"):
+        assert ultracart.fail(command) == "ultracart: " + message
+
+
+def test_a_revoke_that_cannot_be_told(ultracart: CommandLine, sandbox: Sandbox) -> None:
+    ultracart.succeed("login")
+    sandbox.close()
+    assert "--forget" in ultracart.fail("revoke")
+    ultracart.succeed("token")  # still there, and valid as far as anybody knows
+    told = json.loads(ultracart.succeed("revoke", "--forget", "--json"))
+    assert told["account"] == "default"
+    assert ultracart.succeed("accounts", "--json") == "[]\n"
+
+
+def test_a_grant_that_the_merchant_ended(ultracart: CommandLine, sandbox: Sandbox) -> None:
+    ultracart.succeed("login")
+    sandbox.revoke()
+    message = ultracart.fail("whoami")
+    assert message.startswith("ultracart: the grant of account default has ended (")
+    assert message.endswith("Run: ultracart login")
+
+
+def test_no_network(ultracart: CommandLine, sandbox: Sandbox) -> None:
+    ultracart.succeed("login")
+    sandbox.close()
+    assert "/oauth/me" in ultracart.fail("whoami")
+
+
+def test_a_login_of_another_server_is_not_used(ultracart: CommandLine, sandbox: Sandbox) -> None:
+    ultracart.succeed("login")
+    with Sandbox() as other:
+        message = ultracart.fail("token", ULTRACART_HOST=other.host)
+        assert "not logged in at %s, but at %s" % (other.host, sandbox.host) in message
+        assert not other.requests
+
+
+TWO = {
+    "applications": (Application("first", name="First"), Application("second", name="Second")),
+}
+
+
+@pytest.mark.parametrize("sandbox", [TWO], indirect=True)
+def test_two_applications(ultracart: CommandLine) -> None:
+    ultracart.succeed("login", "--client-id", "first")
+    ultracart.succeed("login", ULTRACART_CLIENT_ID="second")
+    message = ultracart.fail("token")
+    assert "several applications (first, second): choose one with --client-id" in message
+    assert "First" in ultracart.succeed("whoami", "--client-id", "first")
+    assert "Second" in ultracart.succeed("whoami", ULTRACART_CLIENT_ID="second")
+    assert "with the application third" in ultracart.fail("token", "--client-id", "third")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["unknown"],
+        ["token", "--unknown"],
+        ["token", "--account", ""],
+        ["login", "--port", "70000"],
+        ["login", "--port", "x"],
+        ["login", "--timeout", "0"],
+        ["login", "--timeout", "nan"],
+        ["sandbox", "--port", "-1"],
+    ],
+)
+def test_wrong_usage(ultracart: CommandLine, arguments: list[str]) -> None:
+    ran = ultracart(*arguments)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("usage: ultracart")
+
+
+def test_a_damaged_store(ultracart: CommandLine) -> None:
+    ultracart.succeed("login")
+    (path,) = ultracart.home.rglob("tokens.sqlite3")
+    path.write_bytes(b"not a database at all" * 100)
+    for command in ("token", "accounts", "login"):
+        assert str(path) in ultracart.fail(command)
+
+
+def test_help_loads_nothing_heavy(ultracart: CommandLine) -> None:
+    code = (
+        "import sys; from ultracart.cli import create_parser; create_parser().format_help();"
+        "print(sorted({'urllib3', 'flask', 'sqlite3', 'http.server'} & set(sys.modules)))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        env=ultracart.environment,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert (ran.stdout, ran.stderr) == ("[]\n", "")
