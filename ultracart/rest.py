@@ -267,11 +267,14 @@ class RESTClientObject(Verbs):
         deadline = call.deadline
         deadline.start_attempt()
         current.deadline = deadline
+        # urllib3 logs the target that it is given, so the connection adds the query.
+        path, mark, query = call.target.partition("?")
+        current.query = mark + query
         raw = None
         try:
             raw = self._pool(call.settings).urlopen(
                 call.method,
-                call.target,
+                path,
                 call.content,
                 call.headers,
                 _NO_RETRIES,

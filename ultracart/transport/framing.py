@@ -218,6 +218,9 @@ class BoundedConnection(_Base):
                 raise
         raise failure
 
+    def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
+        super().putrequest(method, url + getattr(current, "query", ""), *args, **kwargs)
+
     def send(self, data: Any) -> None:
         if not self._connecting:  # a proxy's CONNECT is sent while connecting
             if self._head_waits:
