@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import ipaddress
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
@@ -13,6 +14,8 @@ from .deadline import TimeBounds, time_bounds
 if TYPE_CHECKING:
     from ..configuration import Configuration
 
+# The first call needs this codec, and may be made where there is no descriptor to load it with.
+codecs.lookup("idna")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 

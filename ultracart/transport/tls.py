@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 from typing import Optional
@@ -37,7 +38,8 @@ def _load_trusted(context: ssl.SSLContext, ca_cert: Optional[str]) -> None:
     _require_file(path, "ssl_ca_cert")
     try:
         context.load_verify_locations(cafile=path)
-    except (ssl.SSLError, OSError):
+    except OSError as error:
+        _require_resources(error)
         raise ConfigurationError(
             "Configuration.ssl_ca_cert must be a file of PEM certificates"
         ) from None
@@ -50,11 +52,18 @@ def _load_identity(context: ssl.SSLContext, cert_file: str, key_file: Optional[s
     try:
         # An encrypted key would make OpenSSL ask at the terminal; a wrong password fails at once.
         context.load_cert_chain(cert_file, key_file, password=lambda: "")
-    except (ssl.SSLError, OSError, ValueError):
+    except (OSError, ValueError) as error:
+        _require_resources(error)
         raise ConfigurationError(
             "Configuration.cert_file and key_file must be a PEM certificate and its unencrypted "
             "PEM key"
         ) from None
+
+
+def _require_resources(error: Exception) -> None:
+    """Let pass what is no fault of the file: there was no descriptor to open it with."""
+    if getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE):
+        raise error
 
 
 def _require_file(path: str, name: str) -> None:
