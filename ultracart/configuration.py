@@ -226,8 +226,23 @@ class Configuration(_Namespace):
 
     @property
     def logger(self) -> dict[str, Any]:
-        """The logger of this package, under the official SDK's key ``package_logger``."""
-        return {"package_logger": _debug_log().LOGGER}
+        """The loggers by the official SDK's keys: this package's, and urllib3's, left alone."""
+        return dict(_debug_log().LOGGERS)
+
+    @property
+    def logger_formatter(self) -> Any:
+        """The :class:`logging.Formatter` of ``logger_format``."""
+        return _debug_log().formatter(self._logger_format)
+
+    @property
+    def logger_stream_handler(self) -> Any:
+        """The handler that ``debug`` added, where the application has none; else ``None``."""
+        return _debug_log().added_handlers()[0]
+
+    @property
+    def logger_file_handler(self) -> Any:
+        """The handler of ``logger_file``, or ``None``."""
+        return _debug_log().added_handlers()[1]
 
     @property
     def logger_file(self) -> Optional[str]:
@@ -282,6 +297,8 @@ class Configuration(_Namespace):
                 value = mask_fields(value)
             elif name == "proxy" and value:
                 value = "***"  # its URL may hold a password
+            elif name == "host" and "@" in str(value):
+                value = "***"  # refused when it is used, and may hold one as well
             elif is_secret_name(name):
                 value = mask(value)
             shown.append("%s=%r" % (name, value))

@@ -154,9 +154,9 @@ class ApiException(UltraCartError):
         if self.error is not None:
             described = self.error_description
             parts.append(_quote(self.error + (": " + described if described else ""), redact))
-        location = (
-            (self.headers or {}).get("Location") if 300 <= (self.status or 0) <= 399 else None
-        )
+        # Callers of the official SDK also pass a text as the status.
+        redirected = isinstance(self.status, int) and 300 <= self.status <= 399
+        location = (self.headers or {}).get("Location") if redirected else None
         if location:
             parts.append("not following the redirect to " + _quote(_bare_url(location), redact))
         # The server's own reason phrase may echo anything, so only our words are shown.

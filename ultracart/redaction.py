@@ -32,6 +32,9 @@ _LABELLED = re.compile(
     r"([^\s\"'&,;]{12,})"
 )
 _HIDDEN = re.compile("\0+")
+# Fields with a server's words for people, in which a long word may be a token that was sent.
+_PROSE = frozenset(["message", "error_description"])
+_LONG_WORD = re.compile(r"[^\s\"'<>()]{16,}")
 # Replacing shorter values would garble messages and hide nothing that could be guessed.
 _MIN_SECRET = 4
 # A server may cut or split what it echoes: this many characters of a secret in a row are hidden.
@@ -50,8 +53,18 @@ def mask(value: Any) -> Any:
 
 
 def mask_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A shallow copy of ``fields`` with the values of secret names masked."""
-    return {key: mask(value) if is_secret_name(key) else value for key, value in fields.items()}
+    """A copy of ``fields`` that can be shown: no secret values, also where others repeat them."""
+    hide = _hider(secrets_in(fields))
+    shown = {}
+    for key, value in fields.items():
+        if is_secret_name(key):
+            value = mask(value)
+        elif isinstance(value, str):
+            value = hide(_LONG_WORD.sub(MASK, value) if key in _PROSE else value)
+        elif isinstance(value, Mapping):
+            value = mask_fields(value)
+        shown[key] = value
+    return shown
 
 
 def secrets_in(value: Any, depth: int = 8) -> Iterator[str]:
@@ -82,14 +95,24 @@ def secrets_in_headers(headers: Mapping[str, str]) -> Iterator[str]:
 
 
 def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
-    """A function that masks ``secrets`` in any text: whole, cut, in another case or encoding."""
+    """A function that masks ``secrets`` in any text: whole, cut, in another case or encoding.
+
+    It also masks whatever is labelled as a credential.
+    """
+    hide = _hider(secrets)
+    return lambda text: _LABELLED.sub(r"\1" + MASK, hide(text))
+
+
+def _hider(secrets: Iterable[str]) -> Callable[[str], str]:
     forms = {form for secret in secrets if len(secret) >= _MIN_SECRET for form in _forms(secret)}
     runs = {form[i : i + _RUN] for form in forms for i in range(max(1, len(form) - _RUN + 1))}
     # A placeholder such as "refresh_token_example" must not hide the parameter's name.
     runs = {run for run in runs if run not in _NAMES}
     lengths = {len(run) for run in runs}
 
-    def redact(text: str) -> str:
+    def hide(text: str) -> str:
+        if not lengths:
+            return text
         from urllib.parse import unquote
 
         text = unquote(text)  # any character may be percent-encoded, also one that need not be
@@ -101,9 +124,9 @@ def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
             for start in range(len(text) - length + 1):
                 if lowered[start : start + length] in runs:
                     shown[start : start + length] = "\0" * length
-        return _LABELLED.sub(r"\1" + MASK, _HIDDEN.sub(MASK, "".join(shown)))
+        return _HIDDEN.sub(MASK, "".join(shown))
 
-    return redact
+    return hide
 
 
 def _forms(secret: str) -> set[str]:
