@@ -1,0 +1,219 @@
+"""Broken framing ends in an error or the right answer, never in another call's answer."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Callable
+
+import pytest
+
+from ultracart import ApiException
+
+from .conftest import REFRESH, exchange
+from .server import Peer, answer
+
+GOOD = answer('{"access_token":"good"}')
+BAD = answer('{"access_token":"EVIL"}')
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+JSON = b'{"access_token":"good"}'
+
+# Each is sent and the connection closed.
+BROKEN: dict[str, bytes] = {
+    "nothing": b"",
+    "blank lines": b"\r\n\r\n\r\n",
+    "garbage": b"\x00\xff\xfe garbage \x00" * 20,
+    "TLS alert": b"\x15\x03\x01\x00\x02\x02\x28",
+    "HTTP/0.9": b"<html>hello</html>",
+    "SSH": b"SSH-2.0-OpenSSH_9.9\r\n",
+    "no status": b"HTTP/1.1\r\n\r\n",
+    "status text": b"HTTP/1.1 OK 200\r\n\r\n" + JSON,
+    "status too small": b"HTTP/1.1 99 Low\r\n\r\n" + JSON,
+    "status too large": b"HTTP/1.1 1000 High\r\n\r\n" + JSON,
+    "status negative": b"HTTP/1.1 -200 OK\r\n\r\n" + JSON,
+    "unknown version": b"HTTP/7.3 200 OK\r\n\r\n" + JSON,
+    "HTTP/2 preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "header without colon": HEAD + b"nonsense " + REFRESH.encode() + b"\r\n\r\n" + JSON,
+    "header with a blank name": HEAD + b": value\r\n\r\n" + JSON,
+    "first header folded": b"HTTP/1.1 200 OK\r\n folded: x\r\nContent-Length: 23\r\n\r\n" + JSON,
+    "short body": HEAD + b"Content-Length: 400\r\n\r\n" + JSON,
+    "two lengths": HEAD + b"Content-Length: 23\r\nContent-Length: 22\r\n\r\n" + JSON,
+    "list of lengths": HEAD + b"Content-Length: 23, 22\r\n\r\n" + JSON,
+    "length negative": HEAD + b"Content-Length: -23\r\n\r\n" + JSON,
+    "length signed": HEAD + b"Content-Length: +23\r\n\r\n" + JSON,
+    "length with underscore": HEAD + b"Content-Length: 2_3\r\n\r\n" + JSON,
+    "length hexadecimal": HEAD + b"Content-Length: 0x17\r\n\r\n" + JSON,
+    "length text": HEAD + b"Content-Length: many\r\n\r\n" + JSON,
+    "length huge": HEAD + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n" + JSON,
+    "length exotic digits": HEAD + "Content-Length: \u00b2\r\n\r\n".encode("latin-1") + JSON,
+    "unknown coding": HEAD + b"Transfer-Encoding: bzip3\r\n\r\n" + JSON,
+    "coding list": HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n17\r\n" + JSON + b"\r\n0\r\n\r\n",
+    "two codings": CHUNKED[:-2] + b"Transfer-Encoding: identity\r\n\r\n17\r\n" + JSON + b"\r\n0\r\n\r\n",
+    "chunk size text": CHUNKED + b"zz\r\n" + JSON + b"\r\n0\r\n\r\n",
+    "chunk size empty": CHUNKED + b"\r\n" + JSON + b"\r\n0\r\n\r\n",
+    "chunk size negative": CHUNKED + b"-17\r\n" + JSON + b"\r\n0\r\n\r\n",
+    "chunk size signed": CHUNKED + b"+17\r\n" + JSON + b"\r\n0\r\n\r\n",
+    "chunk size prefixed": CHUNKED + b"0x17\r\n" + JSON + b"\r\n0\r\n\r\n",
+    "chunk size underscored": CHUNKED + b"1_7\r\n" + JSON + b"\r\n0\r\n\r\n",
+    "chunk size huge": CHUNKED + b"f" * 4000 + b"\r\n" + JSON + b"\r\n0\r\n\r\n",
+    "chunk too short": CHUNKED + b"18\r\n" + JSON + b"\r\n0\r\n\r\n",
+    "chunk too long": CHUNKED + b"10\r\n" + JSON + b"\r\n0\r\n\r\n",
+    "chunk cut": CHUNKED + b"17\r\n" + JSON[:9],
+    "no last chunk": CHUNKED + b"17\r\n" + JSON + b"\r\n",
+    "gzip cut": HEAD + b"Content-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x00",
+    "gzip that is none": HEAD + b"Content-Encoding: gzip\r\n\r\n" + JSON,
+    "deflate that is none": HEAD + b"Content-Encoding: deflate\r\n\r\n" + JSON,
+    "encoding unknown": HEAD + b"Content-Encoding: br\r\n\r\n" + JSON,
+    "encoding twice": HEAD + b"Content-Encoding: gzip, gzip\r\n\r\n" + JSON,
+    "interim alone": b"HTTP/1.1 100 Continue\r\n\r\n",
+    "twenty interims": b"HTTP/1.1 103 Hints\r\nLink: x\r\n\r\n" * 20 + GOOD,
+    "switching": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n" + GOOD,
+}
+
+
+@pytest.mark.parametrize("sent", BROKEN.values(), ids=BROKEN.keys())
+def test_broken_answer(
+    serve: Any, api_of: Any, judge: Any, descriptors: Callable[[], int], sent: bytes
+) -> None:
+    server = serve(GOOD, lambda peer: peer.send(sent) and False, GOOD)
+    api = api_of(server)
+    assert exchange(api).access_token == "good"
+    before = descriptors()
+    error = judge.failure(lambda: exchange(api), ApiException, sent=True)
+    assert len(server.requests) == 2, "a request that may have been served was repeated"
+    assert "EVIL" not in str(error)
+    assert exchange(api).access_token == "good"
+    assert descriptors() <= before + 1  # the server's side of the new connection
+
+
+RIGHT: dict[str, bytes] = {
+    "lower-case everything": b"HTTP/1.1 200 ok\r\ncontent-length: 23\r\n\r\n" + JSON,
+    "HTTP/1.0": b"HTTP/1.0 200 OK\r\n\r\n" + JSON,
+    "no reason": b"HTTP/1.1 200\r\nContent-Length: 23\r\n\r\n" + JSON,
+    "no content type": b"HTTP/1.1 200 OK\r\nContent-Length: 23\r\n\r\n" + JSON,
+    "bare line feeds": b"HTTP/1.1 200 OK\nContent-Length: 23\n\n" + JSON,
+    "length twice, equal": HEAD + b"Content-Length: 23\r\nContent-Length: 23\r\n\r\n" + JSON,
+    "folded header": HEAD + b"X-Folded: a\r\n b\r\nContent-Length: 23\r\n\r\n" + JSON,
+    "latin-1 header": HEAD + b"X-Name: caf\xe9\r\nContent-Length: 23\r\n\r\n" + JSON,
+    "chunks": CHUNKED + b"5\r\n" + JSON[:5] + b"\r\n12\r\n" + JSON[5:] + b"\r\n0\r\n\r\n",
+    "chunk extension": CHUNKED + b"17;a=b\r\n" + JSON + b"\r\n0;c\r\n\r\n",
+    "leading zeros": CHUNKED + b"00017\r\n" + JSON + b"\r\n000\r\n\r\n",
+    "trailers": CHUNKED + b"17\r\n" + JSON + b"\r\n0\r\nX: y\r\nContent-Length: 5\r\n\r\n",
+    "chunked and length": HEAD
+    + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n17\r\n" + JSON + b"\r\n0\r\n\r\n",
+    "100 first": b"HTTP/1.1 100 Continue\r\n\r\n" + GOOD,
+    "103 first": b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + GOOD,
+    "102 103 100": b"HTTP/1.1 102 P\r\n\r\nHTTP/1.1 103 H\r\nA: b\r\n\r\nHTTP/1.1 100 C\r\n\r\n" + GOOD,
+    "byte order mark": HEAD + b"Content-Length: 26\r\n\r\n\xef\xbb\xbf" + JSON,
+    "identity": HEAD + b"Content-Encoding: identity\r\nContent-Length: 23\r\n\r\n" + JSON,
+}
+
+
+@pytest.mark.parametrize("sent", RIGHT.values(), ids=RIGHT.keys())
+def test_odd_but_right_answer(serve: Any, api_of: Any, sent: bytes) -> None:
+    def once(peer: Peer) -> Any:
+        peer.send(sent)
+        return b"HTTP/1.0" not in sent and None
+
+    server = serve(once, GOOD)
+    api = api_of(server)
+    for _ in range(3):
+        assert exchange(api).access_token == "good"
+
+
+POISON: dict[str, bytes] = {
+    "second answer": GOOD + BAD,
+    "second answer, later part": GOOD + BAD[:40],
+    "one byte": GOOD + b"H",
+    "blank line": GOOD + b"\r\n",
+    "answer beyond a 204": b"HTTP/1.1 204 None\r\n\r\n" + BAD,
+    "answer beyond a 304": b"HTTP/1.1 304 Same\r\n\r\n" + BAD,
+    "body of a 204": b"HTTP/1.1 204 None\r\nContent-Length: %d\r\n\r\n" % len(BAD) + BAD,
+    "answer after the chunks": CHUNKED + b"17\r\n" + JSON + b"\r\n0\r\n\r\n" + BAD,
+    "answer in the length's shadow": HEAD
+    + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n17\r\n" + JSON + b"\r\n0\r\n\r\n" + BAD,
+    "answer after an error": answer("{}", "400 No") + BAD,
+    "answer after a redirect": answer("", "302 There", "Location: /x") + BAD,
+    "answer after a switch": b"HTTP/1.1 101 Switching\r\n\r\n" + BAD,
+    "interim afterwards": GOOD + b"HTTP/1.1 100 Continue\r\n\r\n",
+    "large answer": GOOD + BAD.replace(b"\r\n", b"\r\nX: " + b"x" * 40_000 + b"\r\n", 1),
+}
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize("sent", POISON.values(), ids=POISON.keys())
+def test_poisoned_connection_serves_no_other_call(
+    serve: Any, api_of: Any, authority: Any, sent: bytes, tls: bool
+) -> None:
+    poisoned = threading.Event()
+
+    def poison(peer: Peer) -> None:
+        peer.send(sent)
+        poisoned.set()
+
+    server = serve(poison, GOOD, tls=authority.context() if tls else None)
+    api = api_of(server, ssl_ca_cert=authority.path)
+    try:
+        assert exchange(api).access_token == "good"
+    except ApiException:
+        pass
+    assert poisoned.wait(5)
+    for _ in range(3):
+        assert exchange(api).access_token == "good"
+    assert server.connections == 2
+
+
+def test_bytes_that_arrive_while_idle_poison_nothing(serve: Any, api_of: Any) -> None:
+    go, sent = threading.Event(), threading.Event()
+
+    def late(peer: Peer) -> None:
+        peer.send(GOOD)
+        go.wait(5)
+        peer.send(BAD)
+        sent.set()
+
+    server = serve(late, GOOD)
+    api = api_of(server)
+    assert exchange(api).access_token == "good"
+    go.set()
+    assert sent.wait(5)
+    assert exchange(api).access_token == "good"
+    assert server.connections == 2
+
+
+def test_abandoned_answer_poisons_nothing(serve: Any, api_of: Any, judge: Any) -> None:
+    release = threading.Event()
+
+    def slow(peer: Peer) -> None:
+        release.wait(5)
+        peer.send(BAD)
+
+    server = serve(slow, GOOD)
+    api = api_of(server)
+    judge.failure(lambda: exchange(api, _request_timeout=0.2))
+    release.set()
+    for _ in range(3):
+        assert exchange(api).access_token == "good"
+
+
+def test_unread_raw_answer_poisons_nothing(serve: Any, api_of: Any) -> None:
+    server = serve(answer("x" * 100_000), GOOD)
+    api = api_of(server)
+    raw = exchange(api, _preload_content=False)
+    assert raw.status == 200
+    assert exchange(api).access_token == "good"
+    raw.close()
+    assert exchange(api).access_token == "good"
+
+
+def test_faults_leave_no_descriptor(
+    serve: Any, api_of: Any, judge: Any, descriptors: Callable[[], int]
+) -> None:
+    faults = [lambda peer, sent=sent: peer.send(sent) and False for sent in BROKEN.values()]
+    server = serve(*faults, GOOD)
+    api = api_of(server)
+    before = descriptors()
+    for _ in faults:
+        judge.failure(lambda: exchange(api))
+    assert exchange(api).access_token == "good"
+    assert descriptors() <= before + 2  # the connection that is kept, seen from both sides

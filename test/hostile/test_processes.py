@@ -1,0 +1,373 @@
+"""Threads, forks, pickles and exhausted descriptors: nothing is shared that must not be."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import http.client
+import logging
+import os
+import pickle
+import random
+import resource
+import socket
+import subprocess
+import sys
+import threading
+import warnings
+from typing import Any, Callable
+
+import pytest
+
+import ultracart
+from ultracart import ApiConnectionError, ApiException, Configuration, OauthApi, exceptions
+
+from .conftest import BEARER, exchange
+from .server import HostileServer, Peer, Request, answer
+
+
+def echo(request: Request) -> bytes:
+    code = dict(pair.split("=") for pair in request.body.decode().split("&"))["code"]
+    return answer('{"access_token":"for-%s"}' % code)
+
+
+class Chaos:
+    """A step that answers each request with its own code, or breaks in a random way."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def __call__(self, peer: Peer) -> Any:
+        right = echo(peer.request_now)  # type: ignore[attr-defined]
+        return self._random.choice(
+            [
+                lambda: peer.send(right) and None,
+                lambda: peer.send(right) and None,
+                lambda: peer.send(right) and None,
+                lambda: peer.send(right) and False,
+                lambda: False,
+                lambda: peer.reset() or False,
+                lambda: peer.send(right[:-9]) and False,
+                lambda: peer.send(right + right.replace(b"for-", b"EVIL")) and None,
+                lambda: peer.send(b"HTTP/1.1 100 Continue\r\n\r\n" + right) and None,
+                lambda: peer.send(b"garbage\r\n\r\n") and False,
+                lambda: peer.send(answer("", "500 No")) and None,
+                lambda: peer.silence(),
+            ]
+        )()
+
+
+class EchoPeer(Peer):
+    def request(self) -> Any:
+        self.request_now = super().request()
+        return self.request_now
+
+
+@pytest.fixture
+def chaos(serve: Any, monkeypatch: pytest.MonkeyPatch) -> HostileServer:
+    monkeypatch.setattr(sys.modules[HostileServer.__module__], "Peer", EchoPeer)
+    server: HostileServer = serve(Chaos(7))
+    return server
+
+
+def test_threads_get_their_own_answers(chaos: HostileServer, api_of: Any) -> None:
+    api = api_of(chaos)
+    outcomes: list[str] = []
+    foreign: list[BaseException] = []
+
+    def work(number: int) -> None:
+        for count in range(12):
+            code = "%d.%d" % (number, count)
+            try:
+                token = api.oauth_access_token("c", "g", code=code, _request_timeout=0.5)
+            except ApiException:
+                outcomes.append("failed")
+            except BaseException as error:
+                foreign.append(error)
+            else:
+                outcomes.append("right" if token.access_token == "for-" + code else "WRONG")
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not foreign
+    assert len(outcomes) == 32 * 12
+    assert set(outcomes) == {"failed", "right"}
+    assert outcomes.count("right") > 100
+
+
+def in_child(work: Callable[[], bool]) -> int:
+    """The exit status of a fork that does ``work``: 0 if that is true."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # 3.12: fork in a process of threads
+        child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            status = 0 if work() else 2
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+class TestFork:
+    @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+    def test_parent_and_child_never_share_a_connection(
+        self, serve: Any, api_of: Any, authority: Any, tls: bool
+    ) -> None:
+        context = authority.context() if tls else None
+        server = serve(answer('{"access_token":"a"}'), tls=context)
+        api = api_of(server, ssl_ca_cert=authority.path)
+        exchange(api)
+
+        def work() -> bool:
+            return all(exchange(api).access_token == "a" for _ in range(3))
+
+        assert [in_child(work) for _ in range(3)] == [0, 0, 0]
+        exchange(api)
+        assert server.connections == 4  # one for the parent, which it still uses, one a child
+        assert len(server.requests) == 11
+
+    def test_fork_during_use(self, serve: Any, api_of: Any) -> None:
+        server = serve(answer('{"access_token":"a"}'))
+        api = api_of(server)
+        stop = threading.Event()
+        foreign: list[BaseException] = []
+
+        def hammer() -> None:
+            while not stop.is_set():
+                try:
+                    exchange(api)
+                except BaseException as error:
+                    foreign.append(error)
+
+        threads = [threading.Thread(target=hammer) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            statuses = [in_child(lambda: bool(exchange(api))) for _ in range(15)]
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join(10)
+        assert statuses == [0] * 15
+        assert not foreign
+
+    def test_background_calls_after_fork(self, serve: Any, api_of: Any) -> None:
+        api = api_of(serve(answer('{"access_token":"a"}')))
+        exchange(api, async_req=True).get(5)
+
+        def work() -> bool:
+            return exchange(api, async_req=True).get(5).access_token == "a"
+
+        assert in_child(work) == 0
+        exchange(api, async_req=True).get(5)
+
+
+SCRIPT = """
+import os, sys, threading, ultracart
+configuration = ultracart.Configuration()
+configuration.host = sys.argv[1]
+configuration.timeout = 5
+api = ultracart.OauthApi(ultracart.ApiClient(configuration))
+"""
+
+
+def run(server: HostileServer, script: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", SCRIPT + script, server.host]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30)
+
+
+EXITS = {
+    "nothing closed": "api.oauth_me()",
+    "client closed": "api.oauth_me(); api.api_client.close()",
+    "context manager": "with api.api_client: api.oauth_me()",
+    "client dropped": "api.oauth_me(); del api",
+    "background": "api.oauth_me(async_req=True).get(5)",
+    "background unfinished": "api.oauth_revoke('c', 't', async_req=True)",
+    "unread answer": "raw = api.oauth_me(_preload_content=False); raw.read(); raw.close()",
+    "error": "\ntry: api.oauth_device_authorize('c', 's')\nexcept ultracart.ApiException: pass",
+    "fork": "api.oauth_me()\nif os.fork() == 0: api.oauth_me()\nelse: os.wait()",
+}
+
+
+@pytest.mark.parametrize("script", EXITS.values(), ids=EXITS.keys())
+def test_process_ends_quietly(serve: Any, script: str) -> None:
+    def step(peer: Peer) -> None:
+        if "revoke" in peer.server.requests[-1].line:
+            peer.silence()
+        peer.send(answer('{"merchant_id":"M"}'))
+
+    done = run(serve(step), script)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_interrupt_leaves_the_client_usable(serve: Any) -> None:
+    def step(peer: Peer) -> None:
+        if len(peer.server.requests) == 1:
+            peer.silence()
+        peer.send(answer('{"merchant_id":"M"}'))
+
+    done = run(
+        serve(step),
+        """
+import signal
+signal.setitimer(signal.ITIMER_REAL, 0.3)
+def interrupt(*args): raise KeyboardInterrupt
+signal.signal(signal.SIGALRM, interrupt)
+try: api.oauth_me(); print("no interrupt")
+except KeyboardInterrupt: pass
+for _ in range(3): print(api.oauth_me().merchant_id)
+""",
+    )
+    assert (done.stdout.split(), done.stderr) == (["M"] * 3, "")
+
+
+def test_out_of_descriptors_is_an_api_exception(serve: Any, api_of: Any, judge: Any) -> None:
+    server = serve(answer('{"access_token":"a"}'))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = max(int(name) for name in os.listdir("/proc/self/fd")) + 40
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    hoard: list[Any] = []
+    api = api_of(server)
+    try:
+        with pytest.raises(OSError, match="open files"):
+            while True:
+                hoard.append(open(os.devnull))
+        judge.failure(lambda: exchange(api), ApiConnectionError, sent=False)
+    finally:
+        for file in hoard:
+            file.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert exchange(api).access_token == "a"
+
+
+FIRST_CALL = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+hoard = []
+try:
+    while True: hoard.append(os.open(os.devnull, 0))
+except OSError: pass
+for attempt in range(2):
+    try: api.oauth_me(); print("worked")
+    except ultracart.ApiException as error: print(type(error).__name__, error.request_sent)
+    except BaseException as error: print("foreign", repr(error))
+for descriptor in hoard: os.close(descriptor)
+print(api.oauth_me().merchant_id)
+"""
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("loaded", [False, True], ids=["nothing loaded", "transport loaded"])
+def test_out_of_descriptors_in_the_first_call(
+    serve: Any, authority: Any, scheme: str, loaded: bool
+) -> None:
+    tls = authority.context() if scheme == "https" else None
+    server = serve(answer('{"merchant_id":"M"}'), tls=tls)
+    script = "configuration.ssl_ca_cert = %r\n" % authority.path
+    script += "import ultracart.rest\n" * loaded + FIRST_CALL
+    done = run(server, script)
+    assert done.stdout.splitlines() == ["ApiConnectionError False"] * 2 + ["M"], done.stderr
+
+
+def test_close_is_complete(serve: Any, client_of: Any, descriptors: Callable[[], int]) -> None:
+    server = serve(answer('{"access_token":"a"}'))
+    warm = client_of(server)
+    exchange(OauthApi(warm))
+    warm.close()
+    before = descriptors()
+    for _ in range(5):
+        with client_of(server) as client:
+            exchange(OauthApi(client))
+            exchange(OauthApi(client), async_req=True).get(5)
+    gc.collect()
+    for thread in server._threads:
+        if thread.name != server._threads[0].name:
+            thread.join(5)
+    assert descriptors() <= before
+
+
+def test_client_is_usable_after_close(serve: Any, api_of: Any) -> None:
+    api = api_of(serve(answer('{"access_token":"a"}')))
+    for _ in range(3):
+        assert exchange(api).access_token == "a"
+        api.api_client.close()
+        api.api_client.close()
+
+
+def test_nothing_of_others_is_touched(serve: Any, api_of: Any, judge: Any) -> None:
+    def state() -> Any:
+        names = [None, "urllib3", "urllib3.connectionpool", "http.client", "requests", "ultracart"]
+        loggers = [logging.getLogger(name) for name in names]
+        return (
+            [(log.level, log.disabled, log.propagate, list(log.handlers)) for log in loggers[:-1]],
+            [handler for handler in loggers[-1].handlers if type(handler) is not logging.NullHandler],
+            loggers[-1].level,
+            http.client.HTTPConnection.debuglevel,
+            socket.getdefaulttimeout(),
+            list(warnings.filters),
+            dict(os.environ),
+            logging.root.manager.disable,
+        )
+
+    before = state()
+    for _ in range(5):
+        api = api_of(serve(answer('{"access_token":"a"}'), answer("", "500 No")), debug=True)
+        exchange(api)
+        judge.failure(lambda: exchange(api))
+        api.api_client.configuration.debug = False
+        api.api_client.close()
+    assert state() == before
+
+
+def source() -> str:
+    return BEARER
+
+
+def test_configuration_copies() -> None:
+    configuration = Configuration()
+    configuration.api_key["x-ultracart-simple-key"] = "one"
+    configuration.access_token = source
+    configuration.prepared("x", lambda conf: threading.Lock())
+    copies = [copy.deepcopy(configuration), copy.copy(configuration)]
+    copies.append(pickle.loads(pickle.dumps(configuration)))
+    for twin in copies:
+        assert twin.access_token is source
+        twin.api_key["x-ultracart-simple-key"] = "two"
+        twin.host = "https://other.example.com"
+    assert configuration.api_key == {"x-ultracart-simple-key": "one"}
+    assert configuration.host != "https://other.example.com"
+
+
+EXCEPTIONS = [
+    value
+    for value in vars(exceptions).values()
+    if isinstance(value, type) and issubclass(value, ultracart.UltraCartError)
+]
+
+
+@pytest.mark.parametrize("cls", EXCEPTIONS, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_every_exception_survives_pickle_and_copy(cls: Any, protocol: int) -> None:
+    error = cls("what happened") if not issubclass(cls, ApiException) else cls(418)
+    if issubclass(cls, ApiException):
+        error = cls(418, "teapot", body='{"error":"x"}', headers={"A": "b"}, retry_after=2.5)
+        error.request_sent = True
+    error.__cause__ = ConnectionResetError(104, "Connection reset by peer")
+    error.note = ["kept"]
+    for twin in (pickle.loads(pickle.dumps(error, protocol)), copy.copy(error), copy.deepcopy(error)):
+        assert type(twin) is cls
+        assert (str(twin), twin.args, vars(twin)) == (str(error), error.args, vars(error))
+        assert repr(twin.__cause__) == repr(error.__cause__)
+        assert isinstance(twin, Exception)
+
+
+def test_base_class_defaults_survive() -> None:
+    error = pickle.loads(pickle.dumps(exceptions.ReauthorizationRequired(account="merchant-7")))
+    assert error.account == "merchant-7"
+    error = pickle.loads(pickle.dumps(exceptions.InvalidGrantError()))
+    assert error.error == "invalid_grant"
