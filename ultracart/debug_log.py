@@ -9,6 +9,8 @@ from typing import Any, Optional
 
 LOGGER = logging.getLogger("ultracart")
 LOGGER.addHandler(logging.NullHandler())
+# The names that the official SDK has for them; urllib3's is only handed out.
+LOGGERS = {"package_logger": LOGGER, "urllib3_logger": logging.getLogger("urllib3")}
 
 _switched_on = 0
 _level_before = logging.NOTSET
@@ -28,7 +30,7 @@ def debug_switched(configuration: Any, on: bool) -> None:
         LOGGER.setLevel(logging.DEBUG)
         if not _has_real_handler():
             _debug_handler = logging.StreamHandler()
-            _debug_handler.setFormatter(logging.Formatter(configuration.logger_format))
+            _debug_handler.setFormatter(formatter(configuration.logger_format))
             LOGGER.addHandler(_debug_handler)
     elif not on and _switched_on == 0:
         LOGGER.setLevel(_level_before)
@@ -44,7 +46,7 @@ def log_to_file(path: Optional[str], line_format: str) -> None:
     if path is not None:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
         handler = logging.FileHandler(path, encoding="utf-8")
-        handler.setFormatter(logging.Formatter(line_format))
+        handler.setFormatter(formatter(line_format))
         LOGGER.addHandler(handler)
     if _file_handler is not None:
         LOGGER.removeHandler(_file_handler)
@@ -52,11 +54,21 @@ def log_to_file(path: Optional[str], line_format: str) -> None:
     _file_handler = handler
 
 
+def formatter(line_format: str) -> logging.Formatter:
+    """The formatter of the lines that this package writes."""
+    return logging.Formatter(line_format)
+
+
+def added_handlers() -> tuple[Optional[logging.Handler], Optional[logging.Handler]]:
+    """The handlers that this module added: of ``debug`` and of ``logger_file``."""
+    return _debug_handler, _file_handler
+
+
 def format_changed(line_format: str) -> None:
     """Use ``line_format`` in the handlers that this module added."""
     for handler in (_debug_handler, _file_handler):
         if handler is not None:
-            handler.setFormatter(logging.Formatter(line_format))
+            handler.setFormatter(formatter(line_format))
 
 
 def log_call(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 
 from .comparison.differences import DIFFERENCES
-from .comparison.surface_differences import CHANGED_DEFAULTS, DROPPED
+from .comparison.surface_differences import CHANGED_DEFAULTS
 
 DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "Compatibility.md"
 
@@ -21,10 +21,6 @@ def rows(heading):
 def test_differences():
     listed = [[row.what, row.official, row.here, row.reason] for row in DIFFERENCES]
     assert rows("Deliberate differences") == listed
-
-
-def test_dropped_names():
-    assert rows("What is dropped") == [["`%s`" % name, why] for name, why in DROPPED.items()]
 
 
 def test_changed_defaults():

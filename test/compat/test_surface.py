@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .comparison.surface_differences import CHANGED_DEFAULTS, DROPPED
+from .comparison.surface_differences import CHANGED_DEFAULTS
 from .official_environment import require
 
 require()
@@ -45,8 +45,7 @@ def callable_alike(official, here):
 def test_members_are_callable_alike(comparison, name):
     official = comparison.official("surface")["classes"][name]
     here = comparison.here("surface")["classes"][name]
-    missing = {"%s.%s" % (name, member) for member in set(official) - set(here)}
-    assert missing - set(DROPPED) == set()
+    assert set(official) - set(here) == set()
     unlike = {
         member: (official[member], here[member])
         for member in set(official) & set(here)
@@ -64,9 +63,7 @@ def test_import_paths(comparison):
 def test_settings_have_the_same_names_and_defaults(comparison):
     official = comparison.official("surface")["settings"]
     here = comparison.here("surface")["settings"]
-    missing = {"Configuration." + name for name in set(official) - set(here)}
-    # The last of the dropped names is a key, not an attribute.
-    assert missing == {name for name in DROPPED if "[" not in name}
+    assert set(official) - set(here) == set()
     changed = {name for name in set(official) & set(here) if official[name] != here[name]}
     assert changed == set(CHANGED_DEFAULTS)
 
