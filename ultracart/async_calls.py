@@ -114,9 +114,15 @@ class CallPool:
                 workers.threads += 1
             elif workers.idle:
                 workers.idle -= 1
+        try:
+            if start:
+                threading.Thread(target=workers.work, name="ultracart-call", daemon=True).start()
+        except RuntimeError:  # the system gives no more threads: late is better than never
+            with workers.lock:
+                workers.threads -= 1
+            result.run(func, args, kwds or {})
+        else:
             workers.jobs.put((result, func, args, dict(kwds or {})))
-        if start:
-            threading.Thread(target=workers.work, name="ultracart-call", daemon=True).start()
         return result
 
     def close(self) -> None:

@@ -106,6 +106,10 @@ def _make_pool(settings: TransportSettings) -> HTTPConnectionPool:
     headers = None
     if settings.proxy.credentials is not None:
         headers = urllib3.make_headers(proxy_basic_auth=settings.proxy.credentials)
+    if settings.proxy.url.startswith("https:"):
+        # Trusted like any server, but no business of the client's certificate.
+        bare = settings._replace(cert_file=None, key_file=None)
+        options["proxy_ssl_context"] = tls_context(bare)
     manager = urllib3.ProxyManager(settings.proxy.url, proxy_headers=headers, **options)
     manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TLSPool}
     pool: HTTPConnectionPool = manager.connection_from_host(origin.host, origin.port, origin.scheme)

@@ -90,6 +90,10 @@ class _Registry:
                 del self._pools[shared.key]
         _close_all(parked)
 
+    def all(self) -> list[Shared]:
+        """Every pool; takes no lock, since after a fork nobody may ever release it."""
+        return list(self._pools.values())
+
     def _collect(self) -> None:
         while self.dropped:
             self.dropped.popleft().users -= 1
@@ -112,11 +116,18 @@ def _close_all(pools: list[Shared]) -> None:
 _registry = _Registry()
 # A pool inherited through fork shares its sockets with the parent: it is never used, and never
 # freed, because freeing would write TLS goodbyes into the parent's connections.
-_inherited: list[_Registry] = []
+_inherited: list[Any] = []
 
 
 def _after_fork_in_child() -> None:
     global _registry
+    for shared in _registry.all():
+        # urllib3 empties this queue when the process ends; its lock may be held by a thread that
+        # was not inherited.
+        queue = getattr(shared.pool, "pool", None)
+        if queue is not None:
+            _inherited.append(list(queue.queue))
+            queue.__init__(queue.maxsize)
     _inherited.append(_registry)
     _registry = _Registry()
 

@@ -185,7 +185,7 @@ def _proxy(url: Any, name: str) -> Proxy:
     if parts.username is not None:
         credentials = "%s:%s" % (unquote(parts.username), unquote(parts.password or ""))
     host = "[%s]" % parts.hostname if ":" in parts.hostname else parts.hostname
-    return Proxy("%s://%s:%d" % (parts.scheme, host, port or 80), credentials)
+    return Proxy("%s://%s:%d" % (parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme]), credentials)
 
 
 def _file(path: Any, name: str) -> Optional[str]:
