@@ -112,6 +112,25 @@ class TestProxy:
         assert "proxy-authorization" not in origin.requests[0].headers
         assert expected.encode() not in origin.received
 
+    def test_tunnel_through_tls(
+        self, serve: Any, api_of: Any, authority: Any, origin: Any
+    ) -> None:
+        proxy = serve(connect_proxy, tls=authority.context())
+        url = self.through(proxy, QUOTED).replace("http:", "https:")
+        api = api_of(origin, ssl_ca_cert=authority.path, proxy=url)
+        for _ in range(2):
+            assert exchange(api).access_token == "a"
+        assert "proxy-authorization" in proxy.requests[0].headers
+        assert (len(proxy.requests), len(origin.requests)) == (1, 2)
+
+    def test_tls_proxy_that_nobody_vouches_for(
+        self, serve: Any, api_of: Any, judge: Any, authority: Any, origin: Any
+    ) -> None:
+        proxy = serve(connect_proxy, tls=authority.context())
+        url = self.through(proxy, QUOTED).replace("http:", "https:")
+        judge.failure(lambda: exchange(api_of(origin, proxy=url)), ApiConnectionError, sent=False)
+        assert not proxy.requests
+
     def test_tunnel_is_kept(self, serve: Any, api_of: Any, authority: Any, origin: Any) -> None:
         proxy = serve(connect_proxy)
         api = api_of(origin, ssl_ca_cert=authority.path, proxy=self.through(proxy))
