@@ -1,0 +1,180 @@
+"""Decides which credentials and headers a request carries, and which it never does."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import pytest
+
+from ultracart import ApiClient, ApiTypeError, OauthApi, UnauthorizedException
+from ultracart.sandbox import Sandbox
+
+from .conftest import TOKEN_ANSWER
+
+BROWSER, SIMPLE = "x-ultracart-browser-key", "x-ultracart-simple-key"
+_CREDENTIALS = (BROWSER, SIMPLE, "Authorization")
+_SCHEMES = ["ultraCartBrowserApiKey", "ultraCartOauth", "ultraCartSimpleApiKey"]
+
+
+@pytest.fixture(autouse=True)
+def any_answer(answer: Callable[..., None]) -> None:
+    answer(TOKEN_ANSWER, times=None, path="/oauth/token")
+    answer({"client_id": "c"}, times=None, path="/oauth/me")
+    answer({}, times=None, path="/anything")
+
+
+def _sent(sandbox: Sandbox) -> dict[str, str]:
+    headers = sandbox.requests[-1].headers
+    return {name: headers[name] for name in _CREDENTIALS if name in headers}
+
+
+def _exchange(api: OauthApi) -> None:
+    api.oauth_access_token("client", "refresh_token", refresh_token="r")
+
+
+def test_none_configured_none_sent(sandbox: Sandbox, api: OauthApi) -> None:
+    _exchange(api)
+    assert _sent(sandbox) == {}
+
+
+@pytest.mark.parametrize("empty", [None, ""])
+def test_empty_credentials_are_never_sent(sandbox: Sandbox, api: OauthApi, empty: Any) -> None:
+    configuration = api.api_client.configuration
+    configuration.access_token = empty
+    configuration.api_key.update({BROWSER: empty, SIMPLE: empty})
+    configuration.api_key_prefix[SIMPLE] = "Key"
+    _exchange(api)
+    assert _sent(sandbox) == {}
+
+
+def test_every_configured_scheme_of_the_operation(sandbox: Sandbox, api: OauthApi) -> None:
+    configuration = api.api_client.configuration
+    configuration.access_token = "token"
+    configuration.api_key.update({BROWSER: "browser", SIMPLE: "simple"})
+    _exchange(api)
+    every = {BROWSER: "browser", SIMPLE: "simple", "Authorization": "Bearer token"}
+    assert _sent(sandbox) == every
+    api.oauth_me()
+    assert _sent(sandbox) == {"Authorization": "Bearer token"}
+
+
+def test_prefix(sandbox: Sandbox, api: OauthApi) -> None:
+    api.api_client.configuration.api_key[SIMPLE] = "simple"
+    api.api_client.configuration.api_key_prefix[SIMPLE] = "Key"
+    _exchange(api)
+    assert _sent(sandbox) == {SIMPLE: "Key simple"}
+
+
+def test_refresh_hook_runs_before_a_key_is_read(sandbox: Sandbox, api: OauthApi) -> None:
+    def renew(configuration: Any) -> None:
+        configuration.api_key[SIMPLE] = "renewed"
+
+    api.api_client.configuration.refresh_api_key_hook = renew
+    _exchange(api)
+    assert _sent(sandbox) == {SIMPLE: "renewed"}
+
+
+@pytest.mark.parametrize("wrong", [7, b"bytes"])
+def test_credential_of_a_wrong_type(api: OauthApi, sandbox: Sandbox, wrong: Any) -> None:
+    api.api_client.configuration.access_token = wrong
+    with pytest.raises(ApiTypeError, match="access_token"):
+        _exchange(api)
+    api.api_client.configuration.access_token = lambda: wrong
+    with pytest.raises(ApiTypeError, match="access_token"):
+        _exchange(api)
+    assert not sandbox.requests
+
+
+class Source:
+    """A token source: counts what it is asked, and gives the next token when told of a 401."""
+
+    def __init__(self, *tokens: str) -> None:
+        self.tokens = list(tokens)
+        self.asked = 0
+        self.invalidated: list[str] = []
+
+    def __call__(self) -> str:
+        self.asked += 1
+        return self.tokens[0]
+
+    def invalidate(self, token: str) -> None:
+        self.invalidated.append(token)
+        self.tokens.pop(0)
+
+
+def test_token_source_is_asked_once_for_each_request(sandbox: Sandbox, api: OauthApi) -> None:
+    source = Source("first")
+    api.api_client.configuration.access_token = source
+    api.oauth_me()
+    _exchange(api)
+    assert source.asked == 2
+    assert _sent(sandbox) == {"Authorization": "Bearer first"}
+
+
+def test_401_invalidates_once_and_repeats_once(sandbox: Sandbox, api: OauthApi) -> None:
+    sandbox.faults.clear()
+    source = Source("stale", "access_token_example")
+    api.api_client.configuration.access_token = source
+    assert api.oauth_me().merchant_id == "DEMO"
+    assert source.invalidated == ["stale"]
+    assert [request.status for request in sandbox.requests] == [401, 200]
+
+
+def test_second_401_is_final(sandbox: Sandbox, api: OauthApi) -> None:
+    sandbox.faults.clear()
+    source = Source("stale", "stale too", "never used")
+    api.api_client.configuration.access_token = source
+    with pytest.raises(UnauthorizedException):
+        api.oauth_me()
+    assert source.invalidated == ["stale"]
+    assert len(sandbox.requests) == 2
+
+
+@pytest.mark.parametrize("token", ["stale", lambda: "stale"])
+def test_401_without_a_source_to_invalidate(sandbox: Sandbox, api: OauthApi, token: Any) -> None:
+    sandbox.faults.clear()
+    api.api_client.configuration.access_token = token
+    with pytest.raises(UnauthorizedException):
+        api.oauth_me()
+    assert len(sandbox.requests) == 1
+
+
+def test_version_header_can_be_overridden(sandbox: Sandbox, api: OauthApi) -> None:
+    name = "X-UltraCart-Api-Version"
+    with ApiClient(api.api_client.configuration, name.lower(), "2030-01-01") as client:
+        _exchange(OauthApi(client))
+    assert sandbox.requests[-1].headers[name] == "2030-01-01"
+    api.api_client.set_default_header(name, "2031-01-01")
+    _exchange(api)
+    assert sandbox.requests[-1].headers[name] == "2031-01-01"
+
+
+def test_precedence_of_headers(sandbox: Sandbox, client: ApiClient) -> None:
+    """Official SDK: default headers win over those of the call, credentials over both."""
+    client.set_default_header("X-Both", "default")
+    client.set_default_header("Authorization", "default")
+    client.configuration.access_token = "token"
+    call = {"x-both": "call", "X-Call": "call", "authorization": "call"}
+    client.call_api("/anything", "GET", header_params=call, auth_settings=_SCHEMES)
+    headers = sandbox.requests[-1].headers
+    assert (headers["X-Both"], headers["X-Call"]) == ("default", "call")
+    assert headers.get_all("Authorization") == ["Bearer token"]
+
+
+def test_cookie_and_user_agent(sandbox: Sandbox, client: ApiClient) -> None:
+    client.cookie = "a=b"
+    client.user_agent = "shop/1"
+    client.call_api("/anything", "GET")
+    headers = sandbox.requests[-1].headers
+    assert (headers["Cookie"], headers["User-Agent"]) == ("a=b", "shop/1")
+    with ApiClient(client.configuration, cookie="c=d") as other:
+        other.call_api("/anything", "GET")
+    assert sandbox.requests[-1].headers["Cookie"] == "c=d"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_bodyless_json_request_sends_an_empty_object(
+    sandbox: Sandbox, client: ApiClient, method: str
+) -> None:
+    client.call_api("/anything", method, header_params={"Content-Type": "application/json"})
+    assert sandbox.requests[-1].body == b"{}"
