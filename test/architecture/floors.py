@@ -62,10 +62,10 @@ FLOORS = [
     Floor("pytest_plugin", "sandbox", packages="pytest"),
     Floor(
         "commands",
-        "exceptions redaction configuration models transport api_client api oauth oauth.token "
-        "oauth.stores sandbox",
+        "version exceptions redaction configuration models transport api_client api oauth "
+        "oauth.token oauth.stores sandbox",
     ),
-    Floor("cli", "version exceptions commands"),
+    Floor("cli", "commands"),
     Floor("__main__", "cli"),
 ]
 

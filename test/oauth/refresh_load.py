@@ -1,7 +1,7 @@
 """A load of real processes on one sandbox: what the refresh policy has to survive.
 
-``refresh_load_worker.py`` forks the processes; the server counts. Used by ``test_races.py`` in short, and
-by ``python test/oauth/stress.py`` at full size.
+``refresh_load_worker.py`` forks the processes; the server counts. Used by ``test_races.py`` in
+short, and by ``python test/oauth/stress.py`` at full size.
 """
 
 from __future__ import annotations
@@ -63,10 +63,11 @@ class Outcome:
 
 
 def open_store(spec: str) -> TokenStore:
-    """``sqlite:PATH``, or the URL of a database."""
+    """``sqlite:PATH``, or the URL of a database, with ``#TABLE`` if need be."""
     if spec.startswith("sqlite:"):
         return SQLiteTokenStore(spec.partition(":")[2])
-    return SQLAlchemyTokenStore(spec)
+    url, _, table = spec.partition("#")
+    return SQLAlchemyTokenStore(url, table_name=table or "ultracart_token")
 
 
 def authorize(
@@ -94,6 +95,7 @@ def run_load(
     """Run it to its end, and ``meanwhile`` once calls arrive. The sandbox must be its alone."""
     store = open_store(load.store)
     offset = load.clock_offsets[0]
+    began = time.monotonic()
     authorize(sandbox, store, load.accounts, lambda: time.time() + offset)
     store.close()  # type: ignore[attr-defined]
     before = asdict(sandbox.counters)
@@ -104,6 +106,7 @@ def run_load(
         out, errors = worker.communicate(timeout=load.seconds + 120)
     if worker.returncode:
         raise RuntimeError(errors.decode())
+    seconds = time.monotonic() - began
     told: dict[str, Any] = json.loads(out)
     counted = {name: value - before[name] for name, value in asdict(sandbox.counters).items()}
     return Outcome(
@@ -114,7 +117,7 @@ def run_load(
         grants_lost=counted["grants_lost"],
         replays=counted["replays"],
         kills=told["kills"],
-        expiries=len(load.accounts) * told["seconds"] / sandbox.access_token_lifetime,
+        expiries=len(load.accounts) * seconds / sandbox.access_token_lifetime,
     )
 
 
@@ -142,7 +145,7 @@ class FlakyTokenEndpoint:
         if id(request) not in self._chosen:
             token = request.form.get("refresh_token")
             if token not in self._plans:
-                count = random.randint(0, self._longest)
+                count = random.randint(0, self._longest) if token else 0
                 self._plans[token] = random.choices(self._kinds, k=count)
             plan = self._plans[token]
             self._chosen[id(request)] = plan.pop() if plan else "none"

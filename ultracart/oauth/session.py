@@ -42,6 +42,8 @@ DEFAULT_ACCOUNT = "default"
 _LONGEST_REST = 30.0
 # Seconds; another process's early refresh is looked for again after this.
 _ELSEWHERE_REST = 0.25
+# How often a token is asked for that has expired when it comes.
+_TRIES = 2
 
 _logger = logging.getLogger(__name__)
 
@@ -277,6 +279,7 @@ class OAuthSession:
     def _due(self, account: str) -> Token:
         """A valid token when memory has no fresh one."""
         check_account(account)
+        tries = _TRIES
         while True:
             entry = self._entries.get(account) or self._read(account)
             if entry is None:
@@ -287,9 +290,13 @@ class OAuthSession:
             if now < entry.expires_at:
                 return self._refresh_early(account, entry)
             try:
-                return self._flights.run(account, partial(self._refresh, account, entry))
+                token = self._flights.run(account, partial(self._refresh, account, entry))
             except _RefreshedElsewhere:
-                pass  # the flight had left early; by now this one is not
+                continue  # the flight had left early; by now this one is not
+            tries -= 1
+            if not tries or not self._cache.has_expired(account, token):
+                return token
+            # The answer was lost for longer than the token lives: ask for the next one.
 
     def _refresh_early(self, account: str, entry: CachedToken) -> Token:
         """Refresh if nobody else does; the entry's token is valid in any case."""

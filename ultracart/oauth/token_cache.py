@@ -79,6 +79,11 @@ class TokenCache:
         """Whether a stored token may be handed out, and no refresh is due."""
         return self._monotonic() < self._entry(token, None).refresh_at
 
+    def has_expired(self, account: str, token: Token) -> bool:
+        """Whether this token is the account's, and its deadline has passed."""
+        entry = self.entries.get(account)
+        return entry is not None and entry.token is token and self._monotonic() >= entry.expires_at
+
     def expire(self, account: str, entry: CachedToken) -> None:
         """Hand this token out no more, whatever its deadlines say."""
         self._swap(account, entry, CachedToken(entry.token, -math.inf, -math.inf))

@@ -95,9 +95,20 @@ class TokenEndpoint:
         An answer that was lost may have been the one with the next refresh token. Sending the same
         token again, soon, is then the only way to get it, and there is nothing to lose by it.
         """
-        return self._attempts(
-            lambda: self._ask("refresh_token", refresh_token=refresh_token), _may_have_been_lost
-        )
+        first: list[tuple[float, float]] = []
+
+        def attempt() -> Issued:
+            sent = self._clock(), self._monotonic()
+            try:
+                issued = self._ask("refresh_token", refresh_token=refresh_token)
+            except ApiException as error:
+                if not first and not _was_not_processed(error):
+                    first.append(sent)
+                raise
+            # It may be the answer to an earlier attempt that comes again, and be as old as that.
+            return Issued(issued.response, *first[0]) if first else issued
+
+        return self._attempts(attempt, _may_have_been_lost)
 
     def poll_device(self, device_code: str) -> Issued:
         """One poll of the device flow (RFC 8628, section 3.4)."""

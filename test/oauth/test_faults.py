@@ -1,0 +1,149 @@
+"""Lost answers, errors and failing stores: the grant survives them."""
+
+from __future__ import annotations
+
+import pytest
+from waiting import TOKEN_PATH, token_requests
+
+from ultracart import OauthApi
+from ultracart.exceptions import (
+    ApiConnectionError,
+    ApiException,
+    ApiResponseError,
+    RateLimitException,
+    ServiceException,
+    TokenStoreError,
+)
+from ultracart.oauth import MemoryTokenStore
+
+# -- lost answers and faults --
+
+FAULTS = [
+    {"status": 503},
+    {"status": 500},
+    {"drop": "before"},
+    {"retry_after": 1},
+    {"status": 200, "body": "<html>a proxy's page</html>"},
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+@pytest.mark.parametrize("times", [1, 3])
+def test_up_to_three_faults_on_end_are_survived(authorized, sandbox, time_, fault, times):
+    time_.pass_(3601)
+    sandbox.faults.add(TOKEN_PATH, times=times, **fault)
+    first = authorized.access_token()
+    assert first
+    assert sandbox.counters.refreshes == 1
+    assert sum(time_.slept) < 10
+
+
+def test_a_lost_answer_is_asked_for_again_with_the_same_token(authorized, sandbox, time_):
+    sandbox.reuse_grace = 30
+    time_.pass_(3601)
+    sandbox.faults.add(TOKEN_PATH, drop="after", times=3)
+    sandbox.requests.clear()
+    assert OauthApi(authorized.api_client()).oauth_me().merchant_id == "default"
+    sent = {r.form["refresh_token"] for r in token_requests(sandbox)}
+    assert len(sent) == 1
+    assert len(token_requests(sandbox)) == 4
+    assert sandbox.counters.grants_lost == 0
+
+
+def test_an_answer_that_comes_again_is_as_old_as_its_first_request(session, sandbox, log_in_to):
+    sandbox.reuse_grace = 30
+    sandbox.access_token_lifetime = 3
+    log_in_to(session, sandbox)
+    sandbox.expire_access_tokens()
+    sandbox.faults.add(TOKEN_PATH, drop="after")
+    sandbox.faults.add(TOKEN_PATH, retry_after=4)  # longer than the token lives
+    assert OauthApi(session.api_client()).oauth_me().merchant_id == "default"
+    assert sandbox.counters.refreshes == 2
+    refused = [r for r in sandbox.requests if r.path == "/oauth/me" and r.status == 401]
+    assert len(refused) == 1  # the one that began it
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"status": 503}, ServiceException),
+        ({"drop": "before"}, ApiConnectionError),
+        ({"status": 200, "body": "<html>"}, ApiResponseError),
+    ],
+)
+def test_four_attempts_then_the_error_and_the_token_stays(authorized, sandbox, time_, fault, error):
+    time_.pass_(3601)
+    sandbox.requests.clear()
+    sandbox.faults.add(TOKEN_PATH, times=4, **fault)
+    stored = authorized.token()
+    with pytest.raises(error):
+        authorized.access_token()
+    assert len(token_requests(sandbox)) == 4
+    assert authorized.token() == stored
+    assert authorized.access_token()
+
+
+def test_retry_after_is_honoured_within_ten_seconds(authorized, sandbox, time_):
+    time_.pass_(3601)
+    sandbox.faults.add(TOKEN_PATH, retry_after=4, times=2)
+    assert authorized.access_token()
+    assert time_.slept == [4, 4]
+
+
+def test_a_longer_retry_after_is_not_waited_for(authorized, sandbox, time_):
+    time_.pass_(3601)
+    sandbox.faults.add(TOKEN_PATH, retry_after=11)
+    with pytest.raises(RateLimitException) as caught:
+        authorized.access_token()
+    assert caught.value.retry_after == 11
+    assert time_.slept == []
+
+
+def test_an_answer_that_cannot_be_used_is_not_asked_for_again(authorized, sandbox, time_):
+    time_.pass_(3601)
+    sandbox.token_type = "mac"
+    sandbox.requests.clear()
+    with pytest.raises(ApiException):
+        authorized.access_token()
+    assert len(token_requests(sandbox)) == 1
+
+
+def test_a_store_that_fails_for_a_time_does_not_cost_the_grant(
+    make_session, sandbox, log_in_to, time_
+):
+    class FullDisk(MemoryTokenStore):
+        full = False
+
+        def replace(self, account, old, new):
+            if self.full:
+                raise TokenStoreError("disk full")
+            return super().replace(account, old, new)
+
+    store = FullDisk()
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+    stored = store.load("default")
+    time_.pass_(3601)
+    store.full = True
+    for _ in range(3):
+        with pytest.raises(TokenStoreError):
+            session.access_token()
+    assert store.load("default") == stored
+    store.full = False
+    assert OauthApi(session.api_client()).oauth_me().merchant_id == "default"
+    time_.pass_(3601)
+    assert OauthApi(session.api_client()).oauth_me().merchant_id == "default"
+    assert sandbox.counters.refreshes == 2
+    assert sandbox.counters.reuse_detections == 0
+
+
+def test_a_store_that_raises_anything_gives_a_token_store_error(make_session):
+    class Broken(MemoryTokenStore):
+        def load(self, account):
+            raise RuntimeError("row: secret-token")
+
+    session = make_session(token_store=Broken())
+    with pytest.raises(TokenStoreError) as caught:
+        session.access_token()
+    assert "secret-token" not in str(caught.value)
+    assert caught.value.__cause__ is None

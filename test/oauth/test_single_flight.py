@@ -1,0 +1,84 @@
+"""One call for many threads: its result and its error are shared, an interruption is not."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from waiting import wait_until, waiting_threads
+
+from ultracart.exceptions import RateLimitException
+from ultracart.oauth.single_flight import SingleFlight
+
+
+class Work:
+    """Waits to be let go, and counts how often it began."""
+
+    def __init__(self, outcome: object) -> None:
+        self.go = threading.Event()
+        self.began = 0
+        self.outcome = outcome
+
+    def __call__(self) -> object:
+        self.began += 1
+        assert self.go.wait(30)
+        if isinstance(self.outcome, BaseException):
+            raise self.outcome
+        return self.outcome
+
+
+def fly(work, count):
+    flights = SingleFlight()
+    with ThreadPoolExecutor(count) as threads:
+        calls = [threads.submit(flights.run, "key", work) for _ in range(count)]
+        wait_until(lambda: work.began and waiting_threads() >= count - 1)
+        work.go.set()
+        return flights, [call.exception(30) or call.result() for call in calls]
+
+
+def test_all_get_the_result_of_one_call():
+    result = object()
+    work = Work(result)
+    flights, got = fly(work, 16)
+    assert work.began == 1
+    assert got == [result] * 16
+    assert flights.run("key", lambda: "next") == "next"
+
+
+def test_all_get_an_equal_error_of_their_own():
+    work = Work(RateLimitException(429, "slow", retry_after=3.0))
+    _, errors = fly(work, 16)
+    assert work.began == 1
+    assert {(type(e), str(e), e.retry_after) for e in errors} == {
+        (RateLimitException, str(errors[0]), 3.0)
+    }
+    assert len({id(error) for error in errors}) == 16
+
+
+def test_an_interrupted_leader_leaves_the_work_to_the_next():
+    flights = SingleFlight()
+    work = Work(KeyboardInterrupt())
+    second = Work("done")
+    second.go.set()
+    with ThreadPoolExecutor(2) as threads:
+        leader = threads.submit(flights.run, "key", work)
+        wait_until(lambda: work.began)
+        follower = threads.submit(flights.run, "key", second)
+        wait_until(lambda: waiting_threads() >= 1)
+        work.go.set()
+        with pytest.raises(KeyboardInterrupt):
+            leader.result(30)
+        assert follower.result(30) == "done"
+
+
+def test_keys_do_not_wait_for_each_other():
+    flights = SingleFlight()
+    work = Work("slow")
+    with ThreadPoolExecutor(1) as threads:
+        slow = threads.submit(flights.run, "one", work)
+        wait_until(lambda: work.began)
+        assert flights.run("two", lambda: "quick") == "quick"
+        assert flights.try_run("one", lambda: "never") is None
+        work.go.set()
+        assert slow.result(30) == "slow"

@@ -1,0 +1,192 @@
+"""The store in a SQL database: clocks, broken connections, and what its errors may say."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy
+from waiting import wait_until
+
+from ultracart.exceptions import ConfigurationError, TokenStoreError
+from ultracart.oauth import SQLAlchemyTokenStore, Token
+
+
+@pytest.fixture
+def table_name():
+    return "token_%s" % uuid.uuid4().hex
+
+
+@pytest.fixture
+def open_store(postgresql_url, table_name):
+    stores = []
+
+    def open_(url=postgresql_url, **options):
+        store = SQLAlchemyTokenStore(url, table_name=table_name, **options)
+        stores.append(store)
+        return store
+
+    yield open_
+    for store in stores:
+        store.close()
+
+
+@pytest.mark.parametrize("wrong", [600.0, -600.0])
+def test_a_host_whose_clock_is_wrong_sees_the_same_age(open_store, wrong):
+    right = open_store()
+    other = open_store(clock=lambda: time.time() + wrong)
+    now = time.time()
+    right.save("merchant-7", Token("a", "r", now + 3600, issued_at=now))
+    seen = other.load("merchant-7")
+    assert seen.remaining(now + wrong) == pytest.approx(3600, abs=1)
+    other.save("merchant-7", Token("b", "r", now + wrong + 60, issued_at=now + wrong))
+    assert right.load("merchant-7").remaining(now) == pytest.approx(60, abs=1)
+
+
+def test_hosts_that_make_the_table_at_once_all_succeed(open_store):
+    stores = [open_store() for _ in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(lambda store: store.load("merchant-7"), stores)) == [None] * 8
+
+
+def end_connections(url):
+    engine = sqlalchemy.create_engine(url)
+    statement = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    )
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text(statement + " AND datname = current_database()"))
+    engine.dispose()
+
+
+def test_a_restart_of_the_server_is_not_noticed(open_store, postgresql_url):
+    store = open_store()
+    store.save("merchant-7", Token("a"))
+    for work in (
+        lambda: store.load("merchant-7"),
+        lambda: store.save("merchant-7", Token("a")),
+        lambda: store.accounts(),
+        lambda: enter(store),
+    ):
+        end_connections(postgresql_url)
+        work()
+    assert store.load("merchant-7") == Token("a")
+
+
+def enter(store):
+    with store.lock("merchant-7") as held:
+        assert held is True
+
+
+def test_a_connection_lost_under_the_lock_is_an_error_and_keeps_the_old(open_store, postgresql_url):
+    store = open_store()
+    old = Token("old", "r")
+    store.save("merchant-7", old)
+
+    def lose_it():
+        with store.lock("merchant-7"):
+            end_connections(postgresql_url)
+            store.replace("merchant-7", old, Token("new-secret", "s"))
+
+    with pytest.raises(TokenStoreError):
+        lose_it()
+    assert store.load("merchant-7") == old
+    enter(store)
+
+
+def test_a_lock_that_does_not_become_free_is_an_error(open_store, monkeypatch):
+    monkeypatch.setattr("ultracart.oauth.stores.sql_locks.LOCK_TIMEOUT", 1)
+    one, two = open_store(), open_store()
+    with one.lock("merchant-7"), pytest.raises(TokenStoreError, match="55P03"):
+        enter(two)
+
+
+def test_an_idle_holder_is_ended_by_the_server(open_store, monkeypatch):
+    monkeypatch.setattr("ultracart.oauth.stores.sql_locks._IDLE_TIMEOUT", 1)
+    one, two = open_store(), open_store()
+    frozen = threading.Event()
+    with ThreadPoolExecutor(1) as thread:
+
+        def freeze():
+            with one.lock("merchant-7"):
+                frozen.set()
+                done.wait(30)
+                one.load("merchant-7")
+
+        done = threading.Event()
+        holder = thread.submit(freeze)
+        assert frozen.wait(30)
+        enter(two)
+        done.set()
+        with pytest.raises(TokenStoreError):
+            holder.result(30)
+
+
+def test_many_threads_with_few_connections_do_not_deadlock(open_store):
+    store = open_store()
+    for number in range(30):
+        store.save("merchant-%d" % number, Token("a", "r"))
+
+    def refresh(number):
+        account = "merchant-%d" % number
+        with store.lock(account):
+            return store.replace(account, store.load(account), Token("b", "s"))
+
+    with ThreadPoolExecutor(30) as threads:
+        assert all(threads.map(refresh, range(30)))
+
+
+def test_errors_and_reprs_hold_neither_tokens_nor_passwords(open_store, postgresql_url, table_name):
+    store = open_store()
+    store.save("merchant-7", Token("old"))
+    engine = sqlalchemy.create_engine(postgresql_url)
+    with engine.begin() as connection:
+        connection.execute(
+            sqlalchemy.text('ALTER TABLE "%s" ADD CHECK (false) NOT VALID' % table_name)
+        )
+    engine.dispose()
+    with pytest.raises(TokenStoreError, match="23514") as caught:
+        store.save("merchant-7", Token("new-secret", "refresh-secret"))
+    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    url = "postgresql+psycopg://user:password-secret@127.0.0.1:1/db"
+    unreachable = open_store(url)
+    with pytest.raises(TokenStoreError) as caught:
+        unreachable.load("merchant-7")
+    assert "secret" not in repr(unreachable) + str(caught.value)
+
+
+def test_an_engine_of_the_application_stays_open(postgresql_url, table_name):
+    engine = sqlalchemy.create_engine(postgresql_url)
+    store = SQLAlchemyTokenStore(engine, table_name=table_name)
+    store.save("merchant-7", Token("a"))
+    store.close()
+    assert engine.pool.checkedin() > 0
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite://", "sqlite:///:memory:", "nonsense", "oracle://user:password@host/db"]
+)
+def test_a_database_that_cannot_serve_is_refused(url):
+    with pytest.raises(ConfigurationError, match="engine_or_url") as caught:
+        SQLAlchemyTokenStore(url)
+    assert "password" not in str(caught.value)
+
+
+def test_an_impossible_engine_is_refused():
+    with pytest.raises(TypeError, match="engine_or_url"):
+        SQLAlchemyTokenStore(7)
+
+
+def test_waiting_is_first_seen_by_the_database(open_store):
+    one, two = open_store(), open_store()
+    with ThreadPoolExecutor(1) as thread:
+        with one.lock("merchant-7"):
+            waiting = thread.submit(enter, two)
+            wait_until(lambda: waiting.running())
+            assert not waiting.done()
+        waiting.result(30)
