@@ -1,180 +1,36 @@
-"""Decides what the command ``ultracart`` understands, and which exit status it ends with."""
+"""Decides how the command ``ultracart`` ends when Ctrl-C stops it, from its first moment on."""
 
 from __future__ import annotations
 
-import argparse
-import math
-import os
-import signal
 import sys
 from importlib import import_module
-from typing import NamedTuple, Optional, Sequence
 
-from .commands.console import CommandError, say
-from .exceptions import UltraCartError
-from .version import __version__
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional, Sequence
 
-_FAILED = 1
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
-DEFAULT_SANDBOX_PORT = 8765
-
-
-class _Command(NamedTuple):
-    module: str
-    summary: str
-
-
-_COMMANDS = {
-    "demo": _Command("demo", "show the whole life of a grant, on a sandbox of its own"),
-    "sandbox": _Command("sandbox", "run an UltraCart OAuth server on this machine"),
-    "login": _Command("login", "let a merchant authorize, and keep the token"),
-    "token": _Command("tokens", "print a valid access token, and nothing else"),
-    "whoami": _Command("tokens", "show which merchant authorized what"),
-    "accounts": _Command("tokens", "list the logins on this machine"),
-    "revoke": _Command("tokens", "end a grant at UltraCart, and forget it"),
-}
-_EPILOG = """\
-environment variables:
-  ULTRACART_HOST       base URL, in place of https://secure.ultracart.com/rest/v2
-  ULTRACART_CLIENT_ID  the application's client id
-  ULTRACART_ACCOUNT    the account, in place of "default"
-
-exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C
-"""
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Run one command; returns 0, 1 (failed), 2 (usage; argparse exits itself) or 130 (Ctrl-C)."""
+    """Run one command.
+
+    Args:
+        argv: the arguments; default: those of the process.
+
+    Returns:
+        The exit status: 0 done, 1 failed, 130 stopped by Ctrl-C.
+
+    Raises:
+        SystemExit: with status 2 for wrong usage, 0 for ``--help`` and ``--version``.
+    """
     try:
-        return _run(create_parser().parse_args(argv))
+        # Loaded inside, because loading takes long enough for a Ctrl-C to fall into it.
+        status: int = import_module(".commands.program", __package__).run(argv)
     except KeyboardInterrupt:
         # A second Ctrl-C must not tear up the end of the process.
+        signal = import_module("signal")
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        say("ultracart: interrupted")
+        print("ultracart: interrupted", file=sys.stderr)
         return _INTERRUPTED
-    except (CommandError, UltraCartError) as error:
-        say("ultracart: %s" % error)
-    except OSError as error:
-        if not isinstance(error, BrokenPipeError):  # a reader that has enough is no failure to tell
-            say("ultracart: %s" % (error.strerror or error))
-        # Python's own flush at exit would fail in the same way.
-        sys.stdout = None
-    return _FAILED
-
-
-def _run(arguments: argparse.Namespace) -> int:
-    # A command's module is loaded only when it runs, so that --help answers at once.
-    module = import_module(".commands." + _COMMANDS[arguments.command].module, __package__)
-    status: int = module.run(arguments)
     return status
-
-
-def create_parser() -> argparse.ArgumentParser:
-    """The grammar of the command line."""
-    parser = argparse.ArgumentParser(
-        prog="ultracart",
-        description="UltraCart OAuth from the terminal.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version="ultracart " + __version__)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    parsers = {}
-    for name, command in _COMMANDS.items():
-        about = command.summary[0].upper() + command.summary[1:] + "."
-        parsers[name] = commands.add_parser(name, help=command.summary, description=about)
-    _add_sandbox_options(parsers["sandbox"])
-    _add_login_options(parsers["login"])
-    parsers["revoke"].add_argument(
-        "--forget", action="store_true", help="forget it even if UltraCart cannot be told"
-    )
-    for name in ("login", "token", "whoami", "revoke"):
-        _add_account_options(parsers[name])
-    for name in ("login", "token", "whoami", "accounts", "revoke"):
-        parsers[name].add_argument(
-            "--host",
-            type=_text,
-            metavar="URL",
-            help="base URL (default: ULTRACART_HOST, or UltraCart's)"
-            if name != "accounts"
-            else "only the logins at this base URL",
-        )
-    for name in ("sandbox", "login", "token", "whoami", "accounts", "revoke"):
-        parsers[name].add_argument("--json", action="store_true", help="print the result as JSON")
-    return parser
-
-
-def _add_sandbox_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--port",
-        type=_port,
-        default=DEFAULT_SANDBOX_PORT,
-        help="TCP port on 127.0.0.1 (default: %(default)s; 0 takes any free one)",
-    )
-
-
-def _add_login_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--device", action="store_true", help="log in with a code, on any device with a browser"
-    )
-    parser.add_argument(
-        "--scope", type=_text, metavar="SCOPES", help="permissions to ask for, separated by spaces"
-    )
-    parser.add_argument(
-        "--port",
-        type=_port,
-        default=0,
-        help="TCP port of the redirect URI, http://127.0.0.1:PORT/callback (default: any free one)",
-    )
-    parser.add_argument(
-        "--timeout",
-        type=_seconds,
-        default=300,
-        metavar="SECONDS",
-        help="how long to wait for the browser (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--no-browser",
-        dest="browser",
-        action="store_false",
-        help="only show the address, and open no browser",
-    )
-
-
-def _add_account_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--account",
-        type=_text,
-        metavar="NAME",
-        default=os.environ.get("ULTRACART_ACCOUNT") or "default",
-        help="which login, if there are several (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--client-id",
-        type=_text,
-        metavar="ID",
-        default=os.environ.get("ULTRACART_CLIENT_ID") or None,
-        help="the application (default: ULTRACART_CLIENT_ID; a sandbox has its own)",
-    )
-
-
-def _text(value: str) -> str:
-    if not value.strip():
-        raise argparse.ArgumentTypeError("must not be empty")
-    return value
-
-
-def _port(value: str) -> int:
-    if not value.isdecimal() or int(value) > 65535:
-        raise argparse.ArgumentTypeError("%r is not a port number from 0 to 65535" % value)
-    return int(value)
-
-
-def _seconds(value: str) -> float:
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError("%r is not a positive number of seconds" % value)
-    return seconds

@@ -177,7 +177,7 @@ def test_a_damaged_store(ultracart: CommandLine) -> None:
 
 def test_help_loads_nothing_heavy(ultracart: CommandLine) -> None:
     code = (
-        "import sys; from ultracart.cli import create_parser; create_parser().format_help();"
+        "import sys; from ultracart.commands.program import create_parser; create_parser().format_help();"
         "print(sorted({'urllib3', 'flask', 'sqlite3', 'http.server'} & set(sys.modules)))"
     )
     ran = subprocess.run(
