@@ -7,6 +7,7 @@ nothing else.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, ClassVar, Optional
 
 from . import header_precedence, serialization
@@ -186,17 +187,17 @@ class ApiClient:
             return self.pool.apply_async(self.call_api, arguments, options)
         sanitize = self.sanitize_for_serialization
         headers = header_precedence.merge(header_params or {}, self.default_headers, self.cookie)
-        headers = sanitize(headers)
-        if collection_formats:
-            headers = dict(self.parameters_to_tuples(headers, collection_formats))
+        if collection_formats or not serialization.is_text(headers.values()):
+            headers = dict(self.parameters_to_tuples(sanitize(headers), collection_formats))
         path = self._path(resource_path, path_params, collection_formats)
         query: list[tuple[str, Any]] = []
         if query_params:
             query = self.parameters_to_tuples(sanitize(query_params), collection_formats)
         fields: Any = None
         if post_params or files:
-            fields = sanitize(self.prepare_post_parameters(post_params, files))
-            fields = self.parameters_to_tuples(fields, collection_formats)
+            fields = self.prepare_post_parameters(post_params, files)
+            if collection_formats or not serialization.is_text(chain.from_iterable(fields)):
+                fields = self.parameters_to_tuples(sanitize(fields), collection_formats)
         content = sanitize(body) if body else body
         if response_type and response_type != "file":
             self._reader().prepare(response_type)

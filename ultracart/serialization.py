@@ -79,6 +79,11 @@ def sanitize(value: Any, depth: int = 0) -> Any:
     return {json: sanitize(item, depth + 1) for json, item in fields if item is not None}
 
 
+def is_text(values: Iterable[Any]) -> bool:
+    """Whether all of these are ``str``, which is sent as it is."""
+    return set(map(type, values)) <= {str}
+
+
 def _wire_names(model: Any) -> Iterable[tuple[str, str]]:
     return ((name, model.attribute_map[name]) for name in model.swagger_types)
 

@@ -39,6 +39,7 @@ class _SocketReader(io.RawIOBase):
 
     def __init__(self, sock: Any, deadline: Optional[Deadline]) -> None:
         self._sock = sock
+        self._receive = sock.recv_into
         self._raw = sock.makefile("rb", buffering=0)  # holds the socket open until closed
         self._deadline = deadline
         self._header_bytes = 0
@@ -48,12 +49,15 @@ class _SocketReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> Optional[int]:
+    def tell(self) -> int:
+        return 0  # io.BufferedReader asks, and the exception that refuses costs more than a read
+
+    def readinto(self, buffer: Any) -> int:
         if self.finished:
             return 0
         if self._deadline is not None:
             self._sock.settimeout(self._deadline.left())
-        count: Optional[int] = self._raw.readinto(buffer)
+        count: int = self._receive(buffer)
         if self.in_headers and count:
             self._header_bytes += count
             if self._header_bytes > _MAX_HEADER_BYTES:
