@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import gc
 import http.client
 import pathlib
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -98,6 +100,22 @@ def test_nothing_is_printed_or_logged(sandbox, wire, capfd, caplog):
         connection.sendall(b"POST /rest/v2/oauth/token HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc")
     assert capfd.readouterr() == ("", "")
     assert caplog.text == ""
+
+
+def test_a_client_that_leaves_before_its_answer_costs_no_socket(sandbox):
+    """The warning of an unclosed socket, an error here, comes when the socket is collected."""
+    go, arrived = threading.Event(), threading.Event()
+    sandbox.faults.add(delay=go, when=lambda request: bool(arrived.set()) or True)
+    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=DEADLINE) as connection:
+        request = "GET /rest/v2/oauth/me HTTP/1.1\r\nHost: x\r\n\r\n"
+        connection.sendall(request.encode())
+        assert arrived.wait(DEADLINE)
+        # Without lingering, leaving resets the connection: the answer has nowhere to go.
+        linger = struct.pack("ii", 1, 0)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    go.set()
+    sandbox.close()
+    gc.collect()
 
 
 def test_parallel_clients(sandbox, connect):
