@@ -9,7 +9,6 @@ No two configurations share mutable state.
 from __future__ import annotations
 
 import os
-from base64 import b64encode
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable, ClassVar, Optional, Union
 
@@ -167,6 +166,8 @@ class Configuration(_Namespace):
 
     def get_basic_auth_token(self) -> str:
         """The value of an HTTP Basic ``Authorization`` header for username and password."""
+        from base64 import b64encode  # UltraCart has no use for it
+
         pair = "%s:%s" % (self.username, self.password)
         return "Basic " + b64encode(pair.encode("utf-8")).decode("ascii")
 

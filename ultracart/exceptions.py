@@ -23,7 +23,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Mapping, Optional
+from collections.abc import Mapping
+from typing import Any, Callable, Optional
 
 # What a message quotes from a server is cut here, in characters: an error page is no message.
 _MAX_QUOTED = 500

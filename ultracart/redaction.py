@@ -25,16 +25,17 @@ _PLAIN_HEADERS = frozenset(
     host user_agent x_ultracart_api_version
     """.split()
 )
+# Patterns are text: ``re`` compiles and keeps one when a failed call first needs it.
 # A credential that the caller did not tell us about, recognised by what stands before it.
-_LABELLED = re.compile(
+_LABELLED = (
     r"(?i)((?:\b(?:bearer|basic)\s+)|"
     r"(?:(?:token|code|secret|verifier|password|passwd|key|assertion)[\"']?\s*[=:]\s*[\"']?))"
     r"([^\s\"'&,;]{12,})"
 )
-_HIDDEN = re.compile("\0+")
+_HIDDEN = "\0+"
 # Fields with a server's words for people, in which a long word may be a token that was sent.
 _PROSE = frozenset(["message", "error_description"])
-_LONG_WORD = re.compile(r"[^\s\"'<>()]{16,}")
+_LONG_WORD = r"[^\s\"'<>()]{16,}"
 # Replacing shorter values would garble messages and hide nothing that could be guessed.
 _MIN_SECRET = 4
 # A server may cut or split what it echoes: this many characters of a secret in a row are hidden.
@@ -60,7 +61,7 @@ def mask_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
         if is_secret_name(key):
             value = mask(value)
         elif isinstance(value, str):
-            value = hide(_LONG_WORD.sub(MASK, value) if key in _PROSE else value)
+            value = hide(re.sub(_LONG_WORD, MASK, value) if key in _PROSE else value)
         elif isinstance(value, Mapping):
             value = mask_fields(value)
         shown[key] = value
@@ -100,7 +101,7 @@ def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
     It also masks whatever is labelled as a credential.
     """
     hide = _hider(secrets)
-    return lambda text: _LABELLED.sub(r"\1" + MASK, hide(text))
+    return lambda text: re.sub(_LABELLED, r"\1" + MASK, hide(text))
 
 
 def _hider(secrets: Iterable[str]) -> Callable[[str], str]:
@@ -124,7 +125,7 @@ def _hider(secrets: Iterable[str]) -> Callable[[str], str]:
             for start in range(len(text) - length + 1):
                 if lowered[start : start + length] in runs:
                     shown[start : start + length] = "\0" * length
-        return _HIDDEN.sub(MASK, "".join(shown))
+        return re.sub(_HIDDEN, MASK, "".join(shown))
 
     return hide
 

@@ -13,8 +13,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Callable, Union
 from urllib.parse import quote
 
-import six
-
 from .exceptions import ApiException, ApiResponseError, ApiTypeError, ApiValueError
 
 PRIMITIVE_TYPES = (float, bool, bytes, str, int)
@@ -29,7 +27,7 @@ NATIVE_TYPES_MAPPING: dict[str, type] = {
     "datetime": datetime.datetime,
     "object": object,
 }
-_DICT = re.compile(r"dict\(([^,]*), (.*)\)$", re.DOTALL)
+_DICT = r"(?s)dict\(([^,]*), (.*)\)$"
 _SEPARATORS = {"ssv": " ", "tsv": "\t", "pipes": "|"}
 # What a cyclic or absurdly nested argument would otherwise end in: RecursionError.
 _DEEPEST = 200
@@ -132,6 +130,10 @@ def expand_path(template: str, params: Iterable[tuple[str, Any]], safe: str) -> 
 
 def is_encodable(text: str) -> bool:
     """Whether ``text`` can be sent as UTF-8: it holds no lone surrogate."""
+    if text.isascii():
+        return True
+    import six  # for other text alone, so that an ordinary process never loads it
+
     try:
         six.ensure_binary(text, "utf-8")
     except UnicodeEncodeError:
@@ -194,7 +196,7 @@ class Deserializer:
         if isinstance(type_, str):
             if type_.startswith("list["):
                 return self._list_reader(type_[5:-1], type_)
-            found = _DICT.match(type_)
+            found = re.match(_DICT, type_)
             if found:
                 return self._dict_reader(found.group(2), type_)
             native = NATIVE_TYPES_MAPPING.get(type_)

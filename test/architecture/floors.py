@@ -82,7 +82,10 @@ LATE_IMPORTS = {
     ("ultracart.configuration", "platform"): "only the debug report needs it",
     ("ultracart.models.model", "pprint"): "only what is shown to people needs it",
     ("ultracart.redaction", "urllib.parse"): "only a failed call pays for it",
+    ("ultracart.configuration", "base64"): "only HTTP Basic needs it",
     ("ultracart.serialization", "dateutil"): "only dates need it",
+    ("ultracart.serialization", "six"): "only text beyond ASCII needs it",
+    ("ultracart.transport.tls", "certifi"): "not where the user has CA certificates",
     ("ultracart.transport.settings", "urllib"): "only proxies from the environment need it",
     ("ultracart.pytest_plugin", "ultracart.sandbox"): "the extra is optional",
 }

@@ -7,7 +7,6 @@ class. Not ``dataclasses``: importing that costs more than all the rest of this 
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Callable, ClassVar, Optional, TypeVar
@@ -24,7 +23,6 @@ else:
         return lambda cls: cls
 
 
-_OPTIONAL = re.compile(r"^Optional\[(.+)\]$")
 # Names of types in UltraCart's API description, where Python's differ.
 _SWAGGER_NAMES = {"dict[str, Any]": "object"}
 _NOT_THERE = object()
@@ -52,7 +50,7 @@ class Model:
     def __init_subclass__(cls) -> None:
         annotations = cls.__dict__["__annotations__"]  # noqa: RUF063  # text, on Python 3.9 too
         types = {
-            name: _OPTIONAL.sub(r"\1", type_)
+            name: type_[len("Optional[") : -1] if type_.startswith("Optional[") else type_
             for name, type_ in annotations.items()
             if not type_.startswith("ClassVar")
         }

@@ -23,8 +23,9 @@ _MAX_HEADER_BYTES = 256 * 1024
 _READ_SIZE = 16384
 # TLS gives each record the whole timeout, so what is sent is sliced and the time checked between.
 _SEND_SIZE = 65536
-_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}[ \t]*(?:;.*)?\r?\n", re.DOTALL)
-_TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3})")
+# Patterns are compiled (and kept by ``re``) when an answer first needs them.
+_CHUNK_SIZE = rb"(?s)[0-9A-Fa-f]{1,15}[ \t]*(?:;.*)?\r?\n"
+_TUNNEL_REFUSED = r"Tunnel connection failed: (\d{3})"
 
 # The call in progress in this thread; urllib3 offers no way to hand it to the connection.
 current = threading.local()
@@ -135,7 +136,7 @@ class _Response(http.client.HTTPResponse):
     def _read_next_chunk_size(self) -> int:
         # http.client takes "-1", which reads for ever, and whatever else int() takes.
         line = self.fp.readline(_READ_SIZE)
-        if not _CHUNK_SIZE.fullmatch(line):
+        if not re.fullmatch(_CHUNK_SIZE, line):
             raise http.client.HTTPException("a malformed chunk size")
         return int(line.partition(b";")[0], 16)
 
@@ -184,7 +185,7 @@ class BoundedConnection(_Base):
         try:
             super()._tunnel()  # type: ignore[misc]
         except OSError as error:
-            refused = _TUNNEL_REFUSED.match(str(error))
+            refused = re.match(_TUNNEL_REFUSED, str(error))
             if refused is None:
                 raise
             # http.client's text ends in the proxy's own words, which may echo its password.

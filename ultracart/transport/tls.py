@@ -7,8 +7,6 @@ import os
 import ssl
 from typing import Optional
 
-import certifi
-
 from ..exceptions import ConfigurationError
 from .settings import TransportSettings
 
@@ -34,7 +32,11 @@ def tls_context(settings: TransportSettings) -> ssl.SSLContext:
 
 
 def _load_trusted(context: ssl.SSLContext, ca_cert: Optional[str]) -> None:
-    path = ca_cert or certifi.where()
+    if ca_cert is None:
+        import certifi  # not for those who have CA certificates of their own
+
+        ca_cert = certifi.where()
+    path = ca_cert
     _require_file(path, "ssl_ca_cert")
     try:
         context.load_verify_locations(cafile=path)
