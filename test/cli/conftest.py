@@ -67,6 +67,10 @@ class _Lines:
             assert self._changed.wait_for(look, DEADLINE), "".join(self._lines)
         return found[0].strip()
 
+    def so_far(self) -> str:
+        with self._changed:
+            return "".join(self._lines)
+
     def rest(self) -> str:
         self._thread.join(DEADLINE)
         self._stream.close()

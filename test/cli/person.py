@@ -11,13 +11,15 @@ from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, build_opener
 
 
-def answer(url: str, decision: str) -> str:
-    """Press Allow or Deny; returns the page that the browser ends on."""
+def answer(url: str, decision: str, user_code: str = "") -> str:
+    """Press Allow or Deny, for a device's code if one is given; returns the page one ends on."""
     browser = build_opener(HTTPCookieProcessor())
     page = browser.open(url).read().decode("utf-8")
     found = re.search(r'name="form_token" value="([^"]+)"', page)
     assert found, page
     form = {"form_token": found.group(1), "merchant": "DEMO", "decision": decision}
+    if user_code:
+        form["user_code"] = user_code
     ended = browser.open(url, urlencode(form).encode("ascii"))
     text: str = ended.read().decode("utf-8")
     return text

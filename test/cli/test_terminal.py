@@ -16,7 +16,6 @@ from ultracart.sandbox import Sandbox
 
 from .conftest import DEADLINE, CommandLine
 
-
 # In a session of its own, the terminal that is opened first is the one that Ctrl-C comes from.
 _ON_TERMINAL = """
 import os, sys

@@ -177,8 +177,11 @@ def test_a_damaged_store(ultracart: CommandLine) -> None:
 
 def test_help_loads_nothing_heavy(ultracart: CommandLine) -> None:
     code = (
-        "import sys; from ultracart.commands.program import create_parser; create_parser().format_help();"
-        "print(sorted({'urllib3', 'flask', 'sqlite3', 'http.server'} & set(sys.modules)))"
+        "import sys\n"
+        "from ultracart.commands.program import create_parser\n"
+        "create_parser().format_help()\n"
+        "heavy = {'urllib3', 'flask', 'sqlite3', 'http.server'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
     )
     ran = subprocess.run(
         [sys.executable, "-c", code],
