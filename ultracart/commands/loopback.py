@@ -135,7 +135,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]
     timeout = _SILENCE
     # What cannot be read counts as HTTP/0.9 otherwise, which gets a page without any headers.
     default_request_version = "HTTP/1.0"

@@ -48,7 +48,7 @@ class Model:
     _readers: ClassVar[dict[str, tuple[str, Reader]]] = {}
 
     def __init_subclass__(cls) -> None:
-        annotations = cls.__dict__["__annotations__"]  # noqa: RUF063  # text, on Python 3.9 too
+        annotations: dict[str, str] = cls.__dict__["__annotations__"]  # noqa: RUF063  # text, on Python 3.9 too
         types = {
             name: type_[len("Optional[") : -1] if type_.startswith("Optional[") else type_
             for name, type_ in annotations.items()

@@ -10,6 +10,7 @@ class TokenKeeper(Protocol):
 
     def access_token(self, account: str = ...) -> str:
         """A valid access token."""
+        ...
 
     def invalidate(self, account: str, access_token: str) -> None:
         """The server refused this access token."""

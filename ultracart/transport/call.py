@@ -202,7 +202,8 @@ def log_exchange(call: Call, answer: Any, seconds: float) -> None:
     names = [str(name) for part in (call.query, call.fields, call.body) for name in _names(part)]
     outcome = answer.status if not isinstance(answer, ApiException) else answer
     path = call.target.partition("?")[0]
-    size = len(answer.content) if hasattr(answer, "content") else None
+    content = getattr(answer, "content", None)
+    size = None if content is None else len(content)
     debug_log.log_call(call.method, path, outcome, seconds, names, size)
 
 

@@ -78,9 +78,11 @@ class Cipher(Protocol):
 
     def encrypt(self, data: bytes, /) -> bytes:
         """The secret form of ``data``."""
+        ...
 
     def decrypt(self, token: bytes, /) -> bytes:
         """What :meth:`encrypt` was given; raises if it was altered or made with another key."""
+        ...
 
 
 def check_account(account: str) -> None:

@@ -200,7 +200,7 @@ class SQLAlchemyTokenStore(TokenStore):
     def _read(self, connection: Connection, account: str) -> Optional[tuple[bytes, Token]]:
         """The account's token as it is kept, and as it is in this host's time."""
         before = self._clock()
-        row = connection.execute(self._load, {"account": account}).fetchone()
+        row: Any = connection.execute(self._load, {"account": account}).fetchone()
         if row is None:
             return None
         data = bytes(row[0])
