@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ApiException", "RESTClientObject", "RESTResponse"]
 
+
 class _NoTimeout(urllib3.Timeout):
     """Without a state that each request would need for itself, so it is not copied for each."""
 
@@ -62,14 +63,6 @@ _NO_RETRIES = urllib3.Retry.from_int(False, redirect=False)
 # Time is kept by transport/framing.py, which bounds each phase as a whole.
 _NO_TIMEOUT = _NoTimeout(connect=None, read=None)
 _TIMEOUTS = (socket.timeout, urllib3.exceptions.TimeoutError, urllib3.exceptions.EmptyPoolError)
-# Lower errors whose text is ours or the system's: only these are shown as a cause. The others
-# may quote what the server sent.
-_CLEAN = (
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.TimeoutError,
-    urllib3.exceptions.SSLError,
-    urllib3.exceptions.EmptyPoolError,
-)
 
 
 class _PlainConnection(BoundedConnection, HTTPConnection):  # pyright: ignore
@@ -98,6 +91,8 @@ def _make_pool(settings: TransportSettings) -> HTTPConnectionPool:
     options: dict[str, Any] = {"maxsize": settings.pool_maxsize}
     if origin.scheme == "https":
         options["ssl_context"] = tls_context(settings)
+        # urllib3 sets the context's verify_mode to this.
+        options["cert_reqs"] = ssl.CERT_REQUIRED if settings.verify_ssl else ssl.CERT_NONE
         if settings.assert_hostname is not None:
             options["assert_hostname"] = settings.assert_hostname
     if settings.proxy is None:
@@ -337,7 +332,8 @@ def _translated(error: Exception, call: Call, raw: Any) -> ApiException:
         failure = ApiTimeoutError(reason=phase, **facts)
     elif any(isinstance(e, (ssl.SSLError, urllib3.exceptions.SSLError)) for e in chain):
         # Status 0 as in the official SDK.
-        why = getattr(low, "verify_message", None) or getattr(low, "reason", None) or "failed"
+        why = getattr(low, "verify_message", None) or getattr(low, "reason", None)
+        why = why or "the certificate is not for this host"
         failure = ApiConnectionError(status=0, reason="SSLError: TLS: %s" % why, **facts)
     elif isinstance(low, ProxyRefused):
         text = "the proxy refused the connection"
@@ -348,10 +344,10 @@ def _translated(error: Exception, call: Call, raw: Any) -> ApiException:
     else:
         text = "the answer is not valid HTTP" if sent else "no connection could be made"
         failure = ApiConnectionError(reason="%s (%s)" % (text, type(error).__name__), **facts)
-    cause = low or (error if isinstance(error, _CLEAN) else None)
-    if cause is not None:
-        cause.__cause__ = cause.__context__ = None
-        failure.__cause__ = cause.with_traceback(None)
+    # Only the system's errors are shown as a cause; others may quote what the server sent.
+    if low is not None:
+        low.__cause__ = low.__context__ = None
+        failure.__cause__ = low.with_traceback(None)
     return failure
 
 

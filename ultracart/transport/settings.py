@@ -31,10 +31,16 @@ class Origin(NamedTuple):
         """Whether no packet to this origin leaves the machine."""
         if self.host == "localhost":
             return True
+        return self.is_address and ipaddress.ip_address(self.host).is_loopback
+
+    @property
+    def is_address(self) -> bool:
+        """Whether the host is an IP address and not a name."""
         try:
-            return ipaddress.ip_address(self.host).is_loopback
+            ipaddress.ip_address(self.host)
         except ValueError:
             return False
+        return True
 
 
 class Proxy(NamedTuple):
@@ -123,6 +129,8 @@ def _origin(url: Any, name: str) -> tuple[SplitResult, Origin]:
         parts = urlsplit(url)
         port = parts.port
         host = (parts.hostname or "").encode("idna").decode("ascii")
+        if "[" in parts.netloc:  # before Python 3.11.4 anything may stand between the brackets
+            ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         raise ConfigurationError(example) from None
     scheme = parts.scheme
@@ -185,7 +193,9 @@ def _proxy(url: Any, name: str) -> Proxy:
     if parts.username is not None:
         credentials = "%s:%s" % (unquote(parts.username), unquote(parts.password or ""))
     host = "[%s]" % parts.hostname if ":" in parts.hostname else parts.hostname
-    return Proxy("%s://%s:%d" % (parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme]), credentials)
+    return Proxy(
+        "%s://%s:%d" % (parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme]), credentials
+    )
 
 
 def _file(path: Any, name: str) -> Optional[str]:
