@@ -137,6 +137,20 @@ class TestTLS:
         judge.failure(lambda: exchange(api), ApiConnectionError, sent=False)
         assert not server.requests
 
+    def test_another_expected_name(
+        self, serve: Any, api_of: Any, judge: Any, authority: Any
+    ) -> None:
+        server = serve(answer('{"access_token":"a1"}'), tls=authority.context("other.example.com"))
+        settings = {"ssl_ca_cert": authority.path}
+        api = api_of(server, assert_hostname="other.example.com", **settings)
+        assert exchange(api).access_token == "a1"
+        assert exchange(api_of(server, assert_hostname=False, **settings)).access_token == "a1"
+        for name in ("third.example.com", "example.com"):
+            api = api_of(server, assert_hostname=name, **settings)
+            judge.failure(lambda api=api: exchange(api), ApiConnectionError, sent=False)
+        # A name that is not compared does not make an unknown authority known.
+        judge.failure(lambda: exchange(api_of(server, assert_hostname=False)), ApiConnectionError)
+
     def test_server_speaks_no_tls(self, serve: Any, api_of: Any, judge: Any) -> None:
         server = serve(b"", connected=lambda peer: peer.send(answer("{}")) and False)
         host = server.host.replace("http:", "https:")
