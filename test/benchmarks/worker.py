@@ -1,0 +1,137 @@
+"""Decides how one library is timed in a process of its own, at the word of the benchmark.
+
+``python worker.py LIBRARY HOST CA_FILE`` reads one JSON command a line and answers each with one
+JSON line, so that the benchmark can let several libraries take turns.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import sys
+import threading
+import time
+import tracemalloc
+from typing import Any, Callable
+
+from libraries import LIBRARIES
+
+_MODELS = 10_000
+
+
+def timed(work: Callable[[], Any], calls: int) -> dict[str, float]:
+    """CPU and wall time for each of ``calls`` calls that ``work`` makes, in microseconds."""
+    gc.collect()
+    cpu, wall = time.process_time(), time.perf_counter()
+    work()
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    return {"cpu": cpu / calls * 1e6, "wall": wall / calls * 1e6}
+
+
+def repeat(call: Callable[[], Any], calls: int) -> None:
+    for _ in range(calls):
+        call()
+
+
+def in_threads(call: Callable[[], Any], calls: int, number: int = 16) -> None:
+    threads = [threading.Thread(target=repeat, args=(call, calls // number)) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+class Models:
+    """Ten thousand token answers in one list, as text; and the ways to read it."""
+
+    def __init__(self) -> None:
+        row = {
+            "access_token": "0123456789abcdef" * 4,
+            "refresh_token": "fedcba9876543210" * 4,
+            "expires_in": 3600,
+            "scope": "crm ultraship",
+            "token_type": "bearer",
+        }
+        self.text = json.dumps([row] * _MODELS)
+        self.data = self.text.encode("ascii")
+
+    def read_json(self) -> Any:
+        return json.loads(self.text)
+
+    def reader(self) -> Callable[[], Any]:
+        """What this project (or an official SDK) does with the answer's body."""
+        from ultracart import ApiClient
+
+        client = ApiClient()
+        answer: Any = type("Answer", (), {"data": self.text})()
+        read: Callable[..., Any] = client.deserialize
+        return lambda: read(answer, "list[OauthTokenResponse]")
+
+
+def used() -> dict[str, int]:
+    """What this process holds: threads, file descriptors, log handlers, bytes."""
+    gc.collect()
+    loggers = [logging.getLogger(), *map(logging.getLogger, logging.Logger.manager.loggerDict)]
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        pages = int(statm.read().split()[1])
+    return {
+        "threads": threading.active_count(),
+        "descriptors": len(os.listdir("/proc/self/fd")),
+        "handlers": sum(len(logger.handlers) for logger in loggers),
+        "resident": pages * os.sysconf("SC_PAGE_SIZE"),
+        "traced": tracemalloc.get_traced_memory()[0],
+    }
+
+
+def growth(work: Callable[[int], Any], warm_up: int, times: int, trace: bool) -> dict[str, int]:
+    """What grew while ``work`` ran ``times`` times, after a warm-up."""
+    if trace:
+        tracemalloc.start()
+    work(warm_up)
+    before = used()
+    work(times)
+    after = used()
+    tracemalloc.stop()
+    return {name: after[name] - before[name] for name in after}
+
+
+def main() -> None:
+    name, host, ca_file = sys.argv[1:]
+    library = LIBRARIES[name](host, ca_file)
+    # The official SDK's handlers would write a line for each connection over its pool's size.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+    warm: Any = None
+    models: Any = None
+    for line in sys.stdin:
+        command = json.loads(line)
+        what, calls = command["do"], command.get("calls", 1)
+        result: Any
+        if what in ("warm", "threads") and warm is None:
+            warm = library.warm()
+        if what == "warm":
+            result = timed(lambda: repeat(warm, calls), calls)
+        elif what == "threads":
+            result = timed(lambda: in_threads(warm, calls), calls)
+        elif what == "fresh":
+            result = timed(lambda: repeat(library.fresh, calls), calls)
+        elif what == "models":
+            if models is None:
+                texts = Models()
+                models = texts.read_json if name == "urllib3" else texts.reader()
+            result = timed(models, 1)
+        elif what == "grow":
+            result = growth(
+                lambda times: repeat(library.fresh, times), 200, calls, command["trace"]
+            )
+        elif what == "soak":
+            call = library.warm()
+            result = growth(lambda times: repeat(call, times), 2000, calls, command["trace"])
+        else:
+            raise ValueError("unknown command %r" % what)
+        print(json.dumps(result), flush=True)
+
+
+if __name__ == "__main__":
+    main()
