@@ -51,10 +51,10 @@ class Worker:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
 
-    def do(self, what: str, calls: int = 1, **options: Any) -> dict[str, float]:
+    def do(self, what: str, calls: int = 1) -> dict[str, float]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"do": what, "calls": calls, **options}) + "\n")
+        self._process.stdin.write(json.dumps({"do": what, "calls": calls}) + "\n")
         self._process.stdin.flush()
         result: dict[str, float] = json.loads(self._process.stdout.readline())
         return result
@@ -163,12 +163,12 @@ class Benchmark:
         own = next(library for library in self._libraries if library.name == OWN)
         rows = []
         with own.worker(self.host("http"), self._server["ca"]) as worker:
-            grown = worker.do("grow", 2000, trace=True)
+            grown = worker.do("grow", 2000)
         note = "threads %(threads)+d, fds %(descriptors)+d, handlers %(handlers)+d" % grown
         rows.append(_grown("growth after 2,000 clients", "KiB", grown["traced"] / 1024, 100, note))
         calls = self.rounds(50_000, 5_000)
         with own.worker(self.host("http"), self._server["ca"]) as worker:
-            grown = worker.do("soak", calls, trace=False)
+            grown = worker.do("soak", calls)
         kept = grown["resident"] / calls * 1000
         note = "resident memory, %d calls on one client" % calls
         rows.append(_grown("soak, growth for 1,000 calls", "B", kept, 600, note))

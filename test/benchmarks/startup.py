@@ -19,7 +19,8 @@ _TOUCH = {
         "import ultracart\n"
         "from ultracart import ApiClient, OauthApi\n"
         "from ultracart.configuration import Configuration\n"
-        "from ultracart import OauthTokenResponse, OauthRevokeSuccessResponse, ErrorResponse, Error\n"
+        "from ultracart import OauthTokenResponse, OauthRevokeSuccessResponse\n"
+        "from ultracart import ErrorResponse, Error\n"
         "from ultracart.rest import ApiException\n"
     ),
     "authlib": "from authlib.integrations.requests_client import OAuth2Session; OAuth2Session('x')",

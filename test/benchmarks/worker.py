@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import tracemalloc
+from functools import cached_property
 from typing import Any, Callable
 
 from libraries import LIBRARIES
@@ -97,40 +98,54 @@ def growth(work: Callable[[int], Any], warm_up: int, times: int, trace: bool) ->
     return {name: after[name] - before[name] for name in after}
 
 
+class Commands:
+    """What the benchmark can ask for; each answer is figures by name."""
+
+    def __init__(self, name: str, host: str, ca_file: str) -> None:
+        self._name = name
+        self._library = LIBRARIES[name](host, ca_file)
+
+    @cached_property
+    def _warm(self) -> Callable[[], Any]:
+        call: Callable[[], Any] = self._library.warm()
+        return call
+
+    @cached_property
+    def _models(self) -> Callable[[], Any]:
+        models = Models()
+        return models.read_json if self._name == "urllib3" else models.reader()
+
+    def warm(self, calls: int) -> dict[str, float]:
+        call = self._warm
+        return timed(lambda: repeat(call, calls), calls)
+
+    def threads(self, calls: int) -> dict[str, float]:
+        call = self._warm
+        return timed(lambda: in_threads(call, calls), calls)
+
+    def fresh(self, calls: int) -> dict[str, float]:
+        return timed(lambda: repeat(self._library.fresh, calls), calls)
+
+    def models(self, calls: int) -> dict[str, float]:
+        read = self._models
+        return timed(lambda: repeat(read, calls), calls)
+
+    def grow(self, calls: int) -> dict[str, int]:
+        """Clients made and dropped; traced, as resident memory comes in pages."""
+        return growth(lambda times: repeat(self._library.fresh, times), 200, calls, trace=True)
+
+    def soak(self, calls: int) -> dict[str, int]:
+        call = self._warm
+        return growth(lambda times: repeat(call, times), 2000, calls, trace=False)
+
+
 def main() -> None:
-    name, host, ca_file = sys.argv[1:]
-    library = LIBRARIES[name](host, ca_file)
+    commands = Commands(*sys.argv[1:])
     # The official SDK's handlers would write a line for each connection over its pool's size.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
-    warm: Any = None
-    models: Any = None
     for line in sys.stdin:
         command = json.loads(line)
-        what, calls = command["do"], command.get("calls", 1)
-        result: Any
-        if what in ("warm", "threads") and warm is None:
-            warm = library.warm()
-        if what == "warm":
-            result = timed(lambda: repeat(warm, calls), calls)
-        elif what == "threads":
-            result = timed(lambda: in_threads(warm, calls), calls)
-        elif what == "fresh":
-            result = timed(lambda: repeat(library.fresh, calls), calls)
-        elif what == "models":
-            if models is None:
-                texts = Models()
-                models = texts.read_json if name == "urllib3" else texts.reader()
-            result = timed(models, 1)
-        elif what == "grow":
-            result = growth(
-                lambda times: repeat(library.fresh, times), 200, calls, command["trace"]
-            )
-        elif what == "soak":
-            call = library.warm()
-            result = growth(lambda times: repeat(call, times), 2000, calls, command["trace"])
-        else:
-            raise ValueError("unknown command %r" % what)
-        print(json.dumps(result), flush=True)
+        print(json.dumps(getattr(commands, command["do"])(command["calls"])), flush=True)
 
 
 if __name__ == "__main__":
