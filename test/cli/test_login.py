@@ -55,9 +55,10 @@ def test_a_no_changes_nothing(ultracart: CommandLine) -> None:
     ultracart.succeed("whoami")
 
 
-def test_no_browser_here(ultracart: CommandLine, sandbox: Sandbox) -> None:
-    running = ultracart.start("login", BROWSER="/nowhere/browser %s")
-    running.err.wait_for("No browser could be started here: open the address yourself.")
+@pytest.mark.parametrize("chosen", ["/nowhere/browser %s", ""])
+def test_no_browser_here(ultracart: CommandLine, sandbox: Sandbox, chosen: str) -> None:
+    running = ultracart.start("login", BROWSER=chosen, DISPLAY="", WAYLAND_DISPLAY="")
+    running.err.wait_for("No browser could be started here: open the address yourself")
     _visit(sandbox.authorize(running.err.wait_for("/oauth/authorize?")))
     assert running.end()[0] == 0
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 import threading
 import webbrowser
 from contextlib import closing
@@ -16,6 +18,10 @@ from .console import CommandError, Countdown, printable, put_json, say
 from .logins import SANDBOX_SCOPE, Login, configuration_of, is_sandbox, new_login, open_store
 from .loopback import RedirectListener
 from .tokens import describe_login
+
+_NO_BROWSER = (
+    "No browser could be started here: open the address yourself, or log in with --device."
+)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -110,8 +116,18 @@ def _listener(port: int) -> RedirectListener:
 
 
 def _open_browser(url: str) -> None:
-    # In a thread, because a text browser, or one named by BROWSER, is waited for until it ends.
+    if not _has_screen():
+        say(_NO_BROWSER)
+        return
+    # In a thread, because a browser named by BROWSER is waited for until it ends.
     threading.Thread(target=_open, args=(url,), daemon=True).start()
+
+
+def _has_screen() -> bool:
+    """Whether a browser can show itself; without, a text browser would take over the terminal."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(os.environ.get(name) for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def _open(url: str) -> None:
@@ -120,4 +136,4 @@ def _open(url: str) -> None:
     except (OSError, webbrowser.Error):
         opened = False
     if not opened:
-        say("No browser could be started here: open the address yourself.")
+        say(_NO_BROWSER)

@@ -117,6 +117,7 @@ class _Server(socketserver.ThreadingTCPServer):
     # On Windows the option would let another process listen on the same port.
     allow_reuse_address = os.name != "nt"
 
+    # Nothing equals it: an empty state in a request counts as none.
     expected_state = ""
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
@@ -128,7 +129,7 @@ class _Server(socketserver.ThreadingTCPServer):
         """Whether this is the answer that was waited for; true once."""
         expected = self.expected_state.encode("ascii")
         matches = hmac.compare_digest(state.encode("utf-8", "replace"), expected)
-        return bool(expected) and matches and self._accepting.acquire(blocking=False)
+        return matches and self._accepting.acquire(blocking=False)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Nothing: a connection that breaks is the browser's business."""
