@@ -33,6 +33,17 @@ def test_what_another_refreshed_is_adopted(make_session, sandbox, log_in_to, tim
     assert sandbox.counters.reuse_detections == 0
 
 
+def test_a_token_that_is_there_is_adopted_without_the_lock(make_session, sandbox, log_in_to, time_):
+    store = MemoryTokenStore()
+    one, two = make_session(token_store=store), make_session(token_store=store)
+    log_in_to(one, sandbox)
+    two.access_token()
+    time_.pass_(3601)
+    newest = one.access_token()
+    with ThreadPoolExecutor(1) as thread, store.lock("default"):
+        assert thread.submit(two.access_token).result(30) == newest
+
+
 def test_two_that_find_it_expired_at_once_refresh_once(make_session, sandbox, log_in_to, time_):
     store = MemoryTokenStore()
     sessions = [make_session(token_store=store) for _ in range(6)]

@@ -1,0 +1,58 @@
+"""Locks on files that come and go: two holders at once would be two refreshes."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from ultracart.exceptions import TokenStoreError
+from ultracart.oauth.stores.file_lock import FileLocks
+
+
+def test_a_file_that_is_removed_by_its_last_holder_locks_nobody_else(tmp_path, monkeypatch):
+    """Between another's open and lock the holder leaves, and a third comes."""
+    directory = str(tmp_path / "locks")
+    slow = FileLocks(directory, timeout=30)
+    third = FileLocks(directory, timeout=30)
+    opened, go_on = threading.Event(), threading.Event()
+    first = third.lock("merchant-7")
+    first.__enter__()
+    real = os.open
+
+    def slow_open(path, flags, mode=0o777, **options):
+        descriptor = real(path, flags, mode, **options)
+        if threading.current_thread().name.startswith("slow"):
+            opened.set()
+            assert go_on.wait(30)
+        return descriptor
+
+    monkeypatch.setattr(os, "open", slow_open)
+
+    def try_lock():
+        with slow.lock("merchant-7", blocking=False) as held:
+            return held
+
+    with ThreadPoolExecutor(1, thread_name_prefix="slow") as thread:
+        attempt = thread.submit(try_lock)
+        assert opened.wait(30)
+        first.__exit__(None, None, None)
+        with third.lock("merchant-7", blocking=False) as held:
+            assert held is True
+            go_on.set()
+            assert attempt.result(30) is False
+
+
+def test_waiting_ends_with_an_error(tmp_path):
+    locks = FileLocks(str(tmp_path / "locks"), timeout=0.05)
+    with locks.lock("merchant-7"), pytest.raises(TokenStoreError, match="did not become free"):
+        locks.lock("merchant-7").__enter__()
+
+
+def test_a_directory_that_cannot_be_made_is_an_error(tmp_path):
+    (tmp_path / "file").touch()
+    locks = FileLocks(str(tmp_path / "file" / "locks"), timeout=1)
+    with pytest.raises(TokenStoreError, match="cannot lock"):
+        locks.lock("merchant-7").__enter__()
