@@ -66,6 +66,14 @@ def test_expires_in(api: OauthApi, answer: Answer, sent: Any, read: Any) -> None
         assert token.additional_properties["expires_in"] == sent
 
 
+@pytest.mark.parametrize(
+    ("sent", "read"), [("a b", "a b"), (["a", "b"], "a b"), ([], ""), (None, None), (7, "7")]
+)
+def test_scope(api: OauthApi, answer: Answer, sent: Any, read: Any) -> None:
+    answer({**TOKEN_ANSWER, "scope": sent})
+    assert _exchange(api).scope == read
+
+
 def test_absent_and_unknown_fields(api: OauthApi, answer: Answer) -> None:
     answer({"access_token": _SECRET, "new_field": {"a": 1}})
     token = _exchange(api)

@@ -15,7 +15,7 @@ from typing import Any, Callable
 import pytest
 
 import ultracart
-from ultracart import ApiClient, Configuration, OauthApi
+from ultracart import ApiClient, ApiResponseError, Configuration, OauthApi
 from ultracart.sandbox import Sandbox
 
 SIMPLE = "x-ultracart-simple-key"
@@ -190,6 +190,23 @@ def test_a_changed_setting_counts_from_the_next_call(client: ApiClient, sandbox:
         assert len(sandbox.requests) == len(other.requests) == 1
 
 
+def test_a_changed_bound_counts_from_the_next_call(client: ApiClient) -> None:
+    client.configuration.access_token = "access_token_example"
+    OauthApi(client).oauth_me()
+    client.configuration.max_response_size = 10
+    with pytest.raises(ApiResponseError):
+        OauthApi(client).oauth_me()
+
+
+def test_assigning_a_configuration_makes_it_the_global_one() -> None:
+    kept, mine = ultracart.configuration, Configuration()
+    mine.api_key[SIMPLE] = "mine"
+    ultracart.configuration = mine
+    assert ultracart.configuration is kept
+    assert kept.api_key == {SIMPLE: "mine"}
+    assert ApiClient().configuration is kept
+
+
 @pytest.mark.parametrize("name", SECRETS)
 def test_repr_masks_secrets(name: str) -> None:
     made = Configuration()
@@ -259,6 +276,8 @@ import ultracart
 ultracart.configuration.debug = True
 ultracart.configuration.access_token = "access_token_example"
 ultracart.OauthApi().oauth_me()
+ultracart.configuration.debug = False
+ultracart.OauthApi().oauth_me()
 """
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-c", script],
@@ -269,17 +288,21 @@ ultracart.OauthApi().oauth_me()
         timeout=60,
     )
     assert ran.stdout == ""
-    assert "GET /rest/v2/oauth/me -> 200" in ran.stderr
+    assert ran.stderr.count("GET /rest/v2/oauth/me -> 200") == 1
+    assert len(sandbox.requests) == 2
     assert "_example" not in ran.stderr
 
 
-def test_configurations_add_no_handlers() -> None:
+def test_configurations_add_no_handlers(monkeypatch: pytest.MonkeyPatch) -> None:
     logger = logging.getLogger("ultracart")
     _ = Configuration().logger  # loads the module that adds the null handler
     before = list(logger.handlers)
+    # As in an application that has set up no logging: pytest's own handlers would do for debug.
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
     for _ in range(5):
         made = Configuration()
         made.debug = True
+        assert len(logger.handlers) == len(before) + 1
         made.debug = False
     assert logger.handlers == before
 

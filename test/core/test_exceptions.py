@@ -102,6 +102,20 @@ def test_text_never_holds_body_or_headers() -> None:
     assert (error.body, error.headers) == ("secret-body", {"Set-Cookie": "secret-cookie"})
 
 
+def test_reason_phrase_of_the_server_is_not_told() -> None:
+    """A server may echo anything there."""
+
+    class Answer:
+        status, reason, data = 500, "secret-reason", ""
+
+        def getheaders(self) -> dict[str, str]:
+            return {}
+
+    error = ApiException(http_resp=Answer())
+    assert (error.status, error.reason) == (500, "secret-reason")
+    assert "secret" not in str(error)
+
+
 def test_nobody_listens(api: OauthApi, sandbox: Sandbox) -> None:
     sandbox.close()
     with pytest.raises(ApiConnectionError) as caught:
