@@ -57,7 +57,13 @@ def test_token_is_delivered(serve: Any, api_of: Any, body: str, kind: str) -> No
     assert TOKEN not in repr(token) + str(token)
 
 
-@pytest.mark.parametrize("raw", [b'{"access_token":"acc3ss","scope":"caf\xe9"}', b'{"access_token":"acc3ss","x":"\xff\xfe\xc3("}'])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"access_token":"acc3ss","scope":"caf\xe9"}',
+        b'{"access_token":"acc3ss","x":"\xff\xfe\xc3("}',
+    ],
+)
 def test_token_beside_broken_utf_8_is_delivered(serve: Any, api_of: Any, raw: bytes) -> None:
     assert exchange(api_of(serve(answer(raw)))).access_token == TOKEN
 
@@ -108,7 +114,9 @@ UNUSABLE = {
 
 @pytest.mark.parametrize("body", UNUSABLE.values(), ids=UNUSABLE.keys())
 def test_no_token_is_a_clear_error(serve: Any, api_of: Any, judge: Any, body: str) -> None:
-    error = judge.failure(lambda: exchange(api_of(serve(answer(body)))), ApiResponseError, sent=True)
+    error = judge.failure(
+        lambda: exchange(api_of(serve(answer(body)))), ApiResponseError, sent=True
+    )
     assert error.status == 200
     assert error.body == body
     assert TOKEN not in str(error)
@@ -129,16 +137,36 @@ def test_no_content(serve: Any, api_of: Any, judge: Any, status: str) -> None:
 
 def test_oauth_error_inside_200(serve: Any, api_of: Any, judge: Any) -> None:
     body = '{"error":"invalid_grant","error_description":"used","access_token":null}'
-    error = judge.failure(lambda: exchange(api_of(serve(answer(body)))), InvalidGrantError, sent=True)
+    error = judge.failure(
+        lambda: exchange(api_of(serve(answer(body)))), InvalidGrantError, sent=True
+    )
     assert (error.status, error.error, error.error_description) == (200, "invalid_grant", "used")
     odd = '{"error":"made_up"}'
     judge.failure(lambda: exchange(api_of(serve(answer(odd)))), OAuthError, sent=True)
 
 
-ODD_ERRORS = ["null", "[]", '"x"', "7", '{"error":null}', '{"error":[]}', '{"error":7}', '{"error":""}']
+ODD_ERRORS = [
+    "null",
+    "[]",
+    '"x"',
+    "7",
+    '{"error":null}',
+    '{"error":[]}',
+    '{"error":7}',
+    '{"error":""}',
+]
 ODD_ERRORS += ['{"error":{"developer_message":["x"]}}', '{"error":{"error":{"error":1}}}']
-ODD_ERRORS += ['{"error":"x","error_description":{"a":1},"error_uri":7}', "\ufeff{}", "<html>", "[" * 9999]
-ODD_ERRORS += ['{"error_description":"\\ud800"}', '{"error":"\\ud800"}', '{"error":"a\\r\\nb\\u001b[2J"}']
+ODD_ERRORS += [
+    '{"error":"x","error_description":{"a":1},"error_uri":7}',
+    "\ufeff{}",
+    "<html>",
+    "[" * 9999,
+]
+ODD_ERRORS += [
+    '{"error_description":"\\ud800"}',
+    '{"error":"\\ud800"}',
+    '{"error":"a\\r\\nb\\u001b[2J"}',
+]
 
 
 @pytest.mark.parametrize("status", ["400 No", "401 Who", "500 Oops", "200 OK"])
@@ -184,7 +212,9 @@ def test_odd_revocation(serve: Any, api_of: Any, judge: Any, body: str) -> None:
     judge.failure(lambda: api_of(serve(answer(body))).oauth_revoke("c", "t"), sent=True)
 
 
-@pytest.mark.parametrize("body", ["", "null", "{}", "[]", "<html>", '{"user_code":"x"}', '{"device_code":7}'])
+@pytest.mark.parametrize(
+    "body", ["", "null", "{}", "[]", "<html>", '{"user_code":"x"}', '{"device_code":7}']
+)
 def test_odd_device_answer(serve: Any, api_of: Any, judge: Any, body: str) -> None:
     api = api_of(serve(answer(body)))
     judge.failure(lambda: api.oauth_device_authorize("c", "crm"), ApiResponseError, sent=True)
@@ -197,7 +227,19 @@ def test_odd_identity(serve: Any, api_of: Any, judge: Any, body: str) -> None:
 
 TYPES = ["str", "int", "float", "bool", "date", "datetime", "object", "list[int]", "dict(str, int)"]
 TYPES += ["OauthTokenResponse", "list[OauthMeResponse]", "dict(str, list[Error])", "ErrorResponse"]
-VALUES = ["", "null", "1", "1e400", "NaN", '"x"', '"2024-13-45"', '"2024-01-01"', "[]", "[[1]]", "{}"]
+VALUES = [
+    "",
+    "null",
+    "1",
+    "1e400",
+    "NaN",
+    '"x"',
+    '"2024-13-45"',
+    '"2024-01-01"',
+    "[]",
+    "[[1]]",
+    "{}",
+]
 VALUES += ['{"a":{"b":1}}', '"%s"' % ("9" * 5000), "9" * 9000, "<html>", "true", "[null]"]
 VALUES += ['"%s"' % ("1 " * 5000), '"0000-00-00"', '"10000-01-01"', "[1,2"]
 

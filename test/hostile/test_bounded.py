@@ -43,14 +43,16 @@ SLOW: dict[str, Callable[[Peer], Any]] = {
         peer.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;") and peer.drip(b"e" * 9999)
     ),
     "dripped trailers": lambda peer: (
-        peer.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n") and peer.drip(b"T: x\r\n" * 999)
+        peer.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n")
+        and peer.drip(b"T: x\r\n" * 999)
     ),
     "dripped interim answers": lambda peer: peer.drip(b"HTTP/1.1 100 Continue\r\n\r\n" * 99, 0.01),
     "dripped error body": lambda peer: (
         peer.send(b"HTTP/1.1 400 No\r\nContent-Length: 999\r\n\r\n") and peer.drip(b"{" * 999)
     ),
     "dripped gzip": lambda peer: (
-        peer.send(HEAD + b"Content-Encoding: gzip\r\n\r\n") and peer.drip(gzip.compress(b"x" * 9999) * 9)
+        peer.send(HEAD + b"Content-Encoding: gzip\r\n\r\n")
+        and peer.drip(gzip.compress(b"x" * 9999) * 9)
     ),
     "body that never ends its length": lambda peer: (
         peer.send(HEAD + b"Content-Length: 20\r\n\r\n{}") and peer.silence()
@@ -65,7 +67,10 @@ SLOW: dict[str, Callable[[Peer], Any]] = {
 def test_slow_answer_ends_in_time(serve: Any, api_of: Any, judge: Any, step: Any) -> None:
     server = serve(step)
     judge.failure(
-        lambda: exchange(api_of(server), _request_timeout=0.25), ApiTimeoutError, within=1.2, sent=True
+        lambda: exchange(api_of(server), _request_timeout=0.25),
+        ApiTimeoutError,
+        within=1.2,
+        sent=True,
     )
     assert len(server.requests) == 1
 
@@ -159,6 +164,7 @@ def test_request_that_nobody_reads_ends_in_time(
     # because the body is larger than what the script reads.
     server = serve(b"", tls=context, connected=None if tls else unread)
     if tls:
+
         def lazy(peer: Peer) -> Any:
             return False
 
@@ -168,7 +174,10 @@ def test_request_that_nobody_reads_ends_in_time(
 
     def call() -> None:
         client.call_api(
-            "/x", "POST", header_params={"Content-Type": "text/plain"}, body=body,
+            "/x",
+            "POST",
+            header_params={"Content-Type": "text/plain"},
+            body=body,
             _request_timeout=0.3,
         )
 
@@ -225,7 +234,8 @@ POURED: dict[str, Callable[[Peer], Any]] = {
         and peer.pour(b"x" * 65536, ENDLESS)
     ),
     "endless chunk extension": lambda peer: (
-        peer.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;") and peer.pour(b"e" * 65536, ENDLESS)
+        peer.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;")
+        and peer.pour(b"e" * 65536, ENDLESS)
     ),
     "endless trailers": lambda peer: (
         peer.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n")
@@ -237,8 +247,8 @@ POURED: dict[str, Callable[[Peer], Any]] = {
     "endless folded header": lambda peer: (
         peer.send(HEAD + b"X: y\r\n") and peer.pour(b" z\r\n" * 9999, ENDLESS)
     ),
-    "endless interim answers": lambda peer: (
-        peer.pour(b"HTTP/1.1 100 Continue\r\n\r\n" * 999, ENDLESS)
+    "endless interim answers": lambda peer: peer.pour(
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 999, ENDLESS
     ),
     "endless interim headers": lambda peer: (
         peer.send(b"HTTP/1.1 103 Early Hints\r\n") and peer.pour(b"Link: x\r\n" * 9999, ENDLESS)
@@ -321,9 +331,7 @@ def test_deep_nesting(serve: Any, api_of: Any, judge: Any, body: str, status: st
 
 
 @pytest.mark.parametrize("timeout", [0.3, (0.3, 9)], ids=repr)
-def test_time_covers_all_attempts(
-    serve: Any, api_of: Any, judge: Any, timeout: Any
-) -> None:
+def test_time_covers_all_attempts(serve: Any, api_of: Any, judge: Any, timeout: Any) -> None:
     def call() -> None:
         OauthApi.oauth_me(api, _request_timeout=timeout)
 

@@ -47,8 +47,14 @@ BROKEN: dict[str, bytes] = {
     "length huge": HEAD + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n" + JSON,
     "length exotic digits": HEAD + "Content-Length: \u00b2\r\n\r\n".encode("latin-1") + JSON,
     "unknown coding": HEAD + b"Transfer-Encoding: bzip3\r\n\r\n" + JSON,
-    "coding list": HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n17\r\n" + JSON + b"\r\n0\r\n\r\n",
-    "two codings": CHUNKED[:-2] + b"Transfer-Encoding: identity\r\n\r\n17\r\n" + JSON + b"\r\n0\r\n\r\n",
+    "coding list": HEAD
+    + b"Transfer-Encoding: gzip, chunked\r\n\r\n17\r\n"
+    + JSON
+    + b"\r\n0\r\n\r\n",
+    "two codings": CHUNKED[:-2]
+    + b"Transfer-Encoding: identity\r\n\r\n17\r\n"
+    + JSON
+    + b"\r\n0\r\n\r\n",
     "chunk size text": CHUNKED + b"zz\r\n" + JSON + b"\r\n0\r\n\r\n",
     "chunk size empty": CHUNKED + b"\r\n" + JSON + b"\r\n0\r\n\r\n",
     "chunk size negative": CHUNKED + b"-17\r\n" + JSON + b"\r\n0\r\n\r\n",
@@ -100,10 +106,13 @@ RIGHT: dict[str, bytes] = {
     "leading zeros": CHUNKED + b"00017\r\n" + JSON + b"\r\n000\r\n\r\n",
     "trailers": CHUNKED + b"17\r\n" + JSON + b"\r\n0\r\nX: y\r\nContent-Length: 5\r\n\r\n",
     "chunked and length": HEAD
-    + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n17\r\n" + JSON + b"\r\n0\r\n\r\n",
+    + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n17\r\n"
+    + JSON
+    + b"\r\n0\r\n\r\n",
     "100 first": b"HTTP/1.1 100 Continue\r\n\r\n" + GOOD,
     "103 first": b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + GOOD,
-    "102 103 100": b"HTTP/1.1 102 P\r\n\r\nHTTP/1.1 103 H\r\nA: b\r\n\r\nHTTP/1.1 100 C\r\n\r\n" + GOOD,
+    "102 103 100": b"HTTP/1.1 102 P\r\n\r\nHTTP/1.1 103 H\r\nA: b\r\n\r\nHTTP/1.1 100 C\r\n\r\n"
+    + GOOD,
     "byte order mark": HEAD + b"Content-Length: 26\r\n\r\n\xef\xbb\xbf" + JSON,
     "identity": HEAD + b"Content-Encoding: identity\r\nContent-Length: 23\r\n\r\n" + JSON,
 }
@@ -131,7 +140,10 @@ POISON: dict[str, bytes] = {
     "body of a 204": b"HTTP/1.1 204 None\r\nContent-Length: %d\r\n\r\n" % len(BAD) + BAD,
     "answer after the chunks": CHUNKED + b"17\r\n" + JSON + b"\r\n0\r\n\r\n" + BAD,
     "answer in the length's shadow": HEAD
-    + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n17\r\n" + JSON + b"\r\n0\r\n\r\n" + BAD,
+    + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n17\r\n"
+    + JSON
+    + b"\r\n0\r\n\r\n"
+    + BAD,
     "answer after an error": answer("{}", "400 No") + BAD,
     "answer after a redirect": answer("", "302 There", "Location: /x") + BAD,
     "answer after a switch": b"HTTP/1.1 101 Switching\r\n\r\n" + BAD,

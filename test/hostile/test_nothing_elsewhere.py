@@ -112,9 +112,7 @@ class TestProxy:
         assert "proxy-authorization" not in origin.requests[0].headers
         assert expected.encode() not in origin.received
 
-    def test_tunnel_through_tls(
-        self, serve: Any, api_of: Any, authority: Any, origin: Any
-    ) -> None:
+    def test_tunnel_through_tls(self, serve: Any, api_of: Any, authority: Any, origin: Any) -> None:
         proxy = serve(connect_proxy, tls=authority.context())
         url = self.through(proxy, QUOTED).replace("http:", "https:")
         api = api_of(origin, ssl_ca_cert=authority.path, proxy=url)
@@ -144,7 +142,10 @@ class TestProxy:
     def test_refusal(
         self, serve: Any, api_of: Any, judge: Any, authority: Any, status: str
     ) -> None:
-        echo = "%s Basic %s" % (PASSWORD, base64.b64encode((USER + ":" + PASSWORD).encode()).decode())
+        echo = "%s Basic %s" % (
+            PASSWORD,
+            base64.b64encode((USER + ":" + PASSWORD).encode()).decode(),
+        )
         proxy = serve(answer(echo, "%s %s" % (status, echo), "X-Echo: " + echo, "Retry-After: 1"))
         api = api_of("https://127.0.0.1:9", proxy=self.through(proxy, QUOTED))
         error = judge.failure(lambda: exchange(api), ApiConnectionError, sent=False)
@@ -157,7 +158,9 @@ class TestProxy:
         "resets": lambda peer: peer.reset() or False,
         "garbage": lambda peer: peer.send(b"\x00\x01garbage\r\n\r\n") and False,
         "no TLS behind it": lambda peer: peer.send(b"HTTP/1.1 200 OK\r\n\r\nplain text") and False,
-        "extra bytes": lambda peer: peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd") and False,
+        "extra bytes": lambda peer: (
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd") and False
+        ),
     }
 
     @pytest.mark.parametrize("step", BROKEN.values(), ids=BROKEN.keys())
@@ -170,7 +173,9 @@ class TestProxy:
     SLOW = {
         "silent": lambda peer: peer.silence(),
         "drips": lambda peer: peer.drip(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 999),
-        "pours": lambda peer: peer.send(b"HTTP/1.1 200 OK\r\n") and peer.pour(b"X: y\r\n" * 999, 2**26),
+        "pours": lambda peer: (
+            peer.send(b"HTTP/1.1 200 OK\r\n") and peer.pour(b"X: y\r\n" * 999, 2**26)
+        ),
         "silent behind": lambda peer: peer.send(b"HTTP/1.1 200 OK\r\n\r\n") and peer.silence(),
         "interim": lambda peer: peer.drip(b"HTTP/1.1 100 Continue\r\n\r\n" * 200, 0.005),
     }
@@ -192,7 +197,12 @@ class TestProxy:
 
     @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
     def test_environment(
-        self, serve: Any, api_of: Any, authority: Any, origin: Any, name: str,
+        self,
+        serve: Any,
+        api_of: Any,
+        authority: Any,
+        origin: Any,
+        name: str,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         proxy = serve(connect_proxy)
@@ -202,7 +212,8 @@ class TestProxy:
         assert "proxy-authorization" in proxy.requests[0].headers
 
     @pytest.mark.parametrize(
-        "hosts", ["api.example.com", ".example.com", "example.com", "*", "other.com, api.example.com"]
+        "hosts",
+        ["api.example.com", ".example.com", "example.com", "*", "other.com, api.example.com"],
     )
     def test_no_proxy(
         self, serve: Any, api_of: Any, judge: Any, hosts: str, monkeypatch: pytest.MonkeyPatch
@@ -237,9 +248,7 @@ class TestProxy:
         judge.failure(lambda: exchange(api), sent=False)
         assert proxy.connections == 0
 
-    def test_nonsense_environment(
-        self, api_of: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_nonsense_environment(self, api_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HTTPS_PROXY", "socks9://user:%s@[" % PASSWORD)
         with pytest.raises(ConfigurationError, match="environment") as caught:
             exchange(api_of("https://api.example.com"))
@@ -250,7 +259,9 @@ def no_address(*args: Any, **kwargs: Any) -> Any:
     raise OSError("no address in this test")
 
 
-def test_insecure_transport_when_allowed(serve: Any, api_of: Any, judge: Any, monkeypatch: Any) -> None:
+def test_insecure_transport_when_allowed(
+    serve: Any, api_of: Any, judge: Any, monkeypatch: Any
+) -> None:
     monkeypatch.setattr("socket.getaddrinfo", no_address)
     api = api_of("http://api.example.com", allow_insecure_transport=True)
     judge.failure(lambda: exchange(api), ApiConnectionError, sent=False)

@@ -97,7 +97,9 @@ def test_nothing_is_repeated_after_a_kept_connection_breaks(
     assert len(server.requests) == 3
 
 
-@pytest.mark.parametrize("status", ["500 No", "502 No", "503 No", "504 No", "408 Slow", "425 Early"])
+@pytest.mark.parametrize(
+    "status", ["500 No", "502 No", "503 No", "504 No", "408 Slow", "425 Early"]
+)
 def test_error_status_is_not_repeated(serve: Any, api_of: Any, judge: Any, status: str) -> None:
     server = serve(answer("", status), TOKEN)
     judge.failure(lambda: exchange(api_of(server)), sent=True)
@@ -120,11 +122,29 @@ WAITED = {
     "zero": (["Retry-After: 0"], 0.0),
     "spaces": (["Retry-After:   3  "], 3.0),
     "leading zeros": (["Retry-After: 0003"], 3.0),
-    "date": (["Date: " + formatdate(NOW, usegmt=True), "Retry-After: " + formatdate(NOW + 4, usegmt=True)], 4.0),
-    "past date": (["Date: " + formatdate(NOW, usegmt=True), "Retry-After: " + formatdate(NOW - 4, usegmt=True)], 0.0),
+    "date": (
+        [
+            "Date: " + formatdate(NOW, usegmt=True),
+            "Retry-After: " + formatdate(NOW + 4, usegmt=True),
+        ],
+        4.0,
+    ),
+    "past date": (
+        [
+            "Date: " + formatdate(NOW, usegmt=True),
+            "Retry-After: " + formatdate(NOW - 4, usegmt=True),
+        ],
+        0.0,
+    ),
     "past date without Date": (["Retry-After: Sun, 06 Nov 1994 08:49:37 GMT"], 0.0),
-    "RFC 850 date": (["Date: Sun, 06 Nov 1994 08:49:37 GMT", "Retry-After: Sunday, 06-Nov-94 08:49:38 GMT"], 1.0),
-    "asctime date": (["Date: Sun, 06 Nov 1994 08:49:37 GMT", "Retry-After: Sun Nov  6 08:49:38 1994"], 1.0),
+    "RFC 850 date": (
+        ["Date: Sun, 06 Nov 1994 08:49:37 GMT", "Retry-After: Sunday, 06-Nov-94 08:49:38 GMT"],
+        1.0,
+    ),
+    "asctime date": (
+        ["Date: Sun, 06 Nov 1994 08:49:37 GMT", "Retry-After: Sun Nov  6 08:49:38 1994"],
+        1.0,
+    ),
 }
 
 
@@ -141,13 +161,34 @@ def test_retry_after_is_waited_for(
     assert first.raw == second.raw
 
 
-MALFORMED = ["", "soon", "-5", "1.5", "1e3", "0x10", "5, 5", "5;", "\u0665", "\xb2", "Nov", "Sun, 99 Nov"]
-MALFORMED += ["Sun, 06 Nov 1994", "0 0", "1 Jan", ",", "\"5\"", "Sun, 00 Foo 0000 99:99:99 GMT", "NaN"]
+MALFORMED = [
+    "",
+    "soon",
+    "-5",
+    "1.5",
+    "1e3",
+    "0x10",
+    "5, 5",
+    "5;",
+    "\u0665",
+    "\xb2",
+    "Nov",
+    "Sun, 99 Nov",
+]
+MALFORMED += [
+    "Sun, 06 Nov 1994",
+    "0 0",
+    "1 Jan",
+    ",",
+    '"5"',
+    "Sun, 00 Foo 0000 99:99:99 GMT",
+    "NaN",
+]
 
 
 @pytest.mark.parametrize("value", MALFORMED, ids=ascii)
 def test_malformed_retry_after_is_raised(serve: Any, pauses: Any, judge: Any, value: str) -> None:
-    busy = answer("", "429 Slow") .replace(b"\r\n", b"\r\nRetry-After: %s\r\n" % value.encode(), 1)
+    busy = answer("", "429 Slow").replace(b"\r\n", b"\r\nRetry-After: %s\r\n" % value.encode(), 1)
     server = serve(busy)
     api, noted = pauses(server)
     error = judge.failure(lambda: exchange(api), RateLimitException)

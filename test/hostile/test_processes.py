@@ -337,7 +337,11 @@ def test_nothing_of_others_is_touched(serve: Any, api_of: Any, judge: Any) -> No
         loggers = [logging.getLogger(name) for name in names]
         return (
             [(log.level, log.disabled, log.propagate, list(log.handlers)) for log in loggers[:-1]],
-            [handler for handler in loggers[-1].handlers if type(handler) is not logging.NullHandler],
+            [
+                handler
+                for handler in loggers[-1].handlers
+                if type(handler) is not logging.NullHandler
+            ],
             loggers[-1].level,
             http.client.HTTPConnection.debuglevel,
             socket.getdefaulttimeout(),
@@ -391,7 +395,11 @@ def test_every_exception_survives_pickle_and_copy(cls: Any, protocol: int) -> No
         error.request_sent = True
     error.__cause__ = ConnectionResetError(104, "Connection reset by peer")
     error.note = ["kept"]
-    for twin in (pickle.loads(pickle.dumps(error, protocol)), copy.copy(error), copy.deepcopy(error)):
+    for twin in (
+        pickle.loads(pickle.dumps(error, protocol)),
+        copy.copy(error),
+        copy.deepcopy(error),
+    ):
         assert type(twin) is cls
         assert (str(twin), twin.args, vars(twin)) == (str(error), error.args, vars(error))
         assert repr(twin.__cause__) == repr(error.__cause__)

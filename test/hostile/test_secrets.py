@@ -98,7 +98,9 @@ def test_echo_of_a_secret_is_hidden(
     for secret in SECRETS:
         text = echoes(secret)[echo]
         places = {
-            "description": answer(json.dumps({"error": "invalid_grant", "error_description": text}), "400 No"),
+            "description": answer(
+                json.dumps({"error": "invalid_grant", "error_description": text}), "400 No"
+            ),
             "code": answer(json.dumps({"error": text}), "400 No"),
             "uri": answer(json.dumps({"error": "x", "error_uri": "https://e/?" + text}), "400 No"),
             "in a 200": answer(json.dumps({"error": "x", "error_description": text})),
@@ -110,8 +112,10 @@ def test_echo_of_a_secret_is_hidden(
             "bad header": b"HTTP/1.1 200 OK\r\n%s\r\n\r\n" % text.encode(),
             "bad status": b"HTTP/1.1 %s\r\n\r\n" % text.encode(),
             "bad length": b"HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n" % text.encode(),
-            "bad chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%s\r\n" % text.encode(),
-            "bad trailer": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n%s\r\n" % text.encode(),
+            "bad chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%s\r\n"
+            % text.encode(),
+            "bad trailer": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n%s\r\n"
+            % text.encode(),
             "encoding": answer("x", "200 OK", "Content-Encoding: " + text),
             "gzip": answer(text, "200 OK", "Content-Encoding: gzip"),
             "cut": answer(text)[:-4],
@@ -141,7 +145,9 @@ def test_query_is_in_no_log(serve: Any, client_of: Any, shown: Callable[[], str]
     server = serve(answer("{}"))
     client = client_of(server, debug=True)
     client.call_api("/x", "GET", query_params={"token": REFRESH, "page": 7})
-    assert server.requests[0].line == "GET /rest/v2/x?token=%s&page=7 HTTP/1.1" % quote_plus(REFRESH)
+    assert server.requests[0].line == "GET /rest/v2/x?token=%s&page=7 HTTP/1.1" % quote_plus(
+        REFRESH
+    )
     assert_clean(shown())
 
 
@@ -169,8 +175,21 @@ def test_public_objects_show_no_secret(serve: Any, api_of: Any) -> None:
     other.host = "https://user:%s@api.example.com" % VERIFIER
     device = OauthDeviceAuthorizationResponse(device_code=DEVICE_CODE, user_code="ABCD-EFGH")
     odd = OauthTokenResponse(access_token=ISSUED, scope="all " + ISSUED, error_description=ISSUED)
-    objects = [token, device, odd, configuration, other, api, api.api_client, api.api_client.last_response]
-    objects += [api.oauth_revoke("c", REFRESH), configuration.to_debug_report(), exchange(api, _preload_content=False)]
+    objects = [
+        token,
+        device,
+        odd,
+        configuration,
+        other,
+        api,
+        api.api_client,
+        api.api_client.last_response,
+    ]
+    objects += [
+        api.oauth_revoke("c", REFRESH),
+        configuration.to_debug_report(),
+        exchange(api, _preload_content=False),
+    ]
     objects += [api.api_client.rest_client, configuration.logger, ultracart.configuration]
     for value in objects:
         text = "%r %s %s" % (value, value, format(value))
@@ -206,9 +225,7 @@ def test_broken_connections_show_no_secret(
 def test_every_logger_sees_but_shows_nothing(
     serve: Any, client_of: Any, authority: Any, shown: Callable[[], str]
 ) -> None:
-    client = client_of(
-        serve(answer(TOKEN), tls=authority.context()), verify_ssl=False, debug=True
-    )
+    client = client_of(serve(answer(TOKEN), tls=authority.context()), verify_ssl=False, debug=True)
     client.call_api("/x", "POST", body={"token": REFRESH, "nested": [{"password": CODE}]})
     client.call_api("/x", "PUT", header_params={"Authorization": VERIFIER, "Cookie": CODE})
     client.call_api("/x", "POST", post_params=[("card", "4111"), ("code", CODE)])

@@ -1,0 +1,37 @@
+"""What must hold for any bytes that a server may send."""
+
+from __future__ import annotations
+
+import pickle
+import traceback
+from typing import Any
+
+from ultracart import ApiException, OauthApi
+
+CODE = "planted-c0d3c0d3c0d3c0d3"
+
+
+def judge(api: OauthApi) -> None:
+    """Exchange a code: a token or an ApiException, and the code is shown nowhere."""
+    try:
+        token = api.oauth_access_token("c", "authorization_code", code=CODE, _request_timeout=2)
+    except ApiException as error:
+        shown = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        assert CODE[8:] not in shown
+        assert str(error).isprintable()
+        assert str(pickle.loads(pickle.dumps(error))) == str(error)
+    else:
+        assert isinstance(token.access_token, str)
+        assert token.access_token
+        assert token.expires_in is None or type(token.expires_in) is int
+        assert token.access_token not in repr(token) or len(token.access_token) < 4
+
+
+def sender(data: bytes) -> Any:
+    """The step that sends ``data`` and closes."""
+
+    def step(peer: Any) -> bool:
+        peer.send(data)
+        return False
+
+    return step
