@@ -22,7 +22,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
@@ -340,6 +339,8 @@ def error_fields(body: Any) -> Mapping[str, Any]:
     if isinstance(body, (str, bytes)):
         if len(body) > _MAX_DESCRIPTION:
             return {}
+        import json  # only a failed call needs it
+
         try:
             body = json.loads(body)
         except (ValueError, RecursionError):

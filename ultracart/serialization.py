@@ -7,11 +7,9 @@ Types are named as in UltraCart's API description: ``str``, ``int``, ``float``, 
 from __future__ import annotations
 
 import datetime
-import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable, Union
-from urllib.parse import quote
 
 from .exceptions import ApiException, ApiResponseError, ApiTypeError, ApiValueError
 
@@ -116,6 +114,11 @@ def expand_path(template: str, params: Iterable[tuple[str, Any]], safe: str) -> 
     """
     if not isinstance(template, str) or template[:1] not in ("/", ""):
         raise ApiValueError("resource_path must be str and start with '/'")
+    params = list(params)
+    if not params and template.isascii():
+        return template
+    from urllib.parse import quote  # only paths like these need it
+
     for name, value in params:
         if value is None or value in ("", ".", ".."):
             raise ApiValueError(
@@ -146,6 +149,8 @@ def decode(body: Any) -> tuple[Any, bool]:
 
     Tolerates what real servers send: a byte order mark, Latin-1 in a JSON body.
     """
+    import json  # an answer needs it, importing the package does not
+
     if isinstance(body, bytes):
         mark = _BYTE_ORDER_MARK.encode("utf-8")
         body = (body[len(mark) :] if body.startswith(mark) else body).decode("latin-1")
