@@ -94,7 +94,8 @@ class Judge:
 
     def pickles(self, error: ApiException) -> None:
         twin = pickle.loads(pickle.dumps(error))
-        assert type(twin) is type(error) and str(twin) == str(error)
+        assert type(twin) is type(error)
+        assert str(twin) == str(error)
         for name in ("status", "reason", "body", "retry_after", "request_sent", "error"):
             assert getattr(twin, name) == getattr(error, name)
         assert dict(twin.headers or {}) == dict(error.headers or {})

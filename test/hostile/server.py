@@ -96,7 +96,8 @@ class HostileServer:
     """Answers each request with the next step; the last step answers all that follow.
 
     A step is bytes, or a function of the :class:`Peer` that has read the request; one that returns
-    ``False`` ends the connection. ``connected`` runs before anything is read, TLS included.
+    ``False`` ends the connection. ``connected`` runs before anything is read, TLS included;
+    ``handshaken`` runs after the TLS handshake.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class HostileServer:
         *steps: Step,
         tls: Optional[ssl.SSLContext] = None,
         connected: Optional[Callable[[Peer], Any]] = None,
+        handshaken: Optional[Callable[[Peer], Any]] = None,
         family: int = socket.AF_INET,
     ) -> None:
         self.steps = list(steps)
@@ -113,6 +115,7 @@ class HostileServer:
         self.stopping = threading.Event()
         self._tls = tls
         self._connected = connected
+        self._handshaken = handshaken
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._open: set[socket.socket] = set()
@@ -168,6 +171,8 @@ class HostileServer:
                 with self._lock:
                     self._open.add(sock)
             peer = Peer(self, sock)
+            if self._handshaken is not None and self._handshaken(peer) is False:
+                return
             while peer.request() is not None:
                 step = self._next_step()
                 if callable(step):

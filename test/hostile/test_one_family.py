@@ -71,7 +71,8 @@ def test_refused_connection(api_of: Any, judge: Any) -> None:
         host = "http://127.0.0.1:%d" % closed.getsockname()[1]
         error = judge.failure(lambda: exchange(api_of(host)), ApiConnectionError, sent=False)
     assert isinstance(error.__cause__, ConnectionRefusedError)
-    assert error.status is None and error.body is None
+    assert error.status is None
+    assert error.body is None
 
 
 def test_name_without_address(api_of: Any, judge: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,8 +127,9 @@ class TestTLS:
     def test_unknown_authority(self, serve: Any, api_of: Any, judge: Any, authority: Any) -> None:
         server = serve(answer("{}"), tls=authority.context())
         error = judge.failure(lambda: exchange(api_of(server)), ApiConnectionError, sent=False)
-        assert error.status == 0 and "SSLError" in error.reason
-        assert not server.requests and server.connections == 1
+        assert error.status == 0
+        assert "SSLError" in error.reason
+        assert (server.requests, server.connections) == ([], 1)
 
     def test_certificate_of_another_host(
         self, serve: Any, api_of: Any, judge: Any, authority: Any

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ultracart import ApiClient, ApiException, Configuration, OauthApi
+from ultracart import ApiClient, Configuration, OauthApi
 from ultracart.exceptions import error_fields
 from ultracart.redaction import redactor
 from ultracart.transport.retry import retry_after_seconds
@@ -72,8 +72,9 @@ def test_any_body(server: HostileServer, api: OauthApi, body: bytes, status: int
     headers=st.lists(
         st.tuples(
             st.sampled_from(
-                ["Content-Length", "Transfer-Encoding", "Content-Encoding", "Retry-After"]
-                + ["Location", "Connection", "UC-REST-ERROR", "X", "", " ", "\t", ":"]
+                "Content-Length Transfer-Encoding Content-Encoding Retry-After".split()
+                + "Location Connection UC-REST-ERROR X :".split()
+                + ["", " ", "\t"]
             ),
             st.sampled_from(["chunked", "gzip", "deflate", "23", "-1", "0", "close", "", CODE])
             | st.text(st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=20),
@@ -133,18 +134,18 @@ def test_any_arrangement(server: HostileServer, api: OauthApi, pieces: list[byte
 
 
 @some
-@given(
-    values=st.fixed_dictionaries({}, optional=dict.fromkeys(("code", "scope"), text | scalar))
-)
+@given(values=st.fixed_dictionaries({}, optional=dict.fromkeys(("code", "scope"), text | scalar)))
 def test_any_argument(server: HostileServer, api: OauthApi, values: Any) -> None:
     server.steps = [answer('{"access_token":"a"}')]
     value = values.get("code")
     before = len(server.requests)
+    refusal = ""
     try:
         api.oauth_access_token("c", "g", code=value)
     except (TypeError, ValueError) as error:
-        assert "code" in str(error)
-        assert not isinstance(error, ApiException)
+        refusal = str(error)
+    if refusal:
+        assert refusal.startswith(("code ", "'code' "))
         assert len(server.requests) == before
     else:
         sent = dict(parse_qsl(server.requests[-1].body.decode(), keep_blank_values=True))

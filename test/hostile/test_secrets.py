@@ -123,7 +123,7 @@ def test_echo_of_a_secret_is_hidden(
         steps = [lambda peer, sent=sent: peer.send(sent) and False for sent in places.values()]
         api = api_of(serve(*steps), debug=debug)
         for _ in places:
-            judge.failure(lambda: exchange(api))
+            judge.failure(lambda api=api: exchange(api))
         api.api_client.configuration.debug = False
     assert_clean(shown())
 
