@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import chain
-from typing import Any, ClassVar, Optional
 
 from . import header_precedence, serialization
 from . import models as _own_models
@@ -22,6 +21,10 @@ from .exceptions import (
     UnauthorizedException,
 )
 from .version import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing costs more to load than this package
+    from typing import Any, ClassVar, Optional
 
 API_VERSION_HEADER = "X-UltraCart-Api-Version"
 API_VERSION = "2017-03-01"

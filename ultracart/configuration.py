@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Callable, ClassVar, Optional, Union
 
 from .exceptions import ApiTypeError, ConfigurationError
 from .redaction import is_secret_name, mask, mask_fields
 from .version import __version__
 
-if TYPE_CHECKING:
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing costs more to load than this package
     from contextlib import AbstractContextManager
+    from typing import Any, Callable, ClassVar, Optional, Union
+
+    from typing_extensions import TypeAlias
 
 DEFAULT_HOST = "https://secure.ultracart.com/rest/v2"
 BROWSER_KEY = "x-ultracart-browser-key"
@@ -29,11 +32,11 @@ OAUTH_SCHEME = "ultraCartOauth"
 SIMPLE_KEY_SCHEME = "ultraCartSimpleApiKey"
 _KEY_SCHEMES = {BROWSER_KEY_SCHEME: BROWSER_KEY, SIMPLE_KEY_SCHEME: SIMPLE_KEY}
 
-TokenSource = Callable[[], str]
+TokenSource: TypeAlias = "Callable[[], str]"
 # What Configuration.request_limiter is: seconds to wait for a turn -> the turn.
-RequestLimit = Callable[[float], "AbstractContextManager[None]"]
+RequestLimit: TypeAlias = "Callable[[float], AbstractContextManager[None]]"
 # One number bounds the whole call; a pair bounds the connection and then the answer; in seconds.
-Timeout = Union[int, float, tuple[float, float], list[float], None]
+Timeout: TypeAlias = "Union[int, float, tuple[float, float], list[float], None]"
 
 
 class _Namespace:

@@ -23,7 +23,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Callable, Optional
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing costs more to load than this package
+    from typing import Any, Callable, Optional
 
 # What a message quotes from a server is cut here, in characters: an error page is no message.
 _MAX_QUOTED = 500

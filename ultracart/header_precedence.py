@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Optional
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing costs more to load than this package
+    from typing import Any, Optional
 
 
 def merge(own: Any, defaults: Mapping[str, Any], cookie: Optional[str]) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Callable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing costs more to load than this package
+    from typing import Any, Callable
 
 MASK = "***"
 
@@ -61,11 +63,17 @@ def mask_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
         if is_secret_name(key):
             value = mask(value)
         elif isinstance(value, str):
-            value = hide(re.sub(_LONG_WORD, MASK, value) if key in _PROSE else value)
+            value = hide(_without_long_words(value) if key in _PROSE else value)
         elif isinstance(value, Mapping):
             value = mask_fields(value)
         shown[key] = value
     return shown
+
+
+def _without_long_words(text: str) -> str:
+    from re import sub  # only failed calls need it
+
+    return sub(_LONG_WORD, MASK, text)
 
 
 def secrets_in(value: Any, depth: int = 8) -> Iterator[str]:
@@ -101,7 +109,9 @@ def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
     It also masks whatever is labelled as a credential.
     """
     hide = _hider(secrets)
-    return lambda text: re.sub(_LABELLED, r"\1" + MASK, hide(text))
+    from re import sub  # only failed calls need it
+
+    return lambda text: sub(_LABELLED, r"\1" + MASK, hide(text))
 
 
 def _hider(secrets: Iterable[str]) -> Callable[[str], str]:
@@ -125,7 +135,9 @@ def _hider(secrets: Iterable[str]) -> Callable[[str], str]:
             for start in range(len(text) - length + 1):
                 if lowered[start : start + length] in runs:
                     shown[start : start + length] = "\0" * length
-        return re.sub(_HIDDEN, MASK, "".join(shown))
+        from re import sub  # only failed calls need it
+
+        return sub(_HIDDEN, MASK, "".join(shown))
 
     return hide
 

@@ -7,11 +7,15 @@ Types are named as in UltraCart's API description: ``str``, ``int``, ``float``, 
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Callable, Union
 
 from .exceptions import ApiException, ApiResponseError, ApiTypeError, ApiValueError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing costs more to load than this package
+    from typing import Any, Callable, Union
+
+    Reader = Callable[[Any], Any]
 
 PRIMITIVE_TYPES = (float, bool, bytes, str, int)
 _SENT_AS_IT_IS = frozenset([type(None), *PRIMITIVE_TYPES])
@@ -25,7 +29,6 @@ NATIVE_TYPES_MAPPING: dict[str, type] = {
     "datetime": datetime.datetime,
     "object": object,
 }
-_DICT = r"(?s)dict\(([^,]*), (.*)\)$"
 _SEPARATORS = {"ssv": " ", "tsv": "\t", "pipes": "|"}
 # What a cyclic or absurdly nested argument would otherwise end in: RecursionError.
 _DEEPEST = 200
@@ -34,8 +37,6 @@ _URL_CHARACTERS = "".join(map(chr, range(0x21, 0x7F)))
 _BYTE_ORDER_MARK = "\ufeff"
 # Characters; dateutil takes time that grows with the square of what it is given.
 _LONGEST_DATE = 200
-
-Reader = Callable[[Any], Any]
 
 
 def sanitize(value: Any, depth: int = 0) -> Any:
@@ -201,9 +202,9 @@ class Deserializer:
         if isinstance(type_, str):
             if type_.startswith("list["):
                 return self._list_reader(type_[5:-1], type_)
-            found = re.match(_DICT, type_)
-            if found:
-                return self._dict_reader(found.group(2), type_)
+            _, comma, value_type = type_.partition(", ")
+            if type_.startswith("dict(") and type_.endswith(")") and comma:
+                return self._dict_reader(value_type[:-1], type_)
             native = NATIVE_TYPES_MAPPING.get(type_)
             type_ = getattr(self.models, type_, None) if native is None else native
             if type_ is None:

@@ -81,6 +81,7 @@ LATE_IMPORTS = {
     ("ultracart.transport.call", "ultracart.debug_log"): "as above",
     ("ultracart.configuration", "platform"): "only the debug report needs it",
     ("ultracart.models.model", "pprint"): "only what is shown to people needs it",
+    ("ultracart.redaction", "re"): "as below",
     ("ultracart.redaction", "urllib.parse"): "only a failed call pays for it",
     ("ultracart.configuration", "base64"): "only HTTP Basic needs it",
     ("ultracart.exceptions", "json"): "only a failed call needs it",

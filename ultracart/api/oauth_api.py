@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Mapping
-from typing import Any, Callable, NamedTuple, Optional
 
 from ..api_client import ApiClient, default_api_client
 from ..configuration import (
@@ -24,6 +24,10 @@ from ..models.oauth_device_authorization_response import OauthDeviceAuthorizatio
 from ..models.oauth_me_response import OauthMeResponse
 from ..models.oauth_revoke_success_response import OauthRevokeSuccessResponse
 from ..models.oauth_token_response import OauthTokenResponse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing costs more to load than this package
+    from typing import Any, Callable, Optional
 
 _FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
@@ -299,19 +303,24 @@ class OauthApi:
         )
 
 
-class _Options(NamedTuple):
-    async_req: Optional[bool]
-    data_only: Optional[bool]
-    preload: bool
-    timeout: Timeout
+# Not typing.NamedTuple: loading typing costs more than this package.
+_Options = namedtuple("_Options", "async_req data_only preload timeout")
+_Operation = namedtuple("_Operation", "path method headers schemes answer")
 
 
-class _Answer(NamedTuple):
-    """What an operation accepts as its answer; ``ApiClient.deserialize`` reads with it."""
+class _Answer:
+    """What an operation accepts as its answer; ``ApiClient.deserialize`` reads with it.
 
-    model: Any
-    accept: Callable[[Any], Optional[str]]  # why the model cannot be used, or None
-    empty: Any = None  # what an empty body means, or None: an error
+    ``accept`` says why a model cannot be used, or ``None``; ``empty`` makes what an empty body
+    means, which is an error without it.
+    """
+
+    def __init__(
+        self, model: Any, accept: Callable[[Any], Optional[str]], empty: Any = None
+    ) -> None:
+        self.model = model
+        self.accept = accept
+        self.empty = empty
 
     def from_wire(self, data: Any) -> Any:
         error = data.get("error") if isinstance(data, dict) else None
@@ -329,14 +338,6 @@ class _Answer(NamedTuple):
         if self.empty is not None:
             return self.empty()
         raise ApiResponseError(reason="the answer is empty")
-
-
-class _Operation(NamedTuple):
-    path: str
-    method: str
-    headers: Mapping[str, str]
-    schemes: tuple[str, ...]
-    answer: _Answer
 
 
 def _usable_token(token: OauthTokenResponse) -> Optional[str]:

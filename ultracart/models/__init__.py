@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing costs more to load than this package
+    from typing import Any
 
-if TYPE_CHECKING:
     from .error import Error as Error
     from .error_response import ErrorResponse as ErrorResponse
     from .oauth_device_authorization_response import (

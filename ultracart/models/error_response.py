@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
-
 from .error import Error
 from .model import Model
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing costs more to load than this package
+    from typing import Any, Optional
 
 
 class ErrorResponse(Model):

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Callable, ClassVar, Optional, TypeVar
 
 from ..exceptions import ApiResponseError
 from ..redaction import is_secret_name, mask_fields
 
-if TYPE_CHECKING:
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing costs more to load than this package
+    from typing import Any, Callable, ClassVar, Optional, TypeVar
+
     from typing_extensions import dataclass_transform
+
+    Reader = Callable[[Any], Any]
+    _M = TypeVar("_M", bound="Model")
 else:
 
     def dataclass_transform(**_: Any) -> Callable[[Any], Any]:
@@ -26,8 +31,6 @@ else:
 # Names of types in UltraCart's API description, where Python's differ.
 _SWAGGER_NAMES = {"dict[str, Any]": "object"}
 _NOT_THERE = object()
-Reader = Callable[[Any], Any]
-_M = TypeVar("_M", bound="Model")
 
 
 @dataclass_transform()

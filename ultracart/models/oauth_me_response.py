@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 from .model import Model
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing costs more to load than this package
+    from typing import Optional
 
 
 class OauthMeResponse(Model):
