@@ -178,6 +178,14 @@ def gzipped(body: bytes) -> bytes:
     return answer("", "200 OK", "Content-Encoding: gzip", length=False) + body
 
 
+def gzipped_and_closed(body: bytes) -> Callable[[Peer], bool]:
+    def step(peer: Peer) -> bool:
+        peer.send(gzipped(body))
+        return False
+
+    return step
+
+
 BOMBS = {
     "gzip": gzipped(gzip.compress(b" " * ENDLESS)),
     "deflate": answer("", "200 OK", "Content-Encoding: deflate", length=False)
@@ -200,6 +208,12 @@ def test_compressed_bomb_is_cut(serve: Any, api_of: Any, judge: Any, bomb: bytes
     tracemalloc.stop()
     assert peak < 12 * 1024 * 1024, "%.1f MB" % (peak / 1e6)
     assert error.status in (200, 400)
+
+
+def test_countless_members_are_refused(serve: Any, api_of: Any, judge: Any) -> None:
+    server = serve(gzipped_and_closed(gzip.compress(b"") * 1000 + gzip.compress(b"{}")))
+    error = judge.failure(lambda: exchange(api_of(server)), ApiResponseError, sent=True)
+    assert "too many parts" in error.reason
 
 
 POURED: dict[str, Callable[[Peer], Any]] = {

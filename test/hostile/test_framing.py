@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from typing import Any, Callable
 
@@ -67,6 +68,11 @@ BROKEN: dict[str, bytes] = {
     "chunk cut": CHUNKED + b"17\r\n" + JSON[:9],
     "no last chunk": CHUNKED + b"17\r\n" + JSON + b"\r\n",
     "gzip cut": HEAD + b"Content-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x00",
+    "gzip without its end": HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(JSON)[:-8],
+    "gzip with a wrong sum": HEAD
+    + b"Content-Encoding: gzip\r\n\r\n"
+    + gzip.compress(JSON)[:-8]
+    + b"\0" * 8,
     "gzip that is none": HEAD + b"Content-Encoding: gzip\r\n\r\n" + JSON,
     "deflate that is none": HEAD + b"Content-Encoding: deflate\r\n\r\n" + JSON,
     "encoding unknown": HEAD + b"Content-Encoding: br\r\n\r\n" + JSON,
@@ -189,6 +195,14 @@ def test_bytes_that_arrive_while_idle_poison_nothing(serve: Any, api_of: Any) ->
     assert exchange(api).access_token == "good"
     go.set()
     assert sent.wait(5)
+    assert exchange(api).access_token == "good"
+    assert server.connections == 2
+
+
+def test_switched_connection_is_not_kept(serve: Any, api_of: Any, judge: Any) -> None:
+    server = serve(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n", GOOD)
+    api = api_of(server)
+    assert judge.failure(lambda: exchange(api)).status == 101
     assert exchange(api).access_token == "good"
     assert server.connections == 2
 

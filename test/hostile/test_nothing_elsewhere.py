@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from ultracart import ApiConnectionError, ApiException, ApiTimeoutError, Configu
 from .conftest import SECRETS, assert_clean, exchange
 from .server import HostileServer, Peer, answer, connect_proxy
 
+real_getaddrinfo = socket.getaddrinfo
 TOKEN = answer('{"access_token":"a"}')
 REDIRECTS = ["300 Many", "301 Moved", "302 Found", "303 Other", "307 Same", "308 Forever"]
 USER, PASSWORD = "proxy user", "planted-Proxy:P@ss/w0rd%-pr0xyp4ss"
@@ -255,8 +257,10 @@ class TestProxy:
         assert_clean(str(caught.value), PASSWORD)
 
 
-def no_address(*args: Any, **kwargs: Any) -> Any:
-    raise OSError("no address in this test")
+def no_address(host: Any, *args: Any, **kwargs: Any) -> Any:
+    if host != "127.0.0.1":
+        raise OSError("no address in this test")
+    return real_getaddrinfo(host, *args, **kwargs)
 
 
 def test_insecure_transport_when_allowed(
@@ -268,8 +272,6 @@ def test_insecure_transport_when_allowed(
 
 
 def test_ipv6_loopback(serve: Any, api_of: Any) -> None:
-    import socket
-
     server = serve(TOKEN, family=socket.AF_INET6)
     assert exchange(api_of("http://[::1]:%d/rest/v2" % server.port)).access_token == "a"
     assert server.requests[0].headers["host"] == "[::1]:%d" % server.port
