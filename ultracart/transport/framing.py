@@ -21,7 +21,7 @@ from .deadline import Deadline
 _MAX_INTERIM = 16
 _MAX_HEADER_BYTES = 256 * 1024
 _READ_SIZE = 16384
-# TLS gives each record the whole timeout, so what is sent is sliced and the time checked between.
+# A body up to this many bytes leaves together with its headers.
 _SEND_SIZE = 65536
 # Patterns are compiled (and kept by ``re``) when an answer first needs them.
 _CHUNK_SIZE = rb"(?s)[0-9A-Fa-f]{1,15}[ \t]*(?:;.*)?\r?\n"
@@ -245,11 +245,6 @@ class BoundedConnection(_Base):
                 deadline.start_sending()
             sock: Any = self.sock
             sock.settimeout(deadline.left())
-            if isinstance(data, bytes) and len(data) > _SEND_SIZE:
-                for start in range(0, len(data), _SEND_SIZE):
-                    sock.settimeout(deadline.left())
-                    super().send(data[start : start + _SEND_SIZE])
-                return
         super().send(data)
 
     def response_class(  # type: ignore[override]  # a class for http.client, a factory here
