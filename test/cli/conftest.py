@@ -103,8 +103,11 @@ class CommandLine:
         )
 
     def start(self, *arguments: str, **environment: str) -> Running:
+        return self.start_python("-m", "ultracart", *arguments, **environment)
+
+    def start_python(self, *arguments: str, **environment: str) -> Running:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ultracart", *arguments],
+            [sys.executable, *arguments],
             env={**self.environment, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

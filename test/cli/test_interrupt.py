@@ -62,3 +62,16 @@ def test_a_stopped_demo(ultracart: CommandLine) -> None:
     running.interrupt()
     status, _, err = running.end()
     assert (status, err) == (130, "ultracart: interrupted\n")
+
+
+def test_a_second_one_cannot_tear_up_the_end(ultracart: CommandLine) -> None:
+    code = (
+        "import signal, ultracart.cli\n"
+        "status = ultracart.cli.main(['login', '--no-browser'])\n"
+        "print(status, signal.getsignal(signal.SIGINT) is signal.SIG_IGN)"
+    )
+    running = ultracart.start_python("-c", code)
+    running.err.wait_for("/oauth/authorize?")
+    running.interrupt()
+    status, out, _ = running.end()
+    assert (status, out) == (0, "130 True\n")

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import stat
+import sys
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,7 +16,7 @@ from urllib3 import PoolManager
 
 from ultracart.sandbox import Sandbox
 
-from .conftest import CommandLine, browser
+from .conftest import PERSON, CommandLine, browser
 
 
 def test_by_browser(ultracart: CommandLine, sandbox: Sandbox) -> None:
@@ -61,6 +62,19 @@ def test_no_browser_here(ultracart: CommandLine, sandbox: Sandbox, chosen: str) 
     running.err.wait_for("No browser could be started here: open the address yourself")
     _visit(sandbox.authorize(running.err.wait_for("/oauth/authorize?")))
     assert running.end()[0] == 0
+
+
+def test_browser_that_stays_open(ultracart: CommandLine, tmp_path: Path) -> None:
+    fifo = tmp_path / "closed"
+    os.mkfifo(fifo)
+    stays = 'exec 2>&- >&-; "%s" "%s" allow "$1"; read closed < "%s"'
+    script = tmp_path / "browser"
+    script.write_text(stays % (sys.executable, PERSON, fifo), encoding="utf-8")
+    try:
+        ultracart.succeed("login", BROWSER="sh %s %%s" % script)
+    finally:
+        with open(fifo, "w", encoding="utf-8") as close:
+            close.write("\n")
 
 
 def test_chosen_port_and_no_browser(ultracart: CommandLine, sandbox: Sandbox) -> None:
@@ -135,12 +149,15 @@ def test_unknown_application(ultracart: CommandLine) -> None:
     assert "invalid_client" in message
 
 
-def test_home_that_cannot_be_written_to(ultracart: CommandLine, tmp_path: Path) -> None:
+def test_home_that_cannot_be_written_to(
+    ultracart: CommandLine, sandbox: Sandbox, tmp_path: Path
+) -> None:
     # A file stands where the directory would be: that stops root as well.
     (tmp_path / "data").write_text("", encoding="utf-8")
     message = ultracart.fail("login")
     assert "cannot" in message
     assert str(tmp_path) in message
+    assert not sandbox.requests  # nobody was asked in vain
 
 
 def test_no_home_at_all(ultracart: CommandLine) -> None:

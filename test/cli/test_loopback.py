@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 from typing import Iterator
 
 import pytest
@@ -141,6 +142,19 @@ def test_an_answer_whose_browser_leaves_at_once(listener: RedirectListener) -> N
         browser.sendall(b"GET /callback?code=x&state=%s HTTP/1.0\r\n\r\n" % STATE.encode())
         browser.shutdown(socket.SHUT_RDWR)
     assert wait(listener) == "/callback?code=x&state=" + STATE
+
+
+def test_a_broken_connection_is_not_told(
+    listener: RedirectListener, pool: PoolManager, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(3):
+        with socket.create_connection(address(listener)) as browser:
+            browser.sendall(b"GET /callb")
+            # A zero linger time makes close() send a reset.
+            browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    test_the_answer(listener, pool)
+    listener.close()
+    assert capfd.readouterr().err == ""
 
 
 def test_only_on_loopback(listener: RedirectListener) -> None:
