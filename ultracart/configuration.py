@@ -333,4 +333,4 @@ def _debug_log() -> Any:
     return debug_log
 
 
-global_configuration = Configuration()
+global_configuration: Configuration = Configuration()

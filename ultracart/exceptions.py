@@ -114,10 +114,10 @@ class ApiException(UltraCartError):
         request_line: Optional[str] = None,
         redact: Callable[[str], str] = str,
     ) -> None:
-        self.status = status
-        self.reason = reason
-        self.body = body
-        self.headers = headers
+        self.status: Optional[int] = status
+        self.reason: Optional[str] = reason
+        self.body: Any = body
+        self.headers: Any = headers
         if http_resp is not None:
             self.status = http_resp.status
             self.reason = http_resp.reason
@@ -145,7 +145,7 @@ class ApiException(UltraCartError):
         for name in ("error", "error_description", "error_uri"):
             if isinstance(fields.get(name), str):
                 setattr(self, name, fields[name])
-        self.args = (self._message(fields, own_reason, redact),)
+        self.args: tuple[Any, ...] = (self._message(fields, own_reason, redact),)
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
@@ -215,61 +215,61 @@ class OAuthError(ApiException):
 class InvalidGrantError(OAuthError):
     """The code or refresh token is wrong, expired, used or revoked (RFC 6749, 5.2)."""
 
-    error = "invalid_grant"
+    error: Optional[str] = "invalid_grant"
 
 
 class InvalidClientError(OAuthError):
     """The application is unknown or did not authenticate (RFC 6749, 5.2)."""
 
-    error = "invalid_client"
+    error: Optional[str] = "invalid_client"
 
 
 class InvalidRequestError(OAuthError):
     """A parameter is missing, repeated or malformed (RFC 6749, 5.2)."""
 
-    error = "invalid_request"
+    error: Optional[str] = "invalid_request"
 
 
 class InvalidScopeError(OAuthError):
     """The scope is unknown or exceeds what was granted (RFC 6749, 5.2)."""
 
-    error = "invalid_scope"
+    error: Optional[str] = "invalid_scope"
 
 
 class UnauthorizedClientError(OAuthError):
     """The application may not use this grant type (RFC 6749, 5.2)."""
 
-    error = "unauthorized_client"
+    error: Optional[str] = "unauthorized_client"
 
 
 class UnsupportedGrantTypeError(OAuthError):
     """The server does not know this grant type (RFC 6749, 5.2)."""
 
-    error = "unsupported_grant_type"
+    error: Optional[str] = "unsupported_grant_type"
 
 
 class AccessDeniedError(OAuthError):
     """The merchant said no (RFC 6749, 4.1.2.1; RFC 8628, 3.5)."""
 
-    error = "access_denied"
+    error: Optional[str] = "access_denied"
 
 
 class AuthorizationPendingError(OAuthError):
     """The merchant has not answered yet: poll again (RFC 8628, 3.5)."""
 
-    error = "authorization_pending"
+    error: Optional[str] = "authorization_pending"
 
 
 class SlowDownError(OAuthError):
     """Poll again, five seconds slower from now on (RFC 8628, 3.5)."""
 
-    error = "slow_down"
+    error: Optional[str] = "slow_down"
 
 
 class ExpiredTokenError(OAuthError):
     """The device code has expired: start again (RFC 8628, 3.5)."""
 
-    error = "expired_token"
+    error: Optional[str] = "expired_token"
 
 
 class OAuthSessionError(UltraCartError):

@@ -8,8 +8,8 @@ from .console import CommandError, put, put_json
 
 try:
     from ..sandbox import Sandbox as Sandbox
-except ImportError as error:  # it says which extra to install
-    raise CommandError(str(error)) from error
+except ImportError as _error:  # it says which extra to install
+    raise CommandError(str(_error)) from _error
 
 _WELCOME = """\
 The sandbox serves UltraCart's OAuth endpoints at {host}

@@ -137,7 +137,7 @@ class Model:
             self.additional_properties == other.additional_properties
         )
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
 
 def _constructor(

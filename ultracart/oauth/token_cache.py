@@ -26,10 +26,10 @@ class CachedToken:
     __slots__ = ("access_token", "expires_at", "refresh_at", "token")
 
     def __init__(self, token: Token, refresh_at: float, expires_at: float) -> None:
-        self.token = token
-        self.access_token = token.access_token
-        self.refresh_at = refresh_at
-        self.expires_at = expires_at
+        self.token: Token = token
+        self.access_token: str = token.access_token
+        self.refresh_at: float = refresh_at
+        self.expires_at: float = expires_at
 
 
 class TokenCache:

@@ -62,7 +62,7 @@ class Deadline:
         self._phase_ends = self._call_ends
         self._streaming = False
         # Whether a byte of the current attempt's request may have reached the server.
-        self.request_sent = False
+        self.request_sent: bool = False
 
     def queueing_time(self) -> float:
         """Seconds that the call may wait for its turn before anything is sent."""

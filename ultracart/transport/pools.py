@@ -23,9 +23,9 @@ class Shared:
     __slots__ = ("key", "pool", "users")
 
     def __init__(self, key: Hashable, pool: Any) -> None:
-        self.key = key
-        self.pool = pool
-        self.users = 0
+        self.key: Hashable = key
+        self.pool: Any = pool
+        self.users: int = 0
 
 
 class Lease:
@@ -36,8 +36,8 @@ class Lease:
     def __init__(self, registry: _Registry, shared: Shared) -> None:
         self._registry = registry
         self._shared: Any = shared
-        self.key = shared.key
-        self.pool = shared.pool
+        self.key: Hashable = shared.key
+        self.pool: Any = shared.pool
 
     def serves(self, key: Hashable) -> bool:
         """Whether the pool is the one for ``key`` and was not inherited through ``fork``."""
