@@ -63,7 +63,8 @@ class Model:
         cls.attribute_map = {name: name for name in types}
         scope = vars(sys.modules[cls.__module__])
         cls._readers = {name: (name, _reader(name, type_, scope)) for name, type_ in types.items()}
-        cls.__init__ = _constructor(cls.__name__, types, cls._keyword_only)  # type: ignore[method-assign]
+        # Not cls.__init__ = ...: type checkers would take that for every model's signature.
+        type.__setattr__(cls, "__init__", _constructor(cls.__name__, types, cls._keyword_only))
 
     @property
     def additional_properties(self) -> dict[str, Any]:

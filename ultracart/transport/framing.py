@@ -13,7 +13,7 @@ import io
 import re
 import socket
 import threading
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .deadline import Deadline
 
@@ -28,7 +28,7 @@ _CHUNK_SIZE = rb"(?s)[0-9A-Fa-f]{1,15}[ \t]*(?:;.*)?\r?\n"
 _TUNNEL_REFUSED = r"Tunnel connection failed: (\d{3})"
 
 # The call in progress in this thread; urllib3 offers no way to hand it to the connection.
-current = threading.local()
+current: threading.local = threading.local()
 
 
 class ProxyRefused(OSError):
@@ -164,7 +164,7 @@ class BoundedConnection(_Base):
     _head_waits = False
     _head = b""
     # urllib3's own looks in each value for a marker that leaves a header out; there is none here.
-    putheader = http.client.HTTPConnection.putheader
+    putheader: Callable[..., None] = http.client.HTTPConnection.putheader
 
     def request(
         self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any
