@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from authlib import oauth2  # type: ignore[import-untyped, unused-ignore]
 from authlib.integrations import flask_oauth2  # type: ignore[import-untyped, unused-ignore]
@@ -18,19 +18,59 @@ from authlib.oauth2 import (  # type: ignore[import-untyped, unused-ignore]
     rfc9207,
 )
 
-AuthorizationServer: Any = flask_oauth2.AuthorizationServer
+if TYPE_CHECKING:
+    # A base class of type Any would make everything public of its subclasses unknown.
+    class _Untyped:
+        def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+        def __getattr__(self, name: str) -> Any: ...
+
+    class AuthorizationServer(_Untyped):
+        def handle_error_response(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    class FlaskOAuth2Payload(_Untyped):
+        pass
+
+    class FlaskOAuth2Request(_Untyped):
+        pass
+
+    class AuthorizationCodeGrant(_Untyped):
+        def validate_authorization_request(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    class RefreshTokenGrant(_Untyped):
+        def create_token_response(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    class RevocationEndpoint(_Untyped):
+        def authenticate_token(self, *args: Any, **kwargs: Any) -> Any: ...
+        def create_endpoint_response(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    class CodeChallenge(_Untyped):
+        def validate_code_challenge(self, *args: Any, **kwargs: Any) -> Any: ...
+        def validate_code_verifier(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    class DeviceAuthorizationEndpoint(_Untyped):
+        def create_endpoint_response(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    class DeviceCodeGrant(_Untyped):
+        def validate_device_credential(self, *args: Any, **kwargs: Any) -> Any: ...
+        def create_token_response(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    class IssuerParameter(_Untyped):
+        pass
+else:
+    AuthorizationServer = flask_oauth2.AuthorizationServer
+    FlaskOAuth2Payload = flask_requests.FlaskOAuth2Payload
+    FlaskOAuth2Request = flask_requests.FlaskOAuth2Request
+    AuthorizationCodeGrant = rfc6749.grants.AuthorizationCodeGrant
+    RefreshTokenGrant = rfc6749.grants.RefreshTokenGrant
+    RevocationEndpoint = rfc7009.RevocationEndpoint
+    CodeChallenge = rfc7636.CodeChallenge
+    DeviceAuthorizationEndpoint = rfc8628.DeviceAuthorizationEndpoint
+    DeviceCodeGrant = rfc8628.DeviceCodeGrant
+    IssuerParameter = rfc9207.IssuerParameter
+
 ResourceProtector: Any = flask_oauth2.ResourceProtector
-FlaskOAuth2Payload: Any = flask_requests.FlaskOAuth2Payload
-FlaskOAuth2Request: Any = flask_requests.FlaskOAuth2Request
 OAuth2Request: Any = rfc6749.OAuth2Request
-AuthorizationCodeGrant: Any = rfc6749.grants.AuthorizationCodeGrant
-RefreshTokenGrant: Any = rfc6749.grants.RefreshTokenGrant
 BearerTokenValidator: Any = rfc6750.BearerTokenValidator
-RevocationEndpoint: Any = rfc7009.RevocationEndpoint
-CodeChallenge: Any = rfc7636.CodeChallenge
-DeviceAuthorizationEndpoint: Any = rfc8628.DeviceAuthorizationEndpoint
-DeviceCodeGrant: Any = rfc8628.DeviceCodeGrant
-IssuerParameter: Any = rfc9207.IssuerParameter
 
 # Exceptions keep their class, because ``except`` needs one.
 OAuth2Error: type[Exception] = oauth2.OAuth2Error
