@@ -51,7 +51,8 @@ def table(rows: list[Row], libraries: list[str]) -> str:
 def _cell(row: Row, library: str) -> str:
     if library not in row.values:
         return ""
-    shown = "%.4g %s" % (row.values[library], row.unit)
+    value = row.values[library]
+    shown = ("%.0f %s" if abs(value) >= 100 else "%.3g %s") % (value, row.unit)
     if library in row.ratios and library != "urllib3":
         shown += ", %.2f x" % row.ratios[library]
     return shown
@@ -89,7 +90,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     axes.invert_yaxis()
     axes.margins(x=0.12)
     axes.set_xlabel("cost against raw urllib3 (json.loads for models); left is cheaper")
-    axes.legend(loc="lower right", fontsize=8)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncol=4, frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
