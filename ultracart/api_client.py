@@ -6,6 +6,8 @@ nothing else.
 
 from __future__ import annotations
 
+import os
+from _thread import RLock
 from collections.abc import Mapping
 from itertools import chain
 
@@ -31,6 +33,15 @@ API_VERSION = "2017-03-01"
 _JSON = "application/json"
 _METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PATCH", "PUT", "DELETE")
 _default_client: Optional[ApiClient] = None
+# A fork waits while the transport loads: a child would wait for ever for an import that another
+# thread had begun and that nobody ends.
+_loading = RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_loading.acquire,
+        after_in_parent=_loading.release,
+        after_in_child=_loading.release,
+    )
 
 
 class ApiClient:
@@ -97,7 +108,8 @@ class ApiClient:
         """The transport, a :class:`ultracart.rest.RESTClientObject`."""
         if self._rest_client is None:
             try:
-                from .rest import RESTClientObject  # keeps urllib3 out of ``import ultracart``
+                with _loading:
+                    from .rest import RESTClientObject  # keeps urllib3 out of ``import ultracart``
             except OSError as error:  # out of descriptors, for one
                 failure = "the transport cannot be loaded: %s" % error.strerror
                 raise ApiConnectionError(reason=failure, request_sent=False) from error

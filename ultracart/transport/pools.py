@@ -126,8 +126,11 @@ def _after_fork_in_child() -> None:
         # was not inherited.
         queue = getattr(shared.pool, "pool", None)
         if queue is not None:
-            _inherited.append(list(queue.queue))
+            idle = [connection.sock for connection in queue.queue if connection is not None]
             queue.__init__(queue.maxsize)
+            for sock in idle:
+                if sock is not None:
+                    sock.close()  # this process's descriptor; says nothing to the server
     _inherited.append(_registry)
     _registry = _Registry()
 
