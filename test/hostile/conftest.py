@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
+from urllib.parse import unquote
 
 import pytest
 import trustme
@@ -42,7 +43,7 @@ SECRETS = (
 
 def assert_clean(text: str, *more: str) -> None:
     """No secret, and no eight characters of one, is in ``text``."""
-    lowered = text.lower()
+    lowered = (text + unquote(text)).lower()
     for secret in (*SECRETS, *more):
         for start in range(len(secret) - 7):
             part = secret[start : start + 8].lower()

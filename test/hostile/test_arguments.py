@@ -60,6 +60,17 @@ def test_none_is_never_sent(server: Any, api_of: Any) -> None:
     assert server.requests[0].body == b"client_id=c&grant_type=g"
 
 
+def test_none_is_never_sent_to_a_resource(serve: Any, client_of: Any) -> None:
+    server = serve(answer("{}"))
+    form = {"Content-Type": "application/x-www-form-urlencoded", "X-None": None}
+    query = [("a", None), ("b", "1")]
+    client_of(server).call_api("/x", "POST", None, query, form, post_params=query)
+    (request,) = server.requests
+    assert request.line == "POST /rest/v2/x?b=1 HTTP/1.1"
+    assert request.body == b"b=1"
+    assert "x-none" not in request.headers
+
+
 WRONG_CALLS = {
     "unknown keyword": (lambda api: api.oauth_me(colour="red"), "colour"),
     "missing argument": (lambda api: api.oauth_revoke("c"), "token"),

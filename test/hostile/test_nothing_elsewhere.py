@@ -66,6 +66,14 @@ def test_odd_location(serve: Any, api_of: Any, judge: Any, location: str) -> Non
     assert len(server.requests) == 1
 
 
+def test_location_is_shown_without_what_may_be_secret(serve: Any, api_of: Any, judge: Any) -> None:
+    location = "https://their-user:their-password@e.example.com/path?their-query#their-fragment"
+    server = serve(answer("", "302 Found", "Location: " + location))
+    error = judge.failure(lambda: exchange(api_of(server)))
+    assert "https://e.example.com/path" in str(error)
+    assert "their-" not in str(error)
+
+
 def test_redirect_is_not_followed_unread(serve: Any, api_of: Any, judge: Any) -> None:
     other = serve(TOKEN)
     server = serve(answer("", "307 Same", "Location: " + other.host))

@@ -205,7 +205,17 @@ def test_child_ends_though_the_pool_was_locked_at_the_fork(serve: Any) -> None:
         """
 api.oauth_me()
 lock = api.api_client.rest_client.pool_manager.pool.mutex
-with lock: child = os.fork()
+held, release = threading.Event(), threading.Event()
+def hold():
+    with lock:
+        held.set()
+        release.wait(20)
+threading.Thread(target=hold, daemon=True).start()
+held.wait(5)
+import warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # 3.12: fork in a process of threads
+child = os.fork()
+release.set()
 if child == 0:
     api.oauth_me()
     sys.exit(7)
@@ -213,6 +223,34 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), api.oauth_me().merchan
 """,
     )
     assert (done.stdout.split(), done.stderr) == (["7", "M"], "")
+
+
+def test_fork_waits_while_the_transport_loads(serve: Any) -> None:
+    done = run(
+        serve(answer('{"merchant_id":"M"}')),
+        """
+import builtins, logging, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # 3.12: fork in a process of threads
+loading, go = threading.Event(), threading.Event()
+real = builtins.__import__
+def slow(name, *args, **kwargs):
+    if name == "urllib3":
+        loading.set()
+        go.wait(0.3)
+    return real(name, *args, **kwargs)
+builtins.__import__ = slow
+first = threading.Thread(target=api.oauth_me)
+first.start()
+loading.wait(5)
+child = os.fork()
+if child == 0:
+    api.oauth_me()
+    os._exit(7)
+first.join()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+""",
+    )
+    assert (done.stdout.split(), done.stderr) == (["7"], "")
 
 
 def test_background_call_without_a_thread_to_spare(
