@@ -160,6 +160,8 @@ class BoundedConnection(_Base):
     """Mixin for a urllib3 connection: every wait ends with the call that it serves."""
 
     _connecting = False
+    # What a proxy says to CONNECT.
+    _tunnel_answer: Optional[_AnswerReader] = None
     # A small body leaves together with its head: one packet, one system call.
     _head_waits = False
     _head = b""
@@ -190,6 +192,12 @@ class BoundedConnection(_Base):
                 raise
             # http.client's text ends in the proxy's own words, which may echo its password.
             raise ProxyRefused(int(refused.group(1))) from None
+        finally:
+            # http.client of Python 3.9 to 3.11 leaves it to the garbage collector, and with it
+            # the socket, which is not closed before its file is.
+            answer, self._tunnel_answer = self._tunnel_answer, None
+            if answer is not None:
+                answer.close()
         if deadline is not None:  # the TLS handshake has what the proxy has left
             sock: Any = self.sock
             sock.settimeout(deadline.left())
@@ -252,4 +260,6 @@ class BoundedConnection(_Base):
     ) -> http.client.HTTPResponse:
         deadline = getattr(current, "deadline", None)
         reader = _AnswerReader(_SocketReader(sock, deadline), self)
+        if self._connecting:
+            self._tunnel_answer = reader
         return _Response(reader, *args, **kwargs)  # type: ignore[arg-type]
