@@ -33,14 +33,15 @@ API_VERSION = "2017-03-01"
 _JSON = "application/json"
 _METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PATCH", "PUT", "DELETE")
 _default_client: Optional[ApiClient] = None
-# A fork waits while the transport loads: a child would wait for ever for an import that another
-# thread had begun and that nobody ends.
+# A fork waits, at most two seconds, while another thread loads the transport: the child would
+# wait for ever for that import. Bounded, since the fork may hold a lock that the import needs.
 _loading = RLock()
+_held: list[bool] = []
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=_loading.acquire,
-        after_in_parent=_loading.release,
-        after_in_child=_loading.release,
+        before=lambda: _held.append(_loading.acquire(timeout=2)),
+        after_in_parent=lambda: _loading.release() if _held.pop() else None,
+        after_in_child=lambda: _loading.release() if _held.pop() else None,
     )
 
 
