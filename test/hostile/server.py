@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 import struct
@@ -213,20 +214,21 @@ def connect_proxy(peer: Peer) -> Any:
     port = int(peer.server.requests[-1].line.split()[1].rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as upstream:
         peer.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        back = threading.Thread(target=_copy, args=(upstream, peer.sock), daemon=True)
-        back.start()
-        _copy(peer.sock, upstream)
-        back.join(PATIENCE)
+        _join(peer.sock, upstream)
     return False
 
 
-def _copy(source: socket.socket, sink: socket.socket) -> None:
+def _join(one: socket.socket, other: socket.socket) -> None:
+    """Copy both ways, in one thread: OpenSSL allows no two on one connection."""
+    peers = {one: other, other: one}
     try:
-        while True:
-            data = source.recv(65536)
-            if not data:
-                break
-            sink.sendall(data)
-        sink.shutdown(socket.SHUT_WR)
+        while peers:
+            buffered = [sock for sock in peers if getattr(sock, "pending", int)()]
+            for source in buffered or select.select(list(peers), [], [], PATIENCE)[0]:
+                data = source.recv(65536)
+                if data:
+                    peers[source].sendall(data)
+                else:
+                    peers.pop(source).shutdown(socket.SHUT_WR)
     except OSError:
         pass

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import ultracart
+import ultracart.rest  # urllib3 gives its own logger a NullHandler when it is loaded
 from ultracart import ApiException, Configuration, exceptions
 
 from .conftest import BEARER, exchange

@@ -162,7 +162,7 @@ class TestFork:
 
 
 SCRIPT = """
-import os, sys, threading, ultracart
+import logging, os, sys, threading, ultracart
 configuration = ultracart.Configuration()
 configuration.host = sys.argv[1]
 configuration.timeout = 5
@@ -229,7 +229,7 @@ def test_fork_waits_while_the_transport_loads(serve: Any) -> None:
     done = run(
         serve(answer('{"merchant_id":"M"}')),
         """
-import builtins, logging, warnings
+import builtins, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # 3.12: fork in a process of threads
 loading, go = threading.Event(), threading.Event()
 real = builtins.__import__
