@@ -23,9 +23,7 @@ def tls_context(settings: TransportSettings) -> ssl.SSLContext:
         _load_trusted(context, settings.ssl_ca_cert)
         # Where this is off urllib3 compares the names itself: with another name than the host's
         # or none, as it is told, and with an address, which 1.26 does not hand to OpenSSL.
-        context.check_hostname = (
-            settings.assert_hostname is None and not settings.origin.is_address
-        )
+        context.check_hostname = settings.assert_hostname is None and not settings.origin.is_address
     else:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
