@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
-from .exceptions import ApiValueError
+from .exceptions import ApiException, ApiValueError
 
 _FILENAME = re.compile(r"filename=(?:\"([^\"]*)\"|'([^']*)'|([^\s;]+))", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^\w.,+ @=()\[\]-]")
@@ -45,14 +45,21 @@ def save_response(response: Any, folder: Optional[str]) -> str:
     is not taken; a path in it, a link or an existing file is never followed or replaced.
 
     Raises:
-        OSError: the folder cannot be written to; nothing is left behind.
+        ApiException: the folder cannot be written to; nothing is left behind, ``body`` has it all.
     """
     content = getattr(response, "content", response.data)
     if isinstance(content, str):
         content = content.encode("utf-8")
-    disposition = response.getheader("Content-Disposition")
-    folder = os.path.abspath(folder or tempfile.gettempdir())
-    name = _safe_name(disposition)
+    name = _safe_name(response.getheader("Content-Disposition"))
+    try:
+        return _save(content, name, os.path.abspath(folder or tempfile.gettempdir()))
+    except OSError as error:
+        failure = ApiException(reason="the download cannot be written: %s" % error.strerror)
+        failure.complete(response)
+        raise failure from error
+
+
+def _save(content: bytes, name: str, folder: str) -> str:
     if name:
         path = os.path.join(folder, name)
         # O_EXCL refuses whatever is there already, a dangling symbolic link included.

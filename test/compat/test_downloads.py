@@ -157,8 +157,11 @@ def test_an_error_leaves_no_file(server, client, folder):
 def test_a_folder_that_is_not_there(server, client, folder):
     client.configuration.temp_folder_path = str(folder / "absent")
     server.script(named('"a.txt"'))
-    with pytest.raises(OSError, match="absent"):
+    with pytest.raises(ApiException, match="cannot be written") as caught:
         download(client)
+    assert isinstance(caught.value.__cause__, FileNotFoundError)
+    assert caught.value.status == 200
+    assert caught.value.body
 
 
 def test_default_folder_is_the_systems(server, client, monkeypatch, tmp_path):

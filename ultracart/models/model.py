@@ -151,7 +151,7 @@ def _constructor(
     lines += ["    self.%s = %s" % (name, name) for name in fields]
     namespace: dict[str, Any] = {}
     # Field names come from class bodies in this package alone.
-    exec("\n".join(lines), namespace)  # noqa: S102
+    exec("\n".join(lines), namespace)  # noqa: S102  # nosec B102
     init: Callable[..., None] = namespace["__init__"]
     init.__qualname__ = model + ".__init__"
     return init
