@@ -75,6 +75,9 @@ class SourceDistribution(sdist):
         return name
 
 
+# What runs the tests and the examples; the environments in tox.ini bring the rest.
+DEV = [*SANDBOX, *SQL, "cryptography>=42", "pytest>=8.3,<10", "tox>=4.11,<5"]
+
 setup(
     name="ultracart",
     version=VERSION,
@@ -88,7 +91,7 @@ setup(
     packages=find_packages(include=["ultracart", "ultracart.*"]),
     package_data={"ultracart": ["py.typed"], "ultracart.sandbox": ["templates/*", "static/*"]},
     install_requires=RUNTIME,
-    extras_require={"sandbox": SANDBOX, "sql": SQL, "dev": [*SANDBOX, *SQL, "tox>=4.11,<5"]},
+    extras_require={"sandbox": SANDBOX, "sql": SQL, "dev": DEV},
     entry_points={
         "console_scripts": ["ultracart=ultracart.cli:main"],
         "pytest11": ["ultracart=ultracart.pytest_plugin"],
