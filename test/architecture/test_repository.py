@@ -96,7 +96,7 @@ def test_ci_runs_the_readme_test_command() -> None:
 
 
 def test_lowest_environment_has_the_lowest_versions() -> None:
-    """Every lower bound of setup.py, but for a developer's tools, is what `tox -e lowest` installs."""
+    """Every lower bound of setup.py, tools aside, is what `tox -e lowest` installs."""
     setup = (ROOT / "setup.py").read_text(encoding="utf-8").partition("\nDEV = ")[0]
     tox = (ROOT / "tox.ini").read_text(encoding="utf-8")
     lowest = tox.partition("[testenv:lowest]")[2].partition("\n[")[0]
