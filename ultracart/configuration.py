@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from .exceptions import ApiTypeError, ConfigurationError
+from .exceptions import ApiTypeError
 from .redaction import is_secret_name, mask, mask_fields
 from .version import __version__
 
@@ -307,12 +307,6 @@ class Configuration(_Namespace):
                 value = mask(value)
             shown.append("%s=%r" % (name, value))
         return "Configuration(%s)" % ", ".join(shown)
-
-
-def require_setting(condition: bool, name: str, remedy: str) -> None:
-    """Raise :class:`ConfigurationError` naming the setting unless ``condition`` holds."""
-    if not condition:
-        raise ConfigurationError("Configuration.%s %s" % (name, remedy))
 
 
 def _copied(state: Mapping[str, Any]) -> dict[str, Any]:

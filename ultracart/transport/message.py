@@ -46,7 +46,7 @@ def prepare_message(
     if content_type == FORM:
         return encode_form(fields).encode("ascii"), sent
     if "json" in content_type.lower():
-        return _json("{}" if body is None else body, body is not None), sent
+        return (b"{}" if body is None else _json(body)), sent
     if content_type == _MULTIPART:
         content, sent["Content-Type"] = encode_multipart(fields)
         return content, sent
@@ -140,9 +140,7 @@ def _quoted(part: Any) -> str:
     return quote_plus(part if isinstance(part, bytes) else str(part))
 
 
-def _json(body: Any, given: bool) -> bytes:
-    if not given:
-        return b"{}"
+def _json(body: Any) -> bytes:
     try:
         return json.dumps(body).encode("ascii")
     except (TypeError, ValueError, RecursionError):

@@ -82,14 +82,6 @@ class _Registry:
         if last:
             shared.pool.close()
 
-    def close_parked(self) -> None:
-        with self._lock:
-            self._collect()
-            parked = [shared for shared in self._pools.values() if not shared.users]
-            for shared in parked:
-                del self._pools[shared.key]
-        _close_all(parked)
-
     def all(self) -> list[Shared]:
         """Every pool; takes no lock, since after a fork nobody may ever release it."""
         return list(self._pools.values())
@@ -142,8 +134,3 @@ if hasattr(os, "register_at_fork"):
 def lease(key: Hashable, make: Callable[[], Any]) -> Lease:
     """A share of the pool for ``key``; ``make`` builds the pool if there is none."""
     return _registry.lease(key, make)
-
-
-def close_parked() -> None:
-    """Close every pool that no client uses."""
-    _registry.close_parked()
