@@ -30,6 +30,9 @@ SIMPLE_KEY = "x-ultracart-simple-key"
 BROWSER_KEY_SCHEME = "ultraCartBrowserApiKey"
 OAUTH_SCHEME = "ultraCartOauth"
 SIMPLE_KEY_SCHEME = "ultraCartSimpleApiKey"
+# The official SDK's size, on small machines more; counting cores for each Configuration costs more
+# than the rest of making one.
+_POOL_MAXSIZE = max(32, (os.cpu_count() or 1) * 5)
 _KEY_SCHEMES = {BROWSER_KEY_SCHEME: BROWSER_KEY, SIMPLE_KEY_SCHEME: SIMPLE_KEY}
 
 TokenSource: TypeAlias = "Callable[[], str]"
@@ -107,7 +110,7 @@ class Configuration(_Namespace):
         self.trust_env: bool = True
         self.allow_insecure_transport: bool = False
         self.request_limiter: Optional[RequestLimit] = None
-        self.connection_pool_maxsize: int = max(32, (os.cpu_count() or 1) * 5)
+        self.connection_pool_maxsize: int = _POOL_MAXSIZE
         self.temp_folder_path: Optional[str] = None
         self.safe_chars_for_path_param: str = ""
         self.client_side_validation: bool = True
@@ -156,9 +159,10 @@ class Configuration(_Namespace):
         """
         if self.refresh_api_key_hook is not None:
             self.refresh_api_key_hook(self)
-        for name in ("api_key", "api_key_prefix"):
-            if not isinstance(getattr(self, name), Mapping):
-                raise ApiTypeError("%s must be a dict, by header name" % name)
+        if type(self.api_key) is not dict or type(self.api_key_prefix) is not dict:
+            for name in ("api_key", "api_key_prefix"):
+                if not isinstance(getattr(self, name), Mapping):
+                    raise ApiTypeError("%s must be a dict, by header name" % name)
         key = self.api_key.get(identifier)
         if not key:
             return None

@@ -103,7 +103,7 @@ def _make_pool(settings: TransportSettings) -> HTTPConnectionPool:
         headers = urllib3.make_headers(proxy_basic_auth=settings.proxy.credentials)
     if settings.proxy.url.startswith("https:"):
         # Trusted like any server, but no business of the client's certificate.
-        bare = settings._replace(cert_file=None, key_file=None)
+        bare = settings.replaced(cert_file=None, key_file=None)
         options["proxy_ssl_context"] = tls_context(bare)
     manager = urllib3.ProxyManager(settings.proxy.url, proxy_headers=headers, **options)
     manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TLSPool}
@@ -225,7 +225,7 @@ class RESTClientObject(Verbs):
 
     def _settings(self) -> TransportSettings:
         settings: TransportSettings = self.configuration.prepared("transport", transport_settings)
-        return settings if self._maxsize is None else settings._replace(pool_maxsize=self._maxsize)
+        return settings if self._maxsize is None else settings.replaced(pool_maxsize=self._maxsize)
 
     def _pool(self, settings: TransportSettings) -> HTTPConnectionPool:
         lease = self._lease

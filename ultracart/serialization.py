@@ -9,7 +9,13 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Mapping
 
-from .exceptions import ApiException, ApiResponseError, ApiTypeError, ApiValueError
+from .exceptions import (
+    ApiConnectionError,
+    ApiException,
+    ApiResponseError,
+    ApiTypeError,
+    ApiValueError,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
@@ -206,7 +212,7 @@ class Deserializer:
             if type_.startswith("dict(") and type_.endswith(")") and comma:
                 return self._dict_reader(value_type[:-1], type_)
             native = NATIVE_TYPES_MAPPING.get(type_)
-            type_ = getattr(self.models, type_, None) if native is None else native
+            type_ = model_class(self.models, type_) if native is None else native
             if type_ is None:
                 raise ApiTypeError(
                     "response_type names a model that ApiClient.models does not have"
@@ -264,6 +270,19 @@ class Deserializer:
             return read(data, child) if child else instance
 
         return read_model
+
+
+def model_class(models: Any, name: str) -> Any:
+    """The class of this name in ``models``, or ``None``; it may have to be loaded first.
+
+    Raises:
+        ApiConnectionError: it cannot be loaded; nothing has been sent.
+    """
+    try:
+        return getattr(models, name, None)
+    except OSError as error:  # out of descriptors, for one
+        failure = "the model %s cannot be loaded: %s" % (name, error.strerror)
+        raise ApiConnectionError(reason=failure, request_sent=False) from error
 
 
 def _construct(model: Any, given: Mapping[str, Any]) -> Any:

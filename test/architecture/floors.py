@@ -39,7 +39,7 @@ FLOORS = [
         "version exceptions header_precedence configuration serialization files models rest "
         "async_calls",
     ),
-    Floor("api", "exceptions configuration models api_client"),
+    Floor("api", "exceptions configuration serialization models api_client"),
     Floor("apis", "api"),
     Floor("oauth.fork_safety"),
     Floor("oauth.token", "exceptions models"),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from collections.abc import Mapping
 
+from .. import models
 from ..api_client import ApiClient, default_api_client
 from ..configuration import (
     BROWSER_KEY_SCHEME,
@@ -14,24 +14,23 @@ from ..configuration import (
     Configuration,
     Timeout,
 )
-from ..exceptions import (
-    ApiResponseError,
-    ApiTypeError,
-    ApiValueError,
-    oauth_error_class,
-)
-from ..models.oauth_device_authorization_response import OauthDeviceAuthorizationResponse
-from ..models.oauth_me_response import OauthMeResponse
-from ..models.oauth_revoke_success_response import OauthRevokeSuccessResponse
-from ..models.oauth_token_response import OauthTokenResponse
+from ..exceptions import ApiResponseError, ApiTypeError, ApiValueError, oauth_error_class
+from ..serialization import model_class
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
-    from typing import Any, Callable, Optional
+    from typing import Any, Callable, ClassVar, Optional
+
+    from ..models.oauth_device_authorization_response import OauthDeviceAuthorizationResponse
+    from ..models.oauth_me_response import OauthMeResponse
+    from ..models.oauth_revoke_success_response import OauthRevokeSuccessResponse
+    from ..models.oauth_token_response import OauthTokenResponse
+
+    # async_req, _return_http_data_only, _preload_content, _request_timeout
+    _Options = tuple[Optional[bool], Optional[bool], bool, Timeout]
 
 _FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
-_ALL_SCHEMES = (BROWSER_KEY_SCHEME, OAUTH_SCHEME, SIMPLE_KEY_SCHEME)
 
 
 class OauthApi:
@@ -156,7 +155,7 @@ class OauthApi:
             "code_verifier": code_verifier,
             "client_secret": client_secret,
         }
-        options = _Options(async_req, _return_http_data_only, _preload_content, _request_timeout)
+        options = (async_req, _return_http_data_only, _preload_content, _request_timeout)
         return self._post(_TOKEN, required, optional, options)  # type: ignore[no-any-return]
 
     def oauth_revoke(
@@ -196,7 +195,7 @@ class OauthApi:
     ) -> tuple[OauthRevokeSuccessResponse, int, Mapping[str, str]]:
         """:meth:`oauth_revoke`, with the status code and the headers."""
         required = {"client_id": client_id, "token": token}
-        options = _Options(async_req, _return_http_data_only, _preload_content, _request_timeout)
+        options = (async_req, _return_http_data_only, _preload_content, _request_timeout)
         return self._post(_REVOKE, required, {}, options)  # type: ignore[no-any-return]
 
     def oauth_device_authorize(
@@ -236,7 +235,7 @@ class OauthApi:
     ) -> tuple[OauthDeviceAuthorizationResponse, int, Mapping[str, str]]:
         """:meth:`oauth_device_authorize`, with the status code and the headers."""
         required = {"client_id": client_id, "scope": scope}
-        options = _Options(async_req, _return_http_data_only, _preload_content, _request_timeout)
+        options = (async_req, _return_http_data_only, _preload_content, _request_timeout)
         return self._post(_DEVICE, required, {}, options)  # type: ignore[no-any-return]
 
     def oauth_me(
@@ -264,7 +263,7 @@ class OauthApi:
         _request_timeout: Timeout = None,
     ) -> tuple[OauthMeResponse, int, Mapping[str, str]]:
         """:meth:`oauth_me`, with the status code and the headers."""
-        options = _Options(async_req, _return_http_data_only, _preload_content, _request_timeout)
+        options = (async_req, _return_http_data_only, _preload_content, _request_timeout)
         return self._start(_ME, [], options)  # type: ignore[no-any-return]
 
     def _post(
@@ -276,68 +275,84 @@ class OauthApi:
     ) -> Any:
         for name, value in required.items():
             _check_text(name, value, required=True)
-        given = list(required.items())
         for name, value in optional.items():
-            if value is not None:
-                _check_text(name, value, required=False)
-                if value:
-                    given.append((name, value))
+            _check_text(name, value, required=False)
+        given = [(name, value) for name, value in {**required, **optional}.items() if value]
         return self._start(operation, given, options)
 
     def _start(self, operation: _Operation, form: Any, options: _Options) -> Any:
-        if options.async_req:
+        if options[0]:
             return self.api_client.pool.apply_async(self._perform, (operation, form, options))
         return self._perform(operation, form, options)
 
     def _perform(self, operation: _Operation, form: Any, options: _Options) -> Any:
+        _, data_only, preload, timeout = options
         return self.api_client.call_api(
             operation.path,
             operation.method,
             header_params=operation.headers,
             post_params=form,
-            response_type=operation.answer,
+            response_type=operation,
             auth_settings=operation.schemes,
-            _return_http_data_only=options.data_only,
-            _preload_content=options.preload,
-            _request_timeout=options.timeout,
+            _return_http_data_only=data_only,
+            _preload_content=preload,
+            _request_timeout=timeout,
         )
 
 
-# Not typing.NamedTuple: loading typing costs more than this package.
-_Options = namedtuple("_Options", "async_req data_only preload timeout")
-_Operation = namedtuple("_Operation", "path method headers schemes answer")
+class _Operation:
+    """What an operation sends, and what it accepts as its answer.
 
-
-class _Answer:
-    """What an operation accepts as its answer; ``ApiClient.deserialize`` reads with it.
-
-    ``accept`` says why a model cannot be used, or ``None``; ``empty`` makes what an empty body
-    means, which is an error without it.
+    ``model`` is a name, so that a process loads only the models that it uses. ``accept`` says why
+    an answer cannot be used, or ``None``; ``empty`` are the fields that an empty body means, which
+    is an error without them.
     """
 
+    method = "POST"
+    headers: ClassVar[dict[str, str]] = {"Accept": _JSON, "Content-Type": _FORM}
+    schemes: tuple[str, ...] = (BROWSER_KEY_SCHEME, OAUTH_SCHEME, SIMPLE_KEY_SCHEME)
+
     def __init__(
-        self, model: Any, accept: Callable[[Any], Optional[str]], empty: Any = None
+        self,
+        path: str,
+        model: str,
+        accept: Callable[[Any], Optional[str]],
+        empty: Optional[Mapping[str, Any]] = None,
     ) -> None:
+        self.path = path
         self.model = model
         self.accept = accept
         self.empty = empty
 
-    def from_wire(self, data: Any) -> Any:
-        error = data.get("error") if isinstance(data, dict) else None
-        if error and isinstance(error, str):
-            raise oauth_error_class(error)()  # RFC 6749, 5.2, inside a 200
-        if error:
-            raise ApiResponseError(reason="the answer has status 200 and describes an error")
-        model = self.model.from_wire(data)
-        problem = self.accept(model)
-        if problem is not None:
-            raise ApiResponseError(reason=problem)
-        return model
+    @property
+    def from_wire(self) -> Callable[[Any], Any]:
+        """Reads an answer; asked for before the request is sent, so the model is loaded by then."""
+        from_wire = model_class(models, self.model).from_wire
+
+        def read(data: Any) -> Any:
+            error = data.get("error") if isinstance(data, dict) else None
+            if error and isinstance(error, str):
+                raise oauth_error_class(error)()  # RFC 6749, 5.2, inside a 200
+            if error:
+                raise ApiResponseError(reason="the answer has status 200 and describes an error")
+            answer = from_wire(data)
+            problem = self.accept(answer)
+            if problem is not None:
+                raise ApiResponseError(reason=problem)
+            return answer
+
+        return read
 
     def from_nothing(self) -> Any:
-        if self.empty is not None:
-            return self.empty()
-        raise ApiResponseError(reason="the answer is empty")
+        if self.empty is None:
+            raise ApiResponseError(reason="the answer is empty")
+        return model_class(models, self.model)(**self.empty)
+
+
+class _BearerGet(_Operation):
+    method = "GET"
+    headers = {"Accept": _JSON, "Content-Type": _JSON}
+    schemes = (OAUTH_SCHEME,)
 
 
 def _usable_token(token: OauthTokenResponse) -> Optional[str]:
@@ -371,26 +386,11 @@ def _check_text(name: str, value: Any, required: bool) -> None:
         raise ApiTypeError("%s must be str, not %s" % (name, type(value).__name__))
 
 
-def _form_post(path: str, answer: _Answer) -> _Operation:
-    return _Operation(path, "POST", {"Accept": _JSON, "Content-Type": _FORM}, _ALL_SCHEMES, answer)
-
-
-_TOKEN = _form_post("/oauth/token", _Answer(OauthTokenResponse, _usable_token))
-_REVOKE = _form_post(
-    "/oauth/revoke",
-    _Answer(
-        OauthRevokeSuccessResponse,
-        _revoked,
-        empty=lambda: OauthRevokeSuccessResponse(successful=True),
-    ),
+_TOKEN = _Operation("/oauth/token", "OauthTokenResponse", _usable_token)
+_REVOKE = _Operation(
+    "/oauth/revoke", "OauthRevokeSuccessResponse", _revoked, empty={"successful": True}
 )
-_DEVICE = _form_post(
-    "/oauth/device/authorize", _Answer(OauthDeviceAuthorizationResponse, _usable_device_code)
+_DEVICE = _Operation(
+    "/oauth/device/authorize", "OauthDeviceAuthorizationResponse", _usable_device_code
 )
-_ME = _Operation(
-    "/oauth/me",
-    "GET",
-    {"Accept": _JSON, "Content-Type": _JSON},
-    (OAUTH_SCHEME,),
-    _Answer(OauthMeResponse, _somebody),
-)
+_ME = _BearerGet("/oauth/me", "OauthMeResponse", _somebody)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import socket
 from time import monotonic
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from ..exceptions import ApiTypeError, ApiValueError
 
@@ -18,12 +18,8 @@ from ..exceptions import ApiTypeError, ApiValueError
 _LONGEST = 1e6
 
 
-class TimeBounds(NamedTuple):
-    """Seconds for making the connection, for the answer, and (or ``None``) for the whole call."""
-
-    connect: float
-    answer: float
-    total: Optional[float]
+# Seconds for making the connection, for the answer, and (or ``None``) for the whole call.
+TimeBounds = tuple[float, float, Optional[float]]
 
 
 def time_bounds(value: Any, name: str) -> TimeBounds:
@@ -35,9 +31,9 @@ def time_bounds(value: Any, name: str) -> TimeBounds:
     if isinstance(value, (tuple, list)):
         if len(value) != 2:
             raise ApiValueError("%s must be a number or a (connect, read) pair" % name)
-        return TimeBounds(_seconds(value[0], name), _seconds(value[1], name), None)
+        return _seconds(value[0], name), _seconds(value[1], name), None
     total = _seconds(value, name)
-    return TimeBounds(total, total, total)
+    return total, total, total
 
 
 def _seconds(value: Any, name: str) -> float:
@@ -54,11 +50,11 @@ def _seconds(value: Any, name: str) -> float:
 class Deadline:
     """The time left of one call; also what its connection tells us about the request."""
 
-    __slots__ = ("_bounds", "_call_ends", "_phase_ends", "_streaming", "request_sent")
+    __slots__ = ("_answer", "_call_ends", "_connect", "_phase_ends", "_streaming", "request_sent")
 
     def __init__(self, bounds: TimeBounds) -> None:
-        self._bounds = bounds
-        self._call_ends = math.inf if bounds.total is None else monotonic() + bounds.total
+        self._connect, self._answer, total = bounds
+        self._call_ends = math.inf if total is None else monotonic() + total
         self._phase_ends = self._call_ends
         self._streaming = False
         # Whether a byte of the current attempt's request may have reached the server.
@@ -66,19 +62,19 @@ class Deadline:
 
     def queueing_time(self) -> float:
         """Seconds that the call may wait for its turn before anything is sent."""
-        if self._bounds.total is None:
-            return self._bounds.connect + self._bounds.answer
+        if self._call_ends == math.inf:
+            return self._connect + self._answer
         return max(0.0, self._call_ends - monotonic())
 
     def start_attempt(self) -> None:
         """A connection is wanted from now on."""
         self.request_sent = False
-        self._phase_ends = min(self._call_ends, monotonic() + self._bounds.connect)
+        self._phase_ends = min(self._call_ends, monotonic() + self._connect)
 
     def start_sending(self) -> None:
         """The request goes out: from now on the server may act, and the answer's time runs."""
         self.request_sent = True
-        self._phase_ends = min(self._call_ends, monotonic() + self._bounds.answer)
+        self._phase_ends = min(self._call_ends, monotonic() + self._answer)
 
     def hand_over(self) -> None:
         """The caller reads the body itself: from now on only silence is bounded."""
@@ -91,7 +87,7 @@ class Deadline:
             socket.timeout: none are left.
         """
         if self._streaming:
-            return self._bounds.answer
+            return self._answer
         left = self._phase_ends - monotonic()
         if left <= 0:
             raise socket.timeout("the time for this call has run out")

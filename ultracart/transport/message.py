@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Callable, Optional
@@ -15,8 +14,8 @@ from .settings import TransportSettings
 
 FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
-_TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-_UNRESERVED = re.compile("[A-Za-z0-9_.~-]*")
+_UNRESERVED = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._~")
+_TOKEN = _UNRESERVED.union("!#$%&'*+^`|")
 _BODILESS = frozenset(["GET", "HEAD"])
 
 MultipartEncoder = Callable[[Any], "tuple[bytes, str]"]
@@ -135,7 +134,7 @@ def _header_value(name: str, value: Any) -> str:
 
 
 def _quoted(part: Any) -> str:
-    if isinstance(part, str) and _UNRESERVED.fullmatch(part):
+    if isinstance(part, str) and _UNRESERVED.issuperset(part):
         return part  # as most tokens are
     return quote_plus(part if isinstance(part, bytes) else str(part))
 

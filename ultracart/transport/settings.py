@@ -5,21 +5,58 @@ from __future__ import annotations
 import codecs
 import ipaddress
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..exceptions import ConfigurationError
 from .deadline import TimeBounds, time_bounds
 
 if TYPE_CHECKING:
+    from typing_extensions import dataclass_transform
+
     from ..configuration import Configuration
+
+    _frozen = dataclass_transform(kw_only_default=True, frozen_default=True)
+else:
+
+    def _frozen(cls: Any) -> Any:
+        """Tells type checkers that the constructor follows from the fields."""
+        return cls
+
+
+_V = TypeVar("_V", bound="_Value")
 
 # The first call needs this codec, and may be made where there is no descriptor to load it with.
 codecs.lookup("idna")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class Origin(NamedTuple):
+@_frozen
+class _Value:
+    """Fields that stay as they are; equal, and one key of a dictionary, where all of them are.
+
+    Not ``typing.NamedTuple``: making three such classes costs more than the rest of this module.
+    """
+
+    def __init__(self, **fields: Any) -> None:
+        self.__dict__.update(fields)
+        self.__dict__["_values"] = tuple(fields.values())
+
+    def replaced(self: _V, **changes: Any) -> _V:
+        """The same with other values for some fields."""
+        fields = {name: changes.get(name, value) for name, value in self.__dict__.items()}
+        del fields["_values"]
+        return type(self)(**fields)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash(self.__dict__["_values"])
+
+
+class Origin(_Value):
     """Where requests go: RFC 6454's triple."""
 
     scheme: str
@@ -29,33 +66,35 @@ class Origin(NamedTuple):
     @property
     def is_loopback(self) -> bool:
         """Whether no packet to this origin leaves the machine."""
-        if self.host == "localhost":
-            return True
-        return self.is_address and ipaddress.ip_address(self.host).is_loopback
+        address = _address(self.host)
+        return self.host == "localhost" if address is None else address.is_loopback
 
     @property
     def is_address(self) -> bool:
         """Whether the host is an IP address and not a name."""
-        try:
-            ipaddress.ip_address(self.host)
-        except ValueError:
-            return False
-        return True
+        return _address(self.host) is not None
 
 
-class Proxy(NamedTuple):
+@lru_cache(maxsize=32)  # asked for each new client, and an application has few hosts
+def _address(host: str) -> Union[ipaddress.IPv4Address, ipaddress.IPv6Address, None]:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+class Proxy(_Value):
     """A proxy, and the ``user:password`` for its ``Proxy-Authorization``, if any."""
 
     url: str
     credentials: Optional[str]
 
 
-class TransportSettings(NamedTuple):
+class TransportSettings(_Value):
     """All that a connection pool and its bounds depend on; clients share a pool if these agree."""
 
     origin: Origin
     base_url: str
-    base_path: str
     proxy: Optional[Proxy]
     verify_ssl: bool
     ssl_ca_cert: Optional[str]
@@ -73,15 +112,10 @@ class TransportSettings(NamedTuple):
     def for_url(self, url: str) -> TransportSettings:
         """The same settings for another origin: the one of ``url``."""
         parts, origin = _origin(url, "url")
-        proxy = self._checked_proxy(origin)
-        return self._replace(
-            origin=origin, base_url=_base_url(parts), base_path=parts.path, proxy=proxy
-        )
-
-    def _checked_proxy(self, origin: Origin) -> Optional[Proxy]:
-        return _checked_proxy(
+        proxy = _checked_proxy(
             origin, self.explicit_proxy, self.trust_env, self.allow_insecure_transport
         )
+        return self.replaced(origin=origin, base_url=_base_url(parts), proxy=proxy)
 
 
 def transport_settings(configuration: Configuration) -> TransportSettings:
@@ -97,11 +131,9 @@ def transport_settings(configuration: Configuration) -> TransportSettings:
     explicit = configuration.proxy or None
     insecure = bool(configuration.allow_insecure_transport)
     trust_env = bool(configuration.trust_env)
-    path = parts.path.rstrip("/")
     return TransportSettings(
         origin=origin,
         base_url=_base_url(parts).rstrip("/"),
-        base_path=path,
         proxy=_checked_proxy(origin, explicit, trust_env, insecure),
         verify_ssl=bool(configuration.verify_ssl),
         ssl_ca_cert=_file(configuration.ssl_ca_cert, "ssl_ca_cert"),
@@ -140,7 +172,7 @@ def _origin(url: Any, name: str) -> tuple[SplitResult, Origin]:
         raise ConfigurationError("%s must not hold a user name or password" % name)
     if port == 0:
         raise ConfigurationError("%s: port 0 cannot be connected to" % name)
-    return parts, Origin(scheme, host, port or _DEFAULT_PORTS[scheme])
+    return parts, Origin(scheme=scheme, host=host, port=port or _DEFAULT_PORTS[scheme])
 
 
 def _base_url(parts: SplitResult) -> str:
@@ -193,9 +225,8 @@ def _proxy(url: Any, name: str) -> Proxy:
     if parts.username is not None:
         credentials = "%s:%s" % (unquote(parts.username), unquote(parts.password or ""))
     host = "[%s]" % parts.hostname if ":" in parts.hostname else parts.hostname
-    return Proxy(
-        "%s://%s:%d" % (parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme]), credentials
-    )
+    port = port or _DEFAULT_PORTS[parts.scheme]
+    return Proxy(url="%s://%s:%d" % (parts.scheme, host, port), credentials=credentials)
 
 
 def _file(path: Any, name: str) -> Optional[str]:
