@@ -48,6 +48,11 @@ class Urllib3:
         with self._manager() as manager:
             return self._call(manager)
 
+    @staticmethod
+    def reader(text: str) -> Call:
+        """What stands against reading models: ``json.loads`` alone."""
+        return lambda: json.loads(text)
+
 
 class Generated:
     """This project, or an official SDK: whichever ``ultracart`` the process can import."""
@@ -78,24 +83,60 @@ class Generated:
     def fresh(self) -> Any:
         return self._call(self._api())
 
+    @staticmethod
+    def reader(text: str) -> Call:
+        """What the client does with ``text``, a list of token answers."""
+        from ultracart import ApiClient
 
-class Authlib:
-    """Authlib over requests, the usual choice of those who write the calls themselves."""
+        client = ApiClient()
+        answer: Any = type("Answer", (), {"data": text})()
+        read: Callable[..., Any] = client.deserialize
+        return lambda: read(answer, "list[OauthTokenResponse]")
+
+
+class Generated4(Generated):
+    """The official SDK 4.x, made by another generator; it refuses a whole number of seconds."""
+
+    def _api(self) -> Any:
+        from ultracart import ApiClient, Configuration
+        from ultracart.apis import OauthApi
+
+        configuration = Configuration(host=self._host, ssl_ca_cert=self._ca_file)
+        return OauthApi(ApiClient(configuration, "X-UltraCart-Api-Version", "2017-03-01"))
+
+    def _call(self, api: Any) -> Any:
+        token = api.oauth_access_token(
+            CLIENT_ID,
+            "refresh_token",
+            refresh_token=REFRESH_TOKEN,
+            _check_return_type=False,
+        )
+        return token.access_token
+
+    @staticmethod
+    def reader(text: str) -> Call:
+        from ultracart import ApiClient
+        from ultracart.model.oauth_token_response import OauthTokenResponse
+
+        client = ApiClient()
+        answer: Any = type("Answer", (), {"data": text})()
+        read: Callable[..., Any] = client.deserialize
+        return lambda: read(answer, ([OauthTokenResponse],), False)
+
+
+class OverRequests:
+    """An OAuth client over requests, the usual choice of those who write the calls themselves."""
 
     def __init__(self, host: str, ca_file: str) -> None:
         self._url = host + "/oauth/token"
-        os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
+        os.environ["AUTHLIB_INSECURE_TRANSPORT"] = os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
         os.environ["REQUESTS_CA_BUNDLE"] = ca_file  # wins over Session.verify
 
     def _session(self) -> Any:
-        from authlib.integrations.requests_client import OAuth2Session
-
-        session = OAuth2Session(CLIENT_ID, token_endpoint_auth_method="none")
-        session.headers["X-UltraCart-Api-Version"] = "2017-03-01"
-        return session
+        raise NotImplementedError
 
     def _call(self, session: Any) -> Any:
-        return session.refresh_token(self._url, REFRESH_TOKEN)["access_token"]
+        raise NotImplementedError
 
     def warm(self) -> Call:
         session = self._session()
@@ -106,4 +147,37 @@ class Authlib:
             return self._call(session)
 
 
-LIBRARIES = {"urllib3": Urllib3, "generated": Generated, "authlib": Authlib}
+class Authlib(OverRequests):
+    def _session(self) -> Any:
+        from authlib.integrations.requests_client import OAuth2Session
+
+        session = OAuth2Session(CLIENT_ID, token_endpoint_auth_method="none")
+        session.headers["X-UltraCart-Api-Version"] = "2017-03-01"
+        return session
+
+    def _call(self, session: Any) -> Any:
+        return session.refresh_token(self._url, REFRESH_TOKEN)["access_token"]
+
+
+class RequestsOauthlib(OverRequests):
+    def _session(self) -> Any:
+        from requests_oauthlib import OAuth2Session
+
+        session = OAuth2Session(CLIENT_ID)
+        session.headers["X-UltraCart-Api-Version"] = "2017-03-01"
+        return session
+
+    def _call(self, session: Any) -> Any:
+        refreshed = session.refresh_token(
+            self._url, refresh_token=REFRESH_TOKEN, client_id=CLIENT_ID
+        )
+        return refreshed["access_token"]
+
+
+LIBRARIES = {
+    "urllib3": Urllib3,
+    "generated": Generated,
+    "generated4": Generated4,
+    "authlib": Authlib,
+    "requests-oauthlib": RequestsOauthlib,
+}

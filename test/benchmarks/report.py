@@ -90,11 +90,11 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     axes.invert_yaxis()
     axes.margins(x=0.12)
     axes.set_xlabel("cost against raw urllib3 (json.loads for models); left is cheaper")
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncol=4, frameon=False, fontsize=8)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncol=5, frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, format="svg", metadata={"Date": None})
 
 
-_COLOURS = ["#1b6ca8", "#e08e45", "#8f6bb3", "#7a9e57"]
+_COLOURS = ["#1b6ca8", "#e08e45", "#c0524f", "#8f6bb3", "#7a9e57"]

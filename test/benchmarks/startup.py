@@ -23,7 +23,14 @@ _TOUCH = {
         "from ultracart import ErrorResponse, Error\n"
         "from ultracart.rest import ApiException\n"
     ),
+    "generated4": (
+        "from ultracart import ApiClient, Configuration, ApiException\n"
+        "from ultracart.apis import OauthApi\n"
+        "from ultracart.model.oauth_token_response import OauthTokenResponse\n"
+        "from ultracart.model.oauth_revoke_success_response import OauthRevokeSuccessResponse\n"
+    ),
     "authlib": "from authlib.integrations.requests_client import OAuth2Session; OAuth2Session('x')",
+    "requests-oauthlib": "from requests_oauthlib import OAuth2Session; OAuth2Session('x')",
 }
 _OWN_TOUCH = (
     "import ultracart\n"
@@ -36,7 +43,9 @@ _OWN_TOUCH = (
 _IMPORT = {
     "urllib3": "import urllib3",
     "generated": "import ultracart",
+    "generated4": "import ultracart",
     "authlib": "from authlib.integrations.requests_client import OAuth2Session",
+    "requests-oauthlib": "from requests_oauthlib import OAuth2Session",
 }
 _MEASURE = """
 import sys, time

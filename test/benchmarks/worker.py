@@ -19,8 +19,6 @@ from typing import Any, Callable
 
 from libraries import LIBRARIES
 
-_MODELS = 10_000
-
 
 def timed(work: Callable[[], Any], calls: int) -> dict[str, float]:
     """CPU and wall time for each of ``calls`` calls that ``work`` makes, in microseconds."""
@@ -44,31 +42,34 @@ def in_threads(call: Callable[[], Any], calls: int, number: int = 16) -> None:
         thread.join()
 
 
-class Models:
-    """Ten thousand token answers in one list, as text; and the ways to read it."""
+def many_tokens() -> str:
+    """Ten thousand token answers in one list."""
+    row = {
+        "access_token": "0123456789abcdef" * 4,
+        "refresh_token": "fedcba9876543210" * 4,
+        "expires_in": 3600,
+        "scope": "crm ultraship",
+        "token_type": "bearer",
+    }
+    return json.dumps([row] * 10_000)
 
-    def __init__(self) -> None:
-        row = {
-            "access_token": "0123456789abcdef" * 4,
-            "refresh_token": "fedcba9876543210" * 4,
-            "expires_in": 3600,
-            "scope": "crm ultraship",
-            "token_type": "bearer",
-        }
-        self.text = json.dumps([row] * _MODELS)
-        self.data = self.text.encode("ascii")
 
-    def read_json(self) -> Any:
-        return json.loads(self.text)
+def session_clients(host: str, number: int) -> None:
+    """One call of each of ``number`` merchants' authorized clients."""
+    from ultracart import Configuration
+    from ultracart.oauth import MemoryTokenStore, OAuthSession, Token
 
-    def reader(self) -> Callable[[], Any]:
-        """What this project (or an official SDK) does with the answer's body."""
-        from ultracart import ApiClient
-
-        client = ApiClient()
-        answer: Any = type("Answer", (), {"data": self.text})()
-        read: Callable[..., Any] = client.deserialize
-        return lambda: read(answer, "list[OauthTokenResponse]")
+    configuration = Configuration()
+    configuration.host = host
+    store = MemoryTokenStore()
+    session = OAuthSession("bench", token_store=store, configuration=configuration)
+    clients = []
+    for number_ in range(number):
+        account = "merchant-%d" % number_
+        store.save(account, Token("token-%d" % number_))
+        clients.append(session.api_client(account))
+    for client in clients:
+        client.call_api("/x", "GET", response_type="object", auth_settings=["ultraCartOauth"])
 
 
 def used() -> dict[str, int]:
@@ -102,7 +103,7 @@ class Commands:
     """What the benchmark can ask for; each answer is figures by name."""
 
     def __init__(self, name: str, host: str, ca_file: str) -> None:
-        self._name = name
+        self._host = host
         self._library = LIBRARIES[name](host, ca_file)
 
     @cached_property
@@ -112,8 +113,8 @@ class Commands:
 
     @cached_property
     def _models(self) -> Callable[[], Any]:
-        models = Models()
-        return models.read_json if self._name == "urllib3" else models.reader()
+        read: Callable[[], Any] = self._library.reader(many_tokens())
+        return read
 
     def warm(self, calls: int) -> dict[str, float]:
         call = self._warm
@@ -133,6 +134,9 @@ class Commands:
     def grow(self, calls: int) -> dict[str, int]:
         """Clients made and dropped; traced, as resident memory comes in pages."""
         return growth(lambda times: repeat(self._library.fresh, times), 200, calls, trace=True)
+
+    def clients(self, calls: int) -> dict[str, float]:
+        return timed(lambda: session_clients(self._host, calls), calls)
 
     def soak(self, calls: int) -> dict[str, int]:
         call = self._warm
