@@ -167,3 +167,28 @@ def test_import_paths(name: str) -> None:
     homes = ["ultracart.models.%s" % snake, "ultracart.model.%s" % snake]
     found = [getattr(importlib.import_module(home), name) for home in homes]
     assert all(cls is getattr(ultracart, name) for cls in found)
+
+
+class _Stamped(OauthTokenResponse):
+    """What users derive: more attributes, and a constructor of their own."""
+
+    stamped: float = 0.0
+
+    def __init__(self, *args: Any, **fields: Any) -> None:
+        super().__init__(*args, **fields)
+        self.stamped = 1.5
+
+
+class _Plain(OauthTokenResponse):
+    pass
+
+
+def test_subclasses_of_users() -> None:
+    made = _Stamped("a", token_type="bearer")
+    assert (made.access_token, made.token_type, made.stamped) == ("a", "bearer", 1.5)
+    assert made.to_dict() == OauthTokenResponse("a", token_type="bearer").to_dict()
+    read = _Stamped.from_wire({"access_token": "a", "stamped": 2})
+    assert (read.stamped, read.additional_properties) == (1.5, {"stamped": 2})
+    assert _Plain("a") == OauthTokenResponse("a") == _Plain("a")
+    assert _Plain("a") != OauthTokenResponse("b")
+    assert pickle.loads(pickle.dumps(made)) == made

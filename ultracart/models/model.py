@@ -51,6 +51,8 @@ class Model:
     _readers: ClassVar[dict[str, tuple[str, Reader]]] = {}
 
     def __init_subclass__(cls) -> None:
+        if cls.swagger_types:
+            return  # a user's subclass of a model: it has that model's fields, as officially
         annotations: dict[str, str] = cls.__dict__["__annotations__"]  # noqa: RUF063  # text, on Python 3.9 too
         types = {
             name: type_[len("Optional[") : -1] if type_.startswith("Optional[") else type_
@@ -132,7 +134,7 @@ class Model:
         yield from self.additional_properties
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Model) or type(other) is not type(self):
+        if not isinstance(other, type(self)):
             return NotImplemented
         return self.to_dict() == other.to_dict() and (
             self.additional_properties == other.additional_properties
