@@ -13,7 +13,7 @@ from itertools import chain
 
 from . import header_precedence, serialization
 from . import models as _own_models
-from .configuration import OAUTH_SCHEME, Configuration, Timeout, global_configuration
+from .configuration import OAUTH_SCHEME, Configuration, Timeout, _auth_lookup, global_configuration
 from .exceptions import (
     ApiConnectionError,
     ApiException,
@@ -205,7 +205,9 @@ class ApiClient:
         headers = header_precedence.merge(header_params or {}, self.default_headers, self.cookie)
         if collection_formats or not serialization.is_text(headers.values()):
             headers = dict(self.parameters_to_tuples(sanitize(headers), collection_formats))
-        path = self._path(resource_path, path_params, collection_formats)
+        values = self.parameters_to_tuples(sanitize(path_params or ()), collection_formats)
+        safe = self.configuration.safe_chars_for_path_param
+        path = serialization.expand_path(resource_path, values, safe)
         query: list[tuple[str, Any]] = []
         if query_params:
             query = self.parameters_to_tuples(sanitize(query_params), collection_formats)
@@ -240,13 +242,6 @@ class ApiClient:
             response.status,
             response.getheaders() if _preload_content else response.headers,
         )
-
-    def _path(self, template: str, params: Any, formats: Optional[Mapping[str, str]]) -> str:
-        pairs: list[tuple[str, Any]] = []
-        if params:
-            pairs = self.parameters_to_tuples(self.sanitize_for_serialization(params), formats)
-        safe = self.configuration.safe_chars_for_path_param
-        return serialization.expand_path(template, pairs, safe)
 
     def _send(
         self,
@@ -339,8 +334,11 @@ class ApiClient:
         Raises:
             ApiValueError: a scheme that says to send it neither as header nor as query parameter.
         """
-        for scheme in auth_settings or ():
-            setting = self.configuration.auth_setting(scheme)
+        if not auth_settings:
+            return
+        find = _auth_lookup(self.configuration)
+        for scheme in auth_settings:
+            setting = find(scheme)
             if not setting or not setting["value"]:
                 continue
             if setting["in"] == "header":

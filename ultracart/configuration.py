@@ -58,7 +58,8 @@ class Configuration(_Namespace):
         host: base URL, default ``https://secure.ultracart.com/rest/v2`` or ``ULTRACART_HOST``.
         api_key: keys by header name: ``x-ultracart-simple-key``, ``x-ultracart-browser-key``.
         api_key_prefix: optional word before a key, by the same names.
-        refresh_api_key_hook: called with the configuration before a key is read, or ``None``.
+        refresh_api_key_hook: called with the configuration before a key or token is read, or
+            ``None``.
         access_token: OAuth access token: text, a *token source* (called without arguments once
             for each request), or ``None``. A source with a method ``invalidate(token)`` is told
             of a 401 and asked again once.
@@ -194,6 +195,8 @@ class Configuration(_Namespace):
     def auth_setting(self, scheme: str) -> Optional[dict[str, Any]]:
         """How to send the credential of one scheme; ``value`` is ``None`` where none is set."""
         if scheme == OAUTH_SCHEME:
+            if self.refresh_api_key_hook is not None:
+                self.refresh_api_key_hook(self)  # which may replace the token, as officially
             token = self.get_access_token()
             bearer = "Bearer " + token if token else None
             return {"type": "oauth2", "in": "header", "key": "Authorization", "value": bearer}
@@ -201,6 +204,8 @@ class Configuration(_Namespace):
         if key is None:
             return None
         value = self.get_api_key_with_prefix(key)
+        if value is None and scheme in self.api_key:  # where the official 4.x SDK's examples put it
+            value = self.get_api_key_with_prefix(scheme)
         return {"type": "api_key", "in": "header", "key": key, "value": value}
 
     def auth_settings(self) -> dict[str, Any]:
@@ -329,6 +334,17 @@ def _debug_log() -> Any:
     from . import debug_log  # logging costs more to import than this whole module
 
     return debug_log
+
+
+def _auth_lookup(configuration: Configuration) -> Callable[[str], Optional[dict[str, Any]]]:
+    """What finds the setting of a scheme for a request: reads only the credentials asked for.
+
+    A subclass that replaces ``auth_settings``, as with the official SDK, decides instead.
+    """
+    replaced = getattr(configuration.auth_settings, "__func__", None)
+    if replaced is not Configuration.auth_settings:
+        return configuration.auth_settings().get
+    return configuration.auth_setting
 
 
 global_configuration: Configuration = Configuration()

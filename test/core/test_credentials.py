@@ -6,7 +6,7 @@ from typing import Any, Callable
 
 import pytest
 
-from ultracart import ApiClient, ApiTypeError, OauthApi, UnauthorizedException
+from ultracart import ApiClient, ApiTypeError, Configuration, OauthApi, UnauthorizedException
 from ultracart.sandbox import Sandbox
 
 from .conftest import TOKEN_ANSWER
@@ -72,6 +72,43 @@ def test_refresh_hook_runs_before_a_key_is_read(sandbox: Sandbox, api: OauthApi)
     api.api_client.configuration.refresh_api_key_hook = renew
     _exchange(api)
     assert _sent(sandbox) == {SIMPLE: "renewed"}
+
+
+def test_refresh_hook_runs_before_a_token_is_read(sandbox: Sandbox, client: ApiClient) -> None:
+    def renew(configuration: Any) -> None:
+        configuration.access_token = "renewed"
+
+    client.configuration.refresh_api_key_hook = renew
+    client.call_api("/anything", "GET", auth_settings=["ultraCartOauth"])
+    assert _sent(sandbox) == {"Authorization": "Bearer renewed"}
+
+
+def test_key_under_the_name_of_its_scheme(sandbox: Sandbox, api: OauthApi) -> None:
+    keys = api.api_client.configuration.api_key
+    keys["ultraCartSimpleApiKey"] = "from 4.x"
+    _exchange(api)
+    assert _sent(sandbox) == {SIMPLE: "from 4.x"}
+    keys[SIMPLE] = "simple"
+    _exchange(api)
+    assert _sent(sandbox) == {SIMPLE: "simple"}
+
+
+class _Signing(Configuration):
+    """A scheme of the user's own beside UltraCart's, as users of the official SDK add one."""
+
+    def auth_settings(self) -> dict[str, Any]:
+        own = {"in": "header", "key": "Authorization", "value": self.get_basic_auth_token()}
+        return {**super().auth_settings(), "basic": own}
+
+
+def test_schemes_of_a_subclass(sandbox: Sandbox) -> None:
+    configuration = _Signing()
+    configuration.host = sandbox.host
+    configuration.api_key[SIMPLE] = "simple"
+    with ApiClient(configuration) as client:
+        schemes = ["basic", "ultraCartSimpleApiKey"]
+        client.call_api("/anything", "GET", auth_settings=schemes)
+    assert _sent(sandbox) == {"Authorization": "Basic Og==", SIMPLE: "simple"}
 
 
 @pytest.mark.parametrize("wrong", [7, b"bytes"])
