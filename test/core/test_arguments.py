@@ -139,3 +139,12 @@ def test_plain_http_to_another_machine(client: ApiClient) -> None:
     client.configuration.host = "http://127.0.0.1.example.com/rest/v2"
     with pytest.raises(ConfigurationError, match="https"):
         OauthApi(client).oauth_me()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", ["/a b", "/7\n", "/\t7", "/a\r\nb", "/a\x7f", "/a\x00"])
+def test_paths_that_no_request_line_may_hold(client: ApiClient, path: str, method: str) -> None:
+    with pytest.raises(ApiValueError, match="path"):
+        client.call_api(path, method, query_params=[("q", "1")])
+    with pytest.raises(ApiValueError, match="path"):
+        client.request(method, client.configuration.host + path)

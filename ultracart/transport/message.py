@@ -64,14 +64,15 @@ def target(url: str, settings: TransportSettings, query: Any) -> str:
     Raises:
         ApiValueError: the path or query has characters that no URL may hold.
     """
+    # Before urlsplit, which drops line breaks and tabs: the path would name another resource.
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise ApiValueError("the path holds characters that must be percent-encoded")
     parts = urlsplit(url)
     path = parts.path or "/"
     if parts.query:
         path += "?" + parts.query
     if query:
         path += ("&" if parts.query else "?") + encode_form(query)
-    if not path.isascii() or not path.isprintable() or " " in path:
-        raise ApiValueError("the path holds characters that must be percent-encoded")
     if settings.proxy is not None and settings.origin.scheme == "http":
         return "%s://%s%s" % (parts.scheme, parts.netloc, path)
     return path
