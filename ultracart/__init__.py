@@ -116,7 +116,7 @@ _HOMES = {
     "OauthTokenResponse": "models",
 }
 _SUBMODULES = frozenset(
-    ["api", "apis", "exceptions", "model", "models", "oauth", "rest", "sandbox"]
+    ["api", "api_client", "apis", "exceptions", "model", "models", "oauth", "rest", "sandbox"]
 )
 
 

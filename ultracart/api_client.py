@@ -99,7 +99,7 @@ class ApiClient:
 
     def close(self) -> None:
         """Give up connections and background threads; the client can be used again later."""
-        if self._rest_client is not None:
+        if hasattr(self._rest_client, "close"):  # a user's own may have none
             self._rest_client.close()
         if self._pool is not None:
             self._pool.close()
@@ -208,9 +208,7 @@ class ApiClient:
         values = self.parameters_to_tuples(sanitize(path_params or ()), collection_formats)
         safe = self.configuration.safe_chars_for_path_param
         path = serialization.expand_path(resource_path, values, safe)
-        query: list[tuple[str, Any]] = []
-        if query_params:
-            query = self.parameters_to_tuples(sanitize(query_params), collection_formats)
+        query = self.parameters_to_tuples(sanitize(query_params or ()), collection_formats)
         fields: Any = None
         if post_params or files:
             fields = self.prepare_post_parameters(post_params, files)
@@ -291,20 +289,25 @@ class ApiClient:
         """
         if method not in _METHODS:
             raise ApiValueError("http method must be one of %s" % ", ".join(_METHODS))
-        return self.rest_client.request(
-            method,
+        content = {} if method in ("GET", "HEAD") else {"body": body}
+        if content and (post_params or method != "DELETE"):
+            content["post_params"] = post_params
+        # By verb, as officially: users replace a verb of the transport, or all of it.
+        return getattr(self.rest_client, method)(
             url,
-            query_params,
-            headers,
-            body,
-            post_params,
-            _preload_content,
-            _request_timeout,
+            headers=headers,
+            query_params=query_params,
+            _preload_content=_preload_content,
+            _request_timeout=_request_timeout,
+            **content,
         )
 
     def sanitize_for_serialization(self, obj: Any) -> Any:
         """``obj`` as data that can be sent: see :func:`ultracart.serialization.sanitize`."""
-        return serialization.sanitize(obj)
+        own: Any = self.sanitize_for_serialization
+        if getattr(own, "__func__", None) is ApiClient.sanitize_for_serialization:
+            return serialization.sanitize(obj)
+        return serialization.sanitize(obj, again=lambda item, depth: own(item))
 
     def parameters_to_tuples(
         self, params: Any, collection_formats: Optional[Mapping[str, str]]
@@ -385,7 +388,7 @@ class ApiClient:
 
     def _reader(self) -> serialization.Deserializer:
         if self._deserializer is None or self._deserializer.models is not self.models:
-            self._deserializer = serialization.Deserializer(self.models)
+            self._deserializer = serialization.Deserializer(self.models, self.NATIVE_TYPES_MAPPING)
         return self._deserializer
 
 

@@ -130,12 +130,15 @@ class ApiException(UltraCartError):
         self._describe(http_resp is None, redact)
 
     def complete(self, response: Any, reason: Optional[str] = None) -> None:
-        """Add the facts of the answer that this error was found in, as ``rest`` read it."""
+        """Add the facts of the answer that this error was found in, as ``rest`` read it.
+
+        Users also deserialize answers of their own making, which have ``data`` alone.
+        """
         if self.status is None:
-            self.status = response.status
+            self.status = getattr(response, "status", None)
         self.reason = reason or self.reason
         self.body = response.data
-        self.headers = response.getheaders()
+        self.headers = response.getheaders() if hasattr(response, "getheaders") else None
         self.request_sent = True
         self.request_line = getattr(response, "request_line", None)
         self._describe(True, getattr(response, "redact", str))

@@ -45,11 +45,12 @@ _BYTE_ORDER_MARK = "\ufeff"
 _LONGEST_DATE = 200
 
 
-def sanitize(value: Any, depth: int = 0) -> Any:
+def sanitize(value: Any, depth: int = 0, again: Any = None) -> Any:
     """``value`` as data that ``json.dumps`` or a form can take.
 
     ``None``, text, numbers and bytes stay; dates become ISO 8601 text; lists, tuples and dicts are
     walked; a model becomes a dict of its fields that are not ``None``, by their JSON names.
+    ``again(item, depth)`` takes what these hold, where a user's class replaces this function.
 
     Raises:
         ApiTypeError: for anything else.
@@ -58,28 +59,23 @@ def sanitize(value: Any, depth: int = 0) -> Any:
         return value
     if depth > _DEEPEST:
         raise ApiValueError("the value to send is nested too deeply, or holds itself")
+    stays, nested = (_SENT_AS_IT_IS, sanitize) if again is None else (frozenset(), again)
+    depth += 1
     if isinstance(value, list):
-        return [
-            item if type(item) in _SENT_AS_IT_IS else sanitize(item, depth + 1) for item in value
-        ]
+        return [item if type(item) in stays else nested(item, depth) for item in value]
     if isinstance(value, tuple):
-        return tuple(
-            [item if type(item) in _SENT_AS_IT_IS else sanitize(item, depth + 1) for item in value]
-        )
+        return tuple([item if type(item) in stays else nested(item, depth) for item in value])
     if isinstance(value, (datetime.datetime, datetime.date)):
         return value.isoformat()
     if isinstance(value, dict):
-        return {
-            key: item if type(item) in _SENT_AS_IT_IS else sanitize(item, depth + 1)
-            for key, item in value.items()
-        }
+        return {k: v if type(v) in stays else nested(v, depth) for k, v in value.items()}
     if not hasattr(value, "swagger_types"):
         raise ApiTypeError(
             "cannot send a value of type %s: use str, numbers, bool, dates, lists, dicts or models"
             % type(value).__name__
         )
     fields = ((json, getattr(value, name)) for name, json in _wire_names(value))
-    return {json: sanitize(item, depth + 1) for json, item in fields if item is not None}
+    return {json: nested(item, depth) for json, item in fields if item is not None}
 
 
 def is_text(values: Iterable[Any]) -> bool:
@@ -176,9 +172,11 @@ def decode(body: Any) -> tuple[Any, bool]:
 class Deserializer:
     """Turns decoded JSON into values; readers are built once for each type name."""
 
-    def __init__(self, models: Any) -> None:
-        """``models``: where model names are looked up: a module, or any object with attributes."""
+    def __init__(self, models: Any, natives: Mapping[str, type] = NATIVE_TYPES_MAPPING) -> None:
+        """``models``: where model names are looked up: a module, or any object with attributes;
+        ``natives``: the classes of the other names."""
         self.models = models
+        self.natives = natives
         self._readers: dict[Any, Reader] = {}
 
     def read(self, data: Any, type_: Any) -> Any:
@@ -211,7 +209,7 @@ class Deserializer:
             _, comma, value_type = type_.partition(", ")
             if type_.startswith("dict(") and type_.endswith(")") and comma:
                 return self._dict_reader(value_type[:-1], type_)
-            native = NATIVE_TYPES_MAPPING.get(type_)
+            native = self.natives.get(type_)
             type_ = model_class(self.models, type_) if native is None else native
             if type_ is None:
                 raise ApiTypeError(

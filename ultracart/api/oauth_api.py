@@ -264,7 +264,7 @@ class OauthApi:
     ) -> tuple[OauthMeResponse, int, Mapping[str, str]]:
         """:meth:`oauth_me`, with the status code and the headers."""
         options = (async_req, _return_http_data_only, _preload_content, _request_timeout)
-        return self._start(_ME, [], options)  # type: ignore[no-any-return]
+        return self._call(_ME, [], options)  # type: ignore[no-any-return]
 
     def _post(
         self,
@@ -278,15 +278,10 @@ class OauthApi:
         for name, value in optional.items():
             _check_text(name, value, required=False)
         given = [(name, value) for name, value in {**required, **optional}.items() if value]
-        return self._start(operation, given, options)
+        return self._call(operation, given, options)
 
-    def _start(self, operation: _Operation, form: Any, options: _Options) -> Any:
-        if options[0]:
-            return self.api_client.pool.apply_async(self._perform, (operation, form, options))
-        return self._perform(operation, form, options)
-
-    def _perform(self, operation: _Operation, form: Any, options: _Options) -> Any:
-        _, data_only, preload, timeout = options
+    def _call(self, operation: _Operation, form: Any, options: _Options) -> Any:
+        async_req, data_only, preload, timeout = options
         return self.api_client.call_api(
             operation.path,
             operation.method,
@@ -294,6 +289,7 @@ class OauthApi:
             post_params=form,
             response_type=operation,
             auth_settings=operation.schemes,
+            async_req=async_req,
             _return_http_data_only=data_only,
             _preload_content=preload,
             _request_timeout=timeout,

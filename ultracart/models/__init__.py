@@ -36,10 +36,12 @@ _FILES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _FILES:
-        raise AttributeError("module %r has no attribute %r" % (__name__, name))
     from importlib import import_module
 
+    if name in _FILES.values():  # importing the package was enough officially
+        return import_module("." + name, __name__)
+    if name not in _FILES:
+        raise AttributeError("module %r has no attribute %r" % (__name__, name))
     value = getattr(import_module("." + _FILES[name], __name__), name)
     globals()[name] = value
     return value

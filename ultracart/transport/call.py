@@ -107,10 +107,19 @@ class Verbs:
         body: Any = None,
         _preload_content: bool = True,
         _request_timeout: Timeout = None,
+        *,
+        post_params: Any = None,
     ) -> Any:
         """:meth:`request` with method DELETE."""
         return self.request(
-            "DELETE", url, query_params, headers, body, None, _preload_content, _request_timeout
+            "DELETE",
+            url,
+            query_params,
+            headers,
+            body,
+            post_params,
+            _preload_content,
+            _request_timeout,
         )
 
     def OPTIONS(  # noqa: N802
