@@ -14,6 +14,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # what type checkers and editors see; at run time _HOMES decides
     from typing import Any
 
+    from . import api as api
+    from . import api_client as api_client
+    from . import apis as apis
+    from . import exceptions as exceptions
+    from . import model as model
+    from . import models as models
+    from . import oauth as oauth
+    from . import rest as rest
+    from . import sandbox as sandbox
     from .api.oauth_api import OauthApi as OauthApi
     from .api_client import ApiClient as ApiClient
     from .configuration import Configuration as Configuration
@@ -120,7 +129,7 @@ _SUBMODULES = frozenset(
 )
 
 
-def __getattr__(name: str) -> Any:
+def _find(name: str) -> Any:
     from importlib import import_module
 
     if name in _SUBMODULES:
@@ -130,6 +139,10 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module("." + _HOMES.get(name, "exceptions"), __name__), name)
     globals()[name] = value
     return value
+
+
+if not TYPE_CHECKING:  # type checkers would take every misspelt name for something of it
+    __getattr__ = _find
 
 
 def __dir__() -> list[str]:

@@ -17,6 +17,7 @@ from .version import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
+    import logging
     from contextlib import AbstractContextManager
     from typing import Any, Callable, ClassVar, Optional, Union
 
@@ -121,10 +122,12 @@ class Configuration(_Namespace):
         if Configuration._default is not None:
             self.__dict__.update(_copied(Configuration._default))
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        # What was prepared from the settings (see :meth:`prepared`) is stale from here on.
-        self.__dict__["_prepared"] = {}
-        object.__setattr__(self, name, value)
+    if not TYPE_CHECKING:  # type checkers would take every misspelt setting for one
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            # What was prepared from the settings (see :meth:`prepared`) is stale from here on.
+            self.__dict__["_prepared"] = {}
+            object.__setattr__(self, name, value)
 
     def prepared(self, name: str, prepare: Callable[[Configuration], Any]) -> Any:
         """``prepare(self)``, kept under ``name`` until an attribute of this object is set."""
@@ -238,24 +241,27 @@ class Configuration(_Namespace):
             _debug_log().debug_switched(self, value)
 
     @property
-    def logger(self) -> dict[str, Any]:
+    def logger(self) -> dict[str, logging.Logger]:
         """The loggers by the official SDK's keys: this package's, and urllib3's, left alone."""
         return dict(_debug_log().LOGGERS)
 
     @property
-    def logger_formatter(self) -> Any:
+    def logger_formatter(self) -> logging.Formatter:
         """The :class:`logging.Formatter` of ``logger_format``."""
-        return _debug_log().formatter(self._logger_format)
+        made: logging.Formatter = _debug_log().formatter(self._logger_format)
+        return made
 
     @property
-    def logger_stream_handler(self) -> Any:
+    def logger_stream_handler(self) -> Optional[logging.Handler]:
         """The handler that ``debug`` added, where the application has none; else ``None``."""
-        return _debug_log().added_handlers()[0]
+        added: Optional[logging.Handler] = _debug_log().added_handlers()[0]
+        return added
 
     @property
-    def logger_file_handler(self) -> Any:
+    def logger_file_handler(self) -> Optional[logging.Handler]:
         """The handler of ``logger_file``, or ``None``."""
-        return _debug_log().added_handlers()[1]
+        added: Optional[logging.Handler] = _debug_log().added_handlers()[1]
+        return added
 
     @property
     def logger_file(self) -> Optional[str]:

@@ -35,7 +35,7 @@ _FILES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def _find(name: str) -> Any:
     from importlib import import_module
 
     if name in _FILES.values():  # importing the package was enough officially
@@ -45,6 +45,10 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module("." + _FILES[name], __name__), name)
     globals()[name] = value
     return value
+
+
+if not TYPE_CHECKING:  # type checkers would take every misspelt name for something of it
+    __getattr__ = _find
 
 
 def __dir__() -> list[str]:

@@ -1,0 +1,63 @@
+"""What a user's type checker sees: every OAuth name with its type, and no name that is none.
+
+Checked by ``mypy --strict``, never run: a comment that ignores an error must be needed, and a value
+of type ``Any`` may not be returned.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Mapping, Optional
+
+import ultracart
+from ultracart.apis import OauthApi as Version4Api
+from ultracart.model.oauth_token_response import OauthTokenResponse as Version4Model
+from ultracart.models import OauthTokenResponse
+
+
+def known_names() -> tuple[type[ultracart.OauthApi], type[OauthTokenResponse]]:
+    return Version4Api, Version4Model
+
+
+def names_that_importing_the_package_gives() -> list[type[object]]:
+    return [
+        ultracart.api_client.ApiClient,
+        ultracart.rest.ApiException,
+        ultracart.models.error.Error,
+        ultracart.oauth.OAuthSession,
+    ]
+
+
+def misspelt() -> None:
+    print(ultracart.OAuthApi)  # type: ignore[attr-defined]
+    print(ultracart.models.OAuthTokenResponse)  # type: ignore[attr-defined]
+    ultracart.configuration.verify_tls = False  # type: ignore[attr-defined]
+    ultracart.OauthTokenResponse(acces_token="a")  # type: ignore[call-arg]
+    print(ultracart.OauthApi().oauth_me().merchant)  # type: ignore[attr-defined]
+
+
+def settings() -> tuple[str, logging.Logger, Optional[logging.Handler], logging.Formatter]:
+    configuration = ultracart.Configuration()
+    logger = configuration.logger["package_logger"]
+    return (
+        configuration.host,
+        logger,
+        configuration.logger_file_handler,
+        configuration.logger_formatter,
+    )
+
+
+def operations(api: ultracart.OauthApi) -> tuple[Optional[str], Optional[int], Optional[bool], str]:
+    token = api.oauth_access_token("client_id", "refresh_token", refresh_token="r")
+    headers: Mapping[str, str]
+    revoked, _, headers = api.oauth_revoke_with_http_info("client_id", "token")
+    return token.access_token, token.expires_in, revoked.successful, headers["Date"]
+
+
+class Derived(OauthTokenResponse):
+    def bearer(self) -> str:
+        return "Bearer %s" % self.access_token
+
+
+def derived() -> Derived:
+    return Derived.from_wire({})
