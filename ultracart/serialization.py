@@ -215,6 +215,10 @@ class Deserializer:
                 raise ApiTypeError(
                     "response_type names a model that ApiClient.models does not have"
                 )
+        if not isinstance(type_, type) and not hasattr(type_, "from_wire"):
+            raise ApiTypeError(
+                "response_type must be the name of a type or a class, not %s" % type(type_).__name__
+            )
         if type_ is object:
             return _identity
         if type_ is datetime.date:

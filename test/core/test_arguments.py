@@ -148,3 +148,9 @@ def test_paths_that_no_request_line_may_hold(client: ApiClient, path: str, metho
         client.call_api(path, method, query_params=[("q", "1")])
     with pytest.raises(ApiValueError, match="path"):
         client.request(method, client.configuration.host + path)
+
+
+@pytest.mark.parametrize("wrong", [7, (dict,), b"str", object()], ids=repr)
+def test_response_type_that_is_none(client: ApiClient, wrong: Any) -> None:
+    with pytest.raises(ApiTypeError, match="response_type"):
+        client.call_api("/x", "GET", response_type=wrong)
