@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from . import call_cases, helper_cases, oauth_cases, reading_cases
+from . import call_cases, derived_cases, helper_cases, oauth_cases, reading_cases
 
-CASES = [*oauth_cases.CASES, *call_cases.CASES, *reading_cases.CASES, *helper_cases.CASES]
+CASES = [
+    *oauth_cases.CASES,
+    *call_cases.CASES,
+    *reading_cases.CASES,
+    *helper_cases.CASES,
+    *derived_cases.CASES,
+]

@@ -29,10 +29,41 @@ WIRE = [
     ),
     Difference(
         "Dot segments in a path",
-        "a path parameter `..` calls another resource",
+        "a path parameter `..`, or an empty one, calls another resource",
         "`ValueError`",
         "A value from outside must not choose the resource.",
-        {"call: path dots": refuses("ValueError")},
+        {"call: path dots": refuses("ValueError"), "call: path empty": refuses("ValueError")},
+    ),
+    Difference(
+        "Paths as written",
+        "spaces and line breaks are encoded, a slash at the end of `host` is doubled, a query is "
+        "followed by a second `?`, and a path needs no slash in front",
+        "`ValueError`; one slash; continued with `&`; `ValueError`",
+        "What is sent is the path that was meant.",
+        {
+            "call: path with a space": refuses("ValueError"),
+            "call: path without a slash": refuses("ValueError"),
+            "call: path with a query": sends("/rest/v2/x?a=1&b=2"),
+            "call: host with a slash at its end": sends(),
+        },
+    ),
+    Difference(
+        "Empty optional values",
+        "sent as empty parameters",
+        "left out",
+        "A parameter without a value counts as omitted (RFC 6749, 3.2).",
+        {
+            "oauth: optional empty": sends(
+                "/rest/v2/oauth/token", "client_id=client&grant_type=authorization_code&code=c"
+            )
+        },
+    ),
+    Difference(
+        "Floats in a header",
+        "`TypeError`",
+        "sent as text",
+        "Whole numbers are, too.",
+        {"call: header float": sends()},
     ),
     Difference(
         "Header names in another case",
