@@ -327,7 +327,8 @@ def _primitive_reader(type_: type) -> Reader:
 
 def _read_date(data: Any) -> Any:
     try:
-        if len(data) == 10:
+        # Since Python 3.11 it also takes week dates, which dateutil (and Python 3.9) refuses.
+        if len(data) == 10 and data[4:8:3] == "--":
             return datetime.date.fromisoformat(data)
     except (TypeError, ValueError):
         pass

@@ -28,6 +28,7 @@ _WRONG_SHAPES = {
     "read: dict(str, int) from [1]": api_exception(200, "[1]"),
     "read: date from 5": api_exception(0, "5"),
     'read: date from "soon"': api_exception(0, '"soon"'),
+    'read: date from "2026-W05-1"': api_exception(0, '"2026-W05-1"'),
     'read: datetime from "soon"': api_exception(0, '"soon"'),
 }
 
