@@ -72,6 +72,13 @@ RESULTS = [
         {**_WRONG_SHAPES, "derived: stored answer that is no date": api_exception(0, '"no date"')},
     ),
     Difference(
+        "ErrorResponse",
+        "its `metadata` and `warning` are models",
+        "they are plain dicts",
+        "Their models belong to the other resources.",
+        {"model: metadata of an error": gives(True)},
+    ),
+    Difference(
         "Empty answers",
         "empty text",
         "`None`",

@@ -219,6 +219,11 @@ def _nested_model(sdk: Sdk) -> Any:
     return [error.to_dict()["error"]["user_message"], error.to_dict()["success"]]
 
 
+def _error_metadata(sdk: Sdk) -> Any:
+    read = sdk.deserialize('{"metadata": {"payload_name": "order"}}', "ErrorResponse")
+    return isinstance(read.metadata, dict)
+
+
 CASES = [
     *[
         _client("sanitize " + name, lambda client, v=value: client.sanitize_for_serialization(v))
@@ -303,4 +308,5 @@ CASES = [
     Case("async: not ready", _not_ready),
     Case("model: token response", _oauth_model),
     Case("model: nested to_dict", _nested_model),
+    Case("model: metadata of an error", _error_metadata),
 ]

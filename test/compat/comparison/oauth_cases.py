@@ -188,6 +188,10 @@ CASES = [
     _raising("oauth: grant_type None", "client", None),
     _raising("oauth: client_id empty", "", "refresh_token"),
     _raising("oauth: client_id of another type", 5, "refresh_token"),
+    Case(
+        "oauth: key that is a number",
+        lambda sdk: sdk.oauth(api_key={SIMPLE: 5}).oauth_access_token("client", "refresh_token"),
+    ),
     _raising("oauth: optional empty", "client", "authorization_code", code="c", redirect_uri=""),
     _raising("oauth: optional None", "client", "authorization_code", code="c", refresh_token=None),
     _answered("oauth: Bearer capitalised", '{"access_token": "a", "token_type": "Bearer"}'),

@@ -136,12 +136,13 @@ WIRE = [
 ARGUMENTS = [
     Difference(
         "Arguments of an operation",
-        "an empty required value is sent; numbers are sent as text",
+        "an empty required value is sent; numbers, also in `api_key`, are sent as text",
         "`ValueError` and `TypeError` before anything is sent",
         "They are mistakes, and the server's answer would not name them.",
         {
             "oauth: client_id empty": refuses("ValueError"),
             "oauth: client_id of another type": refuses("TypeError"),
+            "oauth: key that is a number": refuses("TypeError"),
         },
     ),
     Difference(
