@@ -201,19 +201,19 @@ class ApiClient:
                 "_request_timeout": _request_timeout,
             }
             return self.pool.apply_async(self.call_api, arguments, options)
-        sanitize = self.sanitize_for_serialization
+        sanitize, to_pairs = self.sanitize_for_serialization, self.parameters_to_tuples
         headers = header_precedence.merge(header_params or {}, self.default_headers, self.cookie)
         if collection_formats or not serialization.is_text(headers.values()):
-            headers = dict(self.parameters_to_tuples(sanitize(headers), collection_formats))
-        values = self.parameters_to_tuples(sanitize(path_params or ()), collection_formats)
+            headers = dict(to_pairs(sanitize(headers), collection_formats))
+        values = to_pairs(sanitize(path_params), collection_formats) if path_params else []
         safe = self.configuration.safe_chars_for_path_param
         path = serialization.expand_path(resource_path, values, safe)
-        query = self.parameters_to_tuples(sanitize(query_params or ()), collection_formats)
+        query = to_pairs(sanitize(query_params), collection_formats) if query_params else []
         fields: Any = None
         if post_params or files:
             fields = self.prepare_post_parameters(post_params, files)
             if collection_formats or not serialization.is_text(chain.from_iterable(fields)):
-                fields = self.parameters_to_tuples(sanitize(fields), collection_formats)
+                fields = to_pairs(sanitize(fields), collection_formats)
         content = sanitize(body) if body else body
         if response_type and response_type != "file":
             self._reader().prepare(response_type)
