@@ -231,6 +231,25 @@ def test_a_refresh_that_is_forced_is_shared_and_done(authorized, sandbox):
     assert sandbox.counters.refreshes == 1
 
 
+def test_a_forced_refresh_is_shared_with_no_other_account(make_session, sandbox, log_in_to, time_):
+    session = make_session()
+    accounts = ["merchant-7", "refresh merchant-7"]
+    for account in accounts:
+        log_in_to(session, sandbox, account)
+    time_.pass_(3601)
+    answer = threading.Event()
+    fault = sandbox.faults.add(TOKEN_PATH, delay=answer, times=2)
+    with ThreadPoolExecutor(2) as threads:
+        forced = threads.submit(lambda: session.refresh(accounts[0]).access_token)
+        wait_until(lambda: fault.hits)
+        other = threads.submit(session.access_token, accounts[1])
+        wait_until(lambda: fault.hits == 2 or waiting_threads())
+        answer.set()
+        got = [forced.result(30), other.result(30)]
+    assert got == [session.access_token(account) for account in accounts]
+    assert got[0] != got[1]
+
+
 # -- clocks --
 
 

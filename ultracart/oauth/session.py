@@ -255,7 +255,8 @@ class OAuthSession:
         Raises: as :meth:`access_token`.
         """
         check_account(account)
-        return self._flights.run("refresh " + account, lambda: self._refresh(account, None))
+        # A tuple, because any text may be the name of another account.
+        return self._flights.run(("forced", account), lambda: self._refresh(account, None))
 
     def revoke(self, account: str = DEFAULT_ACCOUNT) -> None:
         """End the grant at UltraCart, then forget it; nothing happens without a token.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from typing import Callable, Generic, Optional, TypeVar
+from typing import Callable, Generic, Hashable, Optional, TypeVar
 
 from ..exceptions import UltraCartError
 from .fork_safety import renew_after_fork
@@ -27,11 +27,11 @@ class SingleFlight(Generic[T]):
     """At most one call for each key at a time, among the threads of one process."""
 
     def __init__(self) -> None:
-        self._flights: dict[str, _Flight[T]] = {}
+        self._flights: dict[Hashable, _Flight[T]] = {}
         self._lock = threading.Lock()
         renew_after_fork(self)
 
-    def run(self, key: str, work: Callable[[], T]) -> T:
+    def run(self, key: Hashable, work: Callable[[], T]) -> T:
         """The result of ``work()``, or of the call for ``key`` that is already on its way.
 
         Everybody who waits for one call gets its result or, if it fails, an equal error.
@@ -46,12 +46,12 @@ class SingleFlight(Generic[T]):
             if not flight.abandoned:
                 return flight.result  # type: ignore[return-value]
 
-    def try_run(self, key: str, work: Callable[[], T]) -> Optional[T]:
+    def try_run(self, key: Hashable, work: Callable[[], T]) -> Optional[T]:
         """The result of ``work()``; ``None`` at once if a call for ``key`` is on its way."""
         flight, leads = self._board(key)
         return self._fly(key, flight, work) if leads else None
 
-    def _board(self, key: str) -> tuple[_Flight[T], bool]:
+    def _board(self, key: Hashable) -> tuple[_Flight[T], bool]:
         with self._lock:
             flight = self._flights.get(key)
             if flight is not None:
@@ -59,7 +59,7 @@ class SingleFlight(Generic[T]):
             flight = self._flights[key] = _Flight()
             return flight, True
 
-    def _fly(self, key: str, flight: _Flight[T], work: Callable[[], T]) -> T:
+    def _fly(self, key: Hashable, flight: _Flight[T], work: Callable[[], T]) -> T:
         try:
             flight.result = work()
             flight.abandoned = False
