@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
 import pytest
 from waiting import TOKEN_PATH, token_requests
 
@@ -134,6 +137,47 @@ def test_a_store_that_fails_for_a_time_does_not_cost_the_grant(
     time_.pass_(3601)
     assert OauthApi(session.api_client()).oauth_me().merchant_id == "default"
     assert sandbox.counters.refreshes == 2
+    assert sandbox.counters.reuse_detections == 0
+
+
+def test_a_token_that_could_not_be_saved_outlives_the_refresh_before_it(
+    make_session, sandbox, log_in_to, time_
+):
+    class FailsNext(MemoryTokenStore):
+        """Lets another refresh in just when the lock is free again, and fails to save for it."""
+
+        then = None
+        full = False
+
+        @contextmanager
+        def lock(self, account, *, blocking=True):
+            with super().lock(account, blocking=blocking) as held:
+                yield held
+            then, self.then = self.then, None
+            if then is not None:
+                then()
+
+        def replace(self, account, old, new):
+            if self.full:
+                raise TokenStoreError("disk full")
+            return super().replace(account, old, new)
+
+    store = FailsNext()
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+
+    def refresh_on_a_full_disk():
+        store.full = True
+        with ThreadPoolExecutor(1) as thread, pytest.raises(TokenStoreError):
+            thread.submit(session.refresh).result(30)
+        store.full = False
+
+    time_.pass_(3601)
+    store.then = refresh_on_a_full_disk
+    session.access_token()
+    assert sandbox.counters.refreshes == 2
+    time_.pass_(3601)
+    assert OauthApi(session.api_client()).oauth_me().merchant_id == "default"
     assert sandbox.counters.reuse_detections == 0
 
 

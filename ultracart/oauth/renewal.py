@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Callable, Optional
 
 from ..exceptions import InvalidGrantError, ReauthorizationRequired
+from .fork_safety import renew_after_fork
 from .store_guard import StoreGuard
 from .token import Token
 from .token_cache import TokenCache
@@ -28,6 +30,8 @@ class Renewal:
         # Refreshed tokens that the store may not have yet, with those that they replace. While
         # this process lives, a store that fails for a time does not cost the grant.
         self._unsaved: dict[str, tuple[Token, Token]] = {}
+        self._mutex = threading.Lock()
+        renew_after_fork(self)
 
     def renew(self, account: str) -> tuple[Token, Optional[float]]:
         """Refresh the stored token and save the result.
@@ -61,16 +65,23 @@ class Renewal:
             return unsaved[1]
         return stored
 
-    def settled(self, account: str) -> None:
-        """The store has what it was given: the lock was left without an error."""
-        self._unsaved.pop(account, None)
+    def settled(self, account: str, token: Token) -> None:
+        """The store has ``token``: the lock was left without an error.
+
+        By then another thread may hold the lock, and have a token that it could not save.
+        """
+        with self._mutex:
+            unsaved = self._unsaved.get(account)
+            if unsaved is not None and unsaved[1] is token:
+                del self._unsaved[account]
 
     def _save(self, account: str, old: Token, new: Token) -> Token:
         """``new``, saved; or what was saved meanwhile by a login, which wins."""
-        self._unsaved[account] = (old, new)
+        with self._mutex:
+            self._unsaved[account] = (old, new)
         if self._store.replace(account, old, new):
             return new
-        self.settled(account)
+        self.settled(account, new)
         stored = self._store.load(account)
         if stored is None:
             self._cache.forget(account)
@@ -85,6 +96,9 @@ class Renewal:
             return stored
         why = "its grant has ended, by the merchant or because a refresh token was used twice"
         raise reauthorization_required(account, why) from error
+
+    def _after_fork(self) -> None:
+        self._mutex = threading.Lock()
 
 
 def reauthorization_required(

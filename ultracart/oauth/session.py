@@ -269,11 +269,13 @@ class OAuthSession:
             with self._store.lock(account):
                 token = self._store.load(account)
                 if token is not None:
-                    self._revoke(self._renewal.newest(account, token))
+                    token = self._renewal.newest(account, token)
+                    self._revoke(token)
                     self._store.delete(account)
         finally:
             self._cache.forget(account)
-        self._renewal.settled(account)
+        if token is not None:
+            self._renewal.settled(account, token)
 
     # -- the policy ---------------------------------------------------------------------------
 
@@ -329,7 +331,7 @@ class OAuthSession:
             if stored is not None:
                 return stored
             token, age = self._renewal.renew(account)
-        self._renewal.settled(account)
+        self._renewal.settled(account, token)
         self._cache.put(account, token, age=age, epoch=epoch)
         return token
 
@@ -363,6 +365,5 @@ class OAuthSession:
         epoch = self._cache.epoch
         with self._store.lock(account):
             self._store.save(account, token)
-        self._renewal.settled(account)
         self._cache.put(account, token, age=age, epoch=epoch)
         return token
