@@ -15,7 +15,7 @@ import pytest
 from cryptography.fernet import Fernet, MultiFernet
 
 from ultracart.exceptions import TokenStoreError
-from ultracart.oauth import SQLiteTokenStore, Token
+from ultracart.oauth import SQLAlchemyTokenStore, SQLiteTokenStore, Token
 
 TOKEN = Token("secret-access", "secret-refresh", 2e9)
 
@@ -68,6 +68,16 @@ def test_others_rights_are_taken_from_an_existing_file(path):
     store.save("merchant-7", TOKEN)
     store.close()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "make", [SQLiteTokenStore, lambda p: SQLAlchemyTokenStore(f"sqlite:///{p}")]
+)
+def test_what_is_no_file_keeps_its_rights(tmp_path, make):
+    tmp_path.chmod(0o755)
+    with pytest.raises(TokenStoreError, match="not a regular file"):
+        make(tmp_path).load("merchant-7")
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
 
 
 def test_no_lock_file_stays_behind(store, path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -16,6 +17,10 @@ def make_private_file(path: str) -> None:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
-        mode = stat.S_IMODE(os.stat(path).st_mode)
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):
+            # A directory or device keeps its rights: it is not ours.
+            raise OSError(errno.EINVAL, "it is not a regular file") from None
+        mode = stat.S_IMODE(mode)
         if mode & 0o077 and os.name != "nt":
             os.chmod(path, mode & 0o700)
