@@ -80,6 +80,22 @@ def test_what_is_no_file_keeps_its_rights(tmp_path, make):
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
 
 
+@pytest.mark.parametrize(
+    "make", [SQLiteTokenStore, lambda p: SQLAlchemyTokenStore(f"sqlite:///{p}")]
+)
+def test_a_symbolic_link_leads_to_the_same_locks(tmp_path, make):
+    link = tmp_path / "release" / "tokens.db"
+    link.parent.mkdir()
+    link.symlink_to(tmp_path / "tokens.db")
+    direct, linked = make(tmp_path / "tokens.db"), make(link)
+    direct.save("merchant-7", TOKEN)
+    assert linked.load("merchant-7") == TOKEN
+    with direct.lock("merchant-7"), linked.lock("merchant-7", blocking=False) as held:
+        assert held is False
+    direct.close()
+    linked.close()
+
+
 def test_no_lock_file_stays_behind(store, path):
     for number in range(50):
         with store.lock("merchant-%d" % number):

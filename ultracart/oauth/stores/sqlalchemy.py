@@ -290,7 +290,7 @@ def _sqlite_locks(engine: Engine) -> FileLocks:
             "engine_or_url is SQLite in memory, which its connections do not share: use a file,"
             " or MemoryTokenStore"
         )
-    return FileLocks(os.path.abspath(database) + "-locks", timeout=LOCK_TIMEOUT)
+    return FileLocks(os.path.realpath(database) + "-locks", timeout=LOCK_TIMEOUT)
 
 
 def _table(name: str) -> Table:

@@ -47,8 +47,9 @@ class SQLiteTokenStore(TokenStore):
     ) -> None:
         if not isinstance(path, (str, os.PathLike)):
             raise ApiTypeError("path must be str or PathLike, not %s" % type(path).__name__)
-        # The working directory may change before the first use.
-        self._path = os.path.abspath(os.fspath(path))
+        # The working directory may change before the first use. Symbolic links are followed, as
+        # SQLite does, because the locks are found by this name.
+        self._path = os.path.realpath(os.fsdecode(path))
         self._cipher = cipher
         self._locks = FileLocks(self._path + "-locks", timeout=_LOCK_TIMEOUT)
         self._mutex = threading.Lock()
