@@ -169,7 +169,14 @@ def test_an_engine_of_the_application_stays_open(postgresql_url, table_name):
 
 
 @pytest.mark.parametrize(
-    "url", ["sqlite://", "sqlite:///:memory:", "nonsense", "oracle://user:password@host/db"]
+    "url",
+    [
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///file:/var/lib/tokens.db?uri=true",
+        "nonsense",
+        "oracle://user:password@host/db",
+    ],
 )
 def test_a_database_that_cannot_serve_is_refused(url):
     with pytest.raises(ConfigurationError, match="engine_or_url") as caught:

@@ -290,6 +290,11 @@ def _sqlite_locks(engine: Engine) -> FileLocks:
             "engine_or_url is SQLite in memory, which its connections do not share: use a file,"
             " or MemoryTokenStore"
         )
+    if database.startswith("file:"):
+        raise ConfigurationError(
+            "engine_or_url must name the SQLite file by its path: its locks cannot be found by a"
+            " file: URI"
+        )
     return FileLocks(os.path.realpath(database) + "-locks", timeout=LOCK_TIMEOUT)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Optional, Union
 
-from ...exceptions import ApiTypeError, TokenStoreError
+from ...exceptions import ApiTypeError, ApiValueError, TokenStoreError
 from ..fork_safety import renew_after_fork
 from ..token import Token
 from .base import Cipher, TokenStore, check_account, decode_token, encode_token
@@ -47,6 +47,8 @@ class SQLiteTokenStore(TokenStore):
     ) -> None:
         if not isinstance(path, (str, os.PathLike)):
             raise ApiTypeError("path must be str or PathLike, not %s" % type(path).__name__)
+        if os.fsdecode(path) in ("", ":memory:"):
+            raise ApiValueError("path must name a file; MemoryTokenStore keeps tokens in memory")
         # The working directory may change before the first use. Symbolic links are followed, as
         # SQLite does, because the locks are found by this name.
         self._path = os.path.realpath(os.fsdecode(path))
