@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+import shutil
+import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +21,8 @@ from ultracart.sandbox import Sandbox
 
 # refresh_load.py is a program's module as well as these tests'.
 sys.path.insert(0, str(Path(__file__).parent))
+
+from waiting import wait_until
 
 
 class FakeTime:
@@ -112,3 +119,38 @@ def postgresql_url() -> Iterator[str]:
             yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
         finally:
             server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def mysql_url() -> Iterator[str]:
+    """A real MariaDB server of this test run, where Debian's or another package installed one."""
+    if not shutil.which("mariadbd") or not shutil.which("mariadb-install-db"):
+        pytest.skip("MariaDB is not installed")
+    sqlalchemy = pytest.importorskip("sqlalchemy")
+    pytest.importorskip("pymysql")
+    with tempfile.TemporaryDirectory(prefix="mariadb-") as directory:
+        common = ["--no-defaults", "--user=" + getpass.getuser(), "--datadir=%s/data" % directory]
+        quiet: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        install = ["mariadb-install-db", *common, "--auth-root-authentication-method=normal"]
+        subprocess.run(install, check=True, **quiet)
+        path = directory + "/socket"
+        files = ["--socket=" + path, "--pid-file=%s/pid" % directory, "--skip-networking"]
+        # With a summer time, so that its local times are ambiguous for an hour a year.
+        zone = {**os.environ, "TZ": "EST5EDT,M3.2.0,M11.1.0"}
+        server = subprocess.Popen(["mariadbd", *common, *files], env=zone, **quiet)
+        try:
+            wait_until(lambda: server.poll() is not None or _listens(path))
+            url = "mysql+pymysql://root@localhost/mysql?unix_socket=" + path
+            engine = sqlalchemy.create_engine(url)
+            with engine.connect() as connection:
+                connection.execute(sqlalchemy.text("CREATE DATABASE ultracart"))
+            engine.dispose()
+            yield url.replace("/mysql?", "/ultracart?")
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def _listens(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0

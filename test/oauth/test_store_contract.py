@@ -55,6 +55,13 @@ class TestSQLAlchemyOnPostgreSQL(TokenStoreContract):
         return partial(SQLAlchemyTokenStore, postgresql_url, table_name=table)
 
 
+class TestSQLAlchemyOnMySQL(TokenStoreContract):
+    @pytest.fixture
+    def open_store(self, mysql_url: str) -> OpenStore:
+        table = "token_%s" % uuid.uuid4().hex
+        return partial(SQLAlchemyTokenStore, mysql_url, table_name=table)
+
+
 class PlainStore:
     """What a user may write: no base class, no ``replace``, a ``lock`` without ``blocking``."""
 

@@ -13,7 +13,9 @@ import sqlalchemy
 from sqlalchemy import Column, LargeBinary, MetaData, String, Table, literal_column, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.types import TypeDecorator
 
 from ...exceptions import ApiTypeError, ConfigurationError, TokenStoreError
 from ..fork_safety import renew_after_fork
@@ -23,6 +25,7 @@ from .file_lock import FileLocks
 from .private_file import make_private_file
 from .sql_locks import LOCK_TIMEOUT, mysql_lock, postgresql_lock
 
+_MYSQL = ("mysql", "mariadb")
 _LOCKS = {"postgresql": postgresql_lock, "mysql": mysql_lock, "mariadb": mysql_lock}
 # The database's clock in Unix seconds: hosts' clocks differ, so times are kept in this one.
 _CLOCKS = {
@@ -211,7 +214,7 @@ class SQLAlchemyTokenStore(TokenStore):
     def _upsert(self, connection: Connection, account: str, token: Token) -> None:
         values = {"account": account, "token": self._encode(connection, token)}
         statement: Any
-        if self._dialect in ("mysql", "mariadb"):
+        if self._dialect in _MYSQL:
             statement = mysql.insert(self._table).values(values)
             statement = statement.on_duplicate_key_update(token=values["token"])
         else:
@@ -298,14 +301,33 @@ def _sqlite_locks(engine: Engine) -> FileLocks:
     return FileLocks(os.path.realpath(database) + "-locks", timeout=LOCK_TIMEOUT)
 
 
+class _Account(TypeDecorator[str]):
+    """A name that is equal to itself alone.
+
+    MySQL compares text without case or, with a binary collation, without trailing spaces, which
+    would make two merchants one. So there it is bytes.
+    """
+
+    impl = String(255)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        if dialect.name in _MYSQL:
+            return dialect.type_descriptor(mysql.VARBINARY(4 * 255))
+        return super().load_dialect_impl(dialect)
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return value.encode("utf-8") if dialect.name in _MYSQL else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return value.decode("utf-8") if dialect.name in _MYSQL else value
+
+
 def _table(name: str) -> Table:
-    # MySQL compares text without case by default, which would make two merchants one.
-    exact = mysql.VARCHAR(255, charset="utf8mb4", collation="utf8mb4_bin")
-    account = String(255).with_variant(exact, "mysql").with_variant(exact, "mariadb")
     return Table(
         name,
         MetaData(),
-        Column("account", account, primary_key=True),
+        Column("account", _Account, primary_key=True),
         Column("token", LargeBinary(_MAX_TOKEN_SIZE), nullable=False),
     )
 
