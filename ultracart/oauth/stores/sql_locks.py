@@ -57,8 +57,11 @@ def mysql_lock(connection: Connection, name: str, *, blocking: bool) -> Iterator
         raise TokenStoreError("the lock did not become free in %g s" % LOCK_TIMEOUT)
     try:
         yield bool(got)
-    finally:
         if got:
             # What was saved must be seen by the next holder.
             connection.commit()
             connection.execute(text("SELECT RELEASE_LOCK(:key)"), {"key": key})
+    except BaseException:
+        # Not back into the pool, where it would keep the lock: the lock ends with its connection.
+        connection.invalidate()
+        raise

@@ -28,10 +28,12 @@ from .sql_locks import LOCK_TIMEOUT, mysql_lock, postgresql_lock
 _MYSQL = ("mysql", "mariadb")
 _LOCKS = {"postgresql": postgresql_lock, "mysql": mysql_lock, "mariadb": mysql_lock}
 # The database's clock in Unix seconds: hosts' clocks differ, so times are kept in this one.
+# MySQL's by UTC: UNIX_TIMESTAMP() of a local time is an hour wrong when summer time ends.
+_MYSQL_CLOCK = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1000000"
 _CLOCKS = {
     "postgresql": "EXTRACT(EPOCH FROM clock_timestamp())",
-    "mysql": "UNIX_TIMESTAMP(SYSDATE(6))",
-    "mariadb": "UNIX_TIMESTAMP(SYSDATE(6))",
+    "mysql": _MYSQL_CLOCK,
+    "mariadb": _MYSQL_CLOCK,
 }
 # Seconds by which two clocks may differ and still count as one.
 _CLOCK_TOLERANCE = 0.05
@@ -78,6 +80,11 @@ class SQLAlchemyTokenStore(TokenStore):
                 "engine_or_url must be PostgreSQL, MySQL, MariaDB or SQLite, not %s" % self._dialect
             )
         self._engine = engine
+        # MySQL's drivers set the isolation level by a statement that SQLAlchemy does not watch.
+        self._errors: tuple[type[Exception], ...] = (
+            SQLAlchemyError,
+            engine.dialect.loaded_dbapi.Error,
+        )
         # READ COMMITTED: a snapshot from before the lock would show the token as it was then.
         if self._files is None:
             self._locking = engine.execution_options(isolation_level="READ COMMITTED")
@@ -161,7 +168,7 @@ class SQLAlchemyTokenStore(TokenStore):
                     finally:
                         self._held().pop(account, None)
                 connection.commit()
-        except SQLAlchemyError as error:
+        except self._errors as error:
             if body_failed:
                 raise  # the caller's own
             _fail("lock", error)
@@ -193,7 +200,7 @@ class SQLAlchemyTokenStore(TokenStore):
                 if not error.connection_invalidated:
                     raise
             return self._run_alone(work)
-        except SQLAlchemyError as error:
+        except self._errors as error:
             _fail(what, error)
 
     def _run_alone(self, work: Callable[[Connection], Any]) -> Any:
@@ -252,7 +259,7 @@ class SQLAlchemyTokenStore(TokenStore):
                 # Another process may have made it at the same moment.
                 if not sqlalchemy.inspect(self._engine).has_table(self._table.name):
                     raise
-        except SQLAlchemyError as error:
+        except self._errors as error:
             _fail("open", error)
         except OSError as error:
             raise TokenStoreError("cannot open the token store: %s" % error.strerror) from None
@@ -277,7 +284,11 @@ def _engine(engine_or_url: Union[Engine, URL, str]) -> Engine:
         )
     try:
         url = make_url(engine_or_url)
-        options: dict[str, Any] = {} if url.get_backend_name() == "sqlite" else dict(_POOL)
+        backend = url.get_backend_name()
+        options: dict[str, Any] = {} if backend == "sqlite" else dict(_POOL)
+        if backend in _MYSQL:
+            # Its server ends idle connections after hours, and see SQLAlchemyTokenStore._errors.
+            options["pool_pre_ping"] = True
         # A failed statement's parameters are tokens.
         return sqlalchemy.create_engine(url, hide_parameters=True, **options)
     except (SQLAlchemyError, ImportError) as error:
@@ -353,7 +364,7 @@ def _shifted(token: Token, seconds: float) -> Token:
     )
 
 
-def _fail(what: str, error: SQLAlchemyError) -> NoReturn:
+def _fail(what: str, error: Exception) -> NoReturn:
     # A driver's text may quote the row, so only the kind of failure is named.
     original = getattr(error, "orig", None)
     kind = type(error if original is None else original).__name__

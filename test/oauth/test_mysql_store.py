@@ -1,0 +1,139 @@
+"""The store in MySQL or MariaDB: broken connections, and locks that end with them."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+import pytest
+import sqlalchemy
+
+from ultracart.exceptions import TokenStoreError
+from ultracart.oauth import SQLAlchemyTokenStore, Token
+from ultracart.oauth.stores.sqlalchemy import _CLOCKS
+
+OLD, NEW = Token("old", "r"), Token("new-secret", "s")
+
+
+@pytest.fixture
+def engine(mysql_url):
+    engine = sqlalchemy.create_engine(mysql_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def open_store(mysql_url):
+    stores = []
+    table_name = "token_%s" % uuid.uuid4().hex
+
+    def open_(engine_or_url=mysql_url):
+        store = SQLAlchemyTokenStore(engine_or_url, table_name=table_name)
+        stores.append(store)
+        return store
+
+    yield open_
+    for store in stores:
+        store.close()
+
+
+def end_connections(url):
+    engine = sqlalchemy.create_engine(url)
+    others = "SELECT id FROM information_schema.processlist WHERE id <> connection_id()"
+    with engine.connect() as connection:
+        for (number,) in connection.execute(sqlalchemy.text(others + " AND db = 'ultracart'")):
+            connection.execute(sqlalchemy.text("KILL %d" % number))
+    engine.dispose()
+
+
+def enter(store):
+    with store.lock("merchant-7") as held:
+        assert held is True
+
+
+def test_a_restart_of_the_server_is_not_noticed(open_store, mysql_url):
+    store = open_store()
+    store.save("merchant-7", Token("a"))
+    for work in (
+        lambda: store.load("merchant-7"),
+        lambda: store.save("merchant-7", Token("a")),
+        lambda: store.accounts(),
+        lambda: enter(store),
+    ):
+        end_connections(mysql_url)
+        work()
+    assert store.load("merchant-7") == Token("a")
+
+
+def test_an_engine_that_keeps_dead_connections_gives_a_token_store_error(
+    open_store, engine, mysql_url
+):
+    store = open_store(engine)
+    store.save("merchant-7", Token("a"))
+    end_connections(mysql_url)
+    with pytest.raises(TokenStoreError):
+        store.load("merchant-7")
+    assert store.load("merchant-7") == Token("a")
+
+
+def test_a_connection_lost_under_the_lock_is_an_error_and_keeps_the_old(open_store, mysql_url):
+    store = open_store()
+    store.save("merchant-7", OLD)
+
+    def lose_it():
+        with store.lock("merchant-7"):
+            end_connections(mysql_url)
+            store.replace("merchant-7", OLD, NEW)
+
+    with pytest.raises(TokenStoreError):
+        lose_it()
+    assert store.load("merchant-7") == OLD
+    enter(store)
+
+
+def test_a_commit_that_fails_does_not_keep_the_lock(open_store, engine, monkeypatch):
+    store, other = open_store(engine), open_store()
+    store.save("merchant-7", OLD)
+
+    def fail(connection):
+        raise engine.dialect.dbapi.OperationalError(1180, "Got error 28 during COMMIT")
+
+    def save_on_a_full_disk():
+        with store.lock("merchant-7"):
+            store.replace("merchant-7", OLD, NEW)
+            monkeypatch.setattr(engine.dialect, "do_commit", fail)
+
+    with pytest.raises(TokenStoreError):
+        save_on_a_full_disk()
+    monkeypatch.undo()
+    with other.lock("merchant-7", blocking=False) as held:
+        assert held is True
+        assert other.load("merchant-7") == OLD
+
+
+@pytest.mark.parametrize("isolation_level", ["SERIALIZABLE", "AUTOCOMMIT"])
+def test_what_the_last_holder_saved_is_seen(open_store, mysql_url, isolation_level):
+    engine = sqlalchemy.create_engine(mysql_url, isolation_level=isolation_level)
+    store, other = open_store(engine), open_store()
+    store.save("merchant-7", OLD)
+    with store.lock("merchant-7"):
+        assert store.replace("merchant-7", OLD, NEW) is True
+    with other.lock("merchant-7"):
+        assert other.load("merchant-7") == NEW
+    engine.dispose()
+
+
+@pytest.mark.parametrize("now", [1793511000, 1793514600])
+def test_the_end_of_summer_time_does_not_move_the_clock(engine, now):
+    clock = sqlalchemy.text("SELECT %s" % _CLOCKS["mysql"])
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text("SET timestamp = %d" % now))
+        assert float(connection.execute(clock).scalar_one()) == now
+
+
+def test_its_clock_is_ours(engine):
+    clock = sqlalchemy.text("SELECT %s" % _CLOCKS["mysql"])
+    with engine.connect() as connection:
+        before = time.time()
+        seen = float(connection.execute(clock).scalar_one())
+        assert before - 0.05 <= seen <= time.time() + 0.05
