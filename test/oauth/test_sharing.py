@@ -143,6 +143,17 @@ def test_a_late_401_for_an_old_token_refreshes_nothing(authorized, sandbox):
     assert sandbox.counters.refreshes == 1
 
 
+def test_a_token_is_refused_that_the_session_has_not_handed_out(make_session, sandbox, log_in_to):
+    store = MemoryTokenStore()
+    log_in_to(make_session(token_store=store), sandbox)
+    session = make_session(token_store=store)
+    refused = session.token().access_token
+    session.invalidate("default", refused)
+    assert session.access_token() != refused
+    session.invalidate("nobody", refused)
+    assert sandbox.counters.refreshes == 1
+
+
 @pytest.mark.parametrize(("status", "error"), [(403, ForbiddenException), (410, ApiException)])
 def test_403_and_410_never_refresh(authorized, sandbox, status, error):
     sandbox.faults.add("/oauth/me", status=status)

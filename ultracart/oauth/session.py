@@ -245,9 +245,9 @@ class OAuthSession:
 
         The next call adopts the stored token if it is another one, else refreshes.
         """
-        entry = self._entries.get(account)
-        if entry is not None and entry.access_token == access_token:
-            self._cache.expire(account, entry)
+        if self._entries.get(account) is None:
+            self._read(account)
+        self._cache.expire(account, access_token)
 
     def refresh(self, account: str = DEFAULT_ACCOUNT) -> Token:
         """Refresh now, even if the token is fresh; threads that ask at once share one refresh.

@@ -84,9 +84,12 @@ class TokenCache:
         entry = self.entries.get(account)
         return entry is not None and entry.token is token and self._monotonic() >= entry.expires_at
 
-    def expire(self, account: str, entry: CachedToken) -> None:
+    def expire(self, account: str, access_token: str) -> None:
         """Hand this token out no more, whatever its deadlines say."""
-        self._swap(account, entry, CachedToken(entry.token, -math.inf, -math.inf))
+        with self._lock:
+            entry = self.entries.get(account)
+            if entry is not None and entry.access_token == access_token:
+                self.entries[account] = CachedToken(entry.token, -math.inf, -math.inf)
 
     def rest(self, account: str, entry: CachedToken, seconds: float) -> None:
         """Try no early refresh of this token for so long, at most until it expires."""
