@@ -179,6 +179,19 @@ def test_an_early_refresh_rests_as_long_as_the_server_asks(authorized, sandbox, 
     assert len(token_requests(sandbox)) == before
 
 
+def test_an_early_refresh_that_fails_until_the_token_ends_is_made_up_for(
+    session, sandbox, log_in_to, time_
+):
+    sandbox.access_token_lifetime = 20
+    log_in_to(session, sandbox)
+    first = session.access_token()
+    time_.pass_(18.5)
+    sandbox.faults.add(TOKEN_PATH, retry_after=2, times=4)
+    assert session.access_token() != first
+    assert sum(time_.slept) == 6
+    assert sandbox.counters.refreshes == 1
+
+
 def test_expired_everybody_waits_for_one_refresh(authorized, sandbox, time_):
     first = authorized.access_token()
     time_.pass_(3601)

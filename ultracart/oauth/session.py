@@ -290,19 +290,21 @@ class OAuthSession:
             now = self._monotonic()
             if now < entry.refresh_at:
                 return entry.token
-            if now < entry.expires_at:
-                return self._refresh_early(account, entry)
             try:
-                token = self._flights.run(account, partial(self._refresh, account, entry))
+                if now < entry.expires_at:
+                    token = self._refresh_early(account, entry)
+                else:
+                    token = self._flights.run(account, partial(self._refresh, account, entry))
             except _RefreshedElsewhere:
                 continue  # the flight had left early; by now this one is not
             tries -= 1
             if not tries or not self._cache.has_expired(account, token):
                 return token
-            # The answer was lost for longer than the token lives: ask for the next one.
+            # The answer was lost for longer than the token lives, or an early refresh failed for
+            # longer than the old one had left: ask for the next one.
 
     def _refresh_early(self, account: str, entry: CachedToken) -> Token:
-        """Refresh if nobody else does; the entry's token is valid in any case."""
+        """Refresh if nobody else does; else the entry's token, which was valid when this began."""
         try:
             work = partial(self._refresh, account, entry, early=True)
             return self._flights.try_run(account, work) or entry.token
