@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -113,6 +114,20 @@ def test_refresh_margin_overrides_it(make_session, sandbox, log_in_to, time_):
     assert session.access_token() == first
     time_.pass_(2)
     assert session.access_token() != first
+
+
+@pytest.mark.parametrize("margin", [3600, 1e9, math.inf])
+def test_a_margin_as_long_as_the_life_does_not_make_every_call_a_refresh(
+    make_session, sandbox, log_in_to, time_, margin
+):
+    session = make_session(refresh_margin=margin)
+    log_in_to(session, sandbox)
+    first = session.access_token()
+    time_.pass_(1790)
+    assert session.access_token() == first
+    time_.pass_(20)
+    assert session.access_token() != first
+    assert sandbox.counters.refreshes == 1
 
 
 @pytest.mark.parametrize("mode", ["rotate", "same", "absent"])

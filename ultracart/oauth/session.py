@@ -72,8 +72,8 @@ class OAuthSession:
             must be of the configured host.
         authorization_endpoint: default: ``/oauth/authorize`` below the configured host.
         authorization_lifetime: seconds from the authorization URL to the callback.
-        refresh_margin: seconds before expiry at which a token is refreshed early; default: a
-            tenth of its lifetime, at most 60.
+        refresh_margin: seconds before expiry at which a token is refreshed early, at most half of
+            its lifetime; default: a tenth of its lifetime, at most 60.
         max_parallel_requests: a cap on this process's parallel requests; callers queue.
         clock, monotonic, sleep: time in Unix seconds, monotonic seconds, and how to wait seconds.
 

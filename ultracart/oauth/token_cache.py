@@ -36,7 +36,8 @@ class TokenCache:
     """The tokens of one session's accounts.
 
     Args:
-        margin: seconds before expiry at which a token is stale; ``None``: see Token.margin.
+        margin: seconds before expiry at which a token is stale, at most half its lifetime;
+            ``None``: see Token.margin.
     """
 
     def __init__(
@@ -108,6 +109,9 @@ class TokenCache:
         lifetime = token.lifetime
         left = token.remaining(now) if age is None or lifetime is None else lifetime - age
         margin = token.margin(now) if self._margin is None else self._margin
+        if lifetime is not None:
+            # Else a margin as long as the life would make every call a refresh.
+            margin = min(margin, lifetime / 2)
         expires_at = self._monotonic() + left
         return CachedToken(token, expires_at - (0.0 if math.isinf(left) else margin), expires_at)
 
