@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from waiting import wait_until, waiting_threads
 
-from ultracart.exceptions import RateLimitException
+from ultracart.exceptions import OAuthSessionError, RateLimitException
+from ultracart.oauth import single_flight
 from ultracart.oauth.single_flight import SingleFlight
 
 
@@ -70,6 +72,57 @@ def test_an_interrupted_leader_leaves_the_work_to_the_next():
         with pytest.raises(KeyboardInterrupt):
             leader.result(30)
         assert follower.result(30) == "done"
+
+
+@pytest.mark.parametrize("line", range(1, 12))
+def test_wherever_the_leader_is_interrupted_the_next_call_gets_through(line):
+    flights = SingleFlight()
+    trace = InterruptBeforeWork(line)
+    old = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        interrupted = not flights.run("key", trace.work)
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        sys.settrace(old)
+    assert interrupted == (trace.line <= 0)
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(flights.run, "key", lambda: "next").result(30) == "next"
+
+
+class InterruptBeforeWork:
+    """Ctrl-C before one of the lines that lead to the work."""
+
+    def __init__(self, line):
+        self.line = line
+        self.working = False
+
+    def work(self):
+        self.working = True
+        return "done"
+
+    def __call__(self, frame, event, argument):
+        if frame.f_code.co_filename != single_flight.__file__:
+            return None
+        if event == "line" and not self.working:
+            self.line -= 1
+            if self.line == 0:
+                raise KeyboardInterrupt
+        return self
+
+
+def test_a_call_that_needs_its_own_result_is_an_error():
+    flights = SingleFlight()
+
+    def work():
+        return flights.run("key", lambda: "inner")
+
+    with ThreadPoolExecutor(1) as threads:
+        call = threads.submit(flights.run, "key", work)
+        with pytest.raises(OAuthSessionError, match="its own result"):
+            call.result(30)
+    assert flights.run("key", lambda: "next") == "next"
 
 
 def test_keys_do_not_wait_for_each_other():

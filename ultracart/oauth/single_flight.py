@@ -6,17 +6,18 @@ import copy
 import threading
 from typing import Callable, Generic, Hashable, Optional, TypeVar
 
-from ..exceptions import UltraCartError
+from ..exceptions import OAuthSessionError, UltraCartError
 from .fork_safety import renew_after_fork
 
 T = TypeVar("T")
 
 
 class _Flight(Generic[T]):
-    __slots__ = ("abandoned", "error", "landed", "result")
+    __slots__ = ("abandoned", "error", "landed", "leader", "result")
 
     def __init__(self) -> None:
         self.landed = threading.Event()
+        self.leader = threading.get_ident()
         self.result: Optional[T] = None
         self.error: Optional[Exception] = None
         # The leader was interrupted (KeyboardInterrupt, SystemExit): that is its own affair.
@@ -27,19 +28,27 @@ class SingleFlight(Generic[T]):
     """At most one call for each key at a time, among the threads of one process."""
 
     def __init__(self) -> None:
+        # Without a lock; a dict's single operations are atomic.
         self._flights: dict[Hashable, _Flight[T]] = {}
-        self._lock = threading.Lock()
         renew_after_fork(self)
 
     def run(self, key: Hashable, work: Callable[[], T]) -> T:
         """The result of ``work()``, or of the call for ``key`` that is already on its way.
 
         Everybody who waits for one call gets its result or, if it fails, an equal error.
+
+        Raises:
+            OAuthSessionError: the call on its way is this thread's own, which waits for this one.
         """
         while True:
-            flight, leads = self._board(key)
-            if leads:
-                return self._fly(key, flight, work)
+            flight = self._flights.get(key)
+            if flight is not None and flight.leader == threading.get_ident():
+                raise OAuthSessionError(
+                    "a refresh needs its own result: a token store, cipher, log handler or signal"
+                    " handler must not ask for the token that is being refreshed"
+                )
+            if flight is None:
+                flight = self._fly(key, work)
             flight.landed.wait()
             if flight.error is not None:
                 raise _own_copy(flight.error)
@@ -48,32 +57,30 @@ class SingleFlight(Generic[T]):
 
     def try_run(self, key: Hashable, work: Callable[[], T]) -> Optional[T]:
         """The result of ``work()``; ``None`` at once if a call for ``key`` is on its way."""
-        flight, leads = self._board(key)
-        return self._fly(key, flight, work) if leads else None
+        if key in self._flights:
+            return None
+        flight = self._fly(key, work)
+        return flight.result if flight.landed.is_set() else None
 
-    def _board(self, key: Hashable) -> tuple[_Flight[T], bool]:
-        with self._lock:
-            flight = self._flights.get(key)
-            if flight is not None:
-                return flight, False
-            flight = self._flights[key] = _Flight()
-            return flight, True
-
-    def _fly(self, key: Hashable, flight: _Flight[T], work: Callable[[], T]) -> T:
+    def _fly(self, key: Hashable, work: Callable[[], T]) -> _Flight[T]:
+        """Our own flight, which has landed; or another's that left first."""
+        own: _Flight[T] = _Flight()
+        # From here on an interruption, wherever it comes, must leave nobody waiting.
         try:
-            flight.result = work()
-            flight.abandoned = False
-            return flight.result
+            flight = self._flights.setdefault(key, own)
+            if flight is own:
+                own.result = work()
+                own.abandoned = False
+            return flight
         except Exception as error:
-            flight.error = error
+            own.error = error
             raise
         finally:
-            with self._lock:
-                self._flights.pop(key, None)
-            flight.landed.set()
+            if self._flights.get(key) is own:
+                del self._flights[key]
+            own.landed.set()
 
     def _after_fork(self) -> None:
-        self._lock = threading.Lock()
         self._flights = {}
 
 
