@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -278,6 +279,15 @@ def test_no_other_credential_goes_along(make_session, sandbox, log_in_to):
         ({"client_id": "a", "configuration": "host"}, "configuration"),
         ({"client_id": "a", "refresh_margin": -1}, "refresh_margin"),
         ({"client_id": "a", "max_parallel_requests": 0}, "max_parallel_requests"),
+        ({"client_id": "a", "redirect_uri": 7}, "redirect_uri"),
+        ({"client_id": "a", "issuer": b"https://a"}, "issuer"),
+        ({"client_id": "a", "authorization_endpoint": 7}, "authorization_endpoint"),
+        ({"client_id": "a", "authorization_lifetime": "3600"}, "authorization_lifetime"),
+        ({"client_id": "a", "authorization_lifetime": None}, "authorization_lifetime"),
+        ({"client_id": "a", "authorization_lifetime": -1}, "authorization_lifetime"),
+        ({"client_id": "a", "authorization_lifetime": math.nan}, "authorization_lifetime"),
+        ({"client_id": "a", "clock": None}, "clock"),
+        ({"client_id": "a", "sleep": 1.0}, "sleep"),
     ],
 )
 def test_an_option_that_cannot_work_is_named(options, name):

@@ -100,7 +100,20 @@ class OAuthSession:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        require_options(client_id, client_secret, scope, token_store, refresh_margin)
+        require_options(
+            client_id,
+            token_store=token_store,
+            refresh_margin=refresh_margin,
+            authorization_lifetime=authorization_lifetime,
+            texts={
+                "redirect_uri": redirect_uri,
+                "scope": scope,
+                "client_secret": client_secret,
+                "issuer": issuer,
+                "authorization_endpoint": authorization_endpoint,
+            },
+            callables={"clock": clock, "monotonic": monotonic, "sleep": sleep},
+        )
         limiter = None if max_parallel_requests is None else RequestLimiter(max_parallel_requests)
         self._configuration = session_configuration(configuration, limiter)
         self._store = StoreGuard(MemoryTokenStore() if token_store is None else token_store)

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Mapping, Optional
 
 from ..configuration import Configuration, global_configuration
 from ..exceptions import ApiTypeError, ApiValueError
 
 
 def require_options(
-    client_id: Any, client_secret: Any, scope: Any, token_store: Any, refresh_margin: Any
+    client_id: Any,
+    *,
+    token_store: Any,
+    refresh_margin: Any,
+    authorization_lifetime: Any,
+    texts: Mapping[str, Any],
+    callables: Mapping[str, Any],
 ) -> None:
     """Raise ApiTypeError or ApiValueError naming the argument that cannot work."""
     if not isinstance(client_id, str):
         raise ApiTypeError("client_id must be str, not %s" % type(client_id).__name__)
     if not client_id:
         raise ApiValueError("client_id must not be empty")
-    for name, value in (("client_secret", client_secret), ("scope", scope)):
+    for name, value in texts.items():
         if value is not None and not isinstance(value, str):
             raise ApiTypeError("%s must be str or None, not %s" % (name, type(value).__name__))
+    for name, value in callables.items():
+        if not callable(value):
+            raise ApiTypeError("%s must be callable, not %s" % (name, type(value).__name__))
     if isinstance(token_store, type):
         raise ApiTypeError("token_store must be an instance: write %s(...)" % token_store.__name__)
     if refresh_margin is not None:
-        if isinstance(refresh_margin, bool) or not isinstance(refresh_margin, (int, float)):
-            raise ApiTypeError("refresh_margin must be seconds or None")
-        if not refresh_margin >= 0:
-            raise ApiValueError("refresh_margin must not be negative")
+        _require_seconds("refresh_margin", refresh_margin)
+    _require_seconds("authorization_lifetime", authorization_lifetime)
+
+
+def _require_seconds(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ApiTypeError("%s must be seconds, not %s" % (name, type(value).__name__))
+    if not value >= 0:
+        raise ApiValueError("%s must not be negative" % name)
 
 
 def session_configuration(configuration: Optional[Configuration], limiter: Any) -> Configuration:
