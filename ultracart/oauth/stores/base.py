@@ -91,6 +91,12 @@ def check_account(account: str) -> None:
         raise ApiTypeError("account must be str, not %s" % type(account).__name__)
     if not account or len(account) > 255 or "\0" in account:
         raise ApiValueError("account must have 1 to 255 characters, none of them NUL")
+    if not account.isascii():
+        try:
+            account.encode("utf-8")
+        except UnicodeEncodeError:
+            # Its text would quote what a driver was about to send, the token with it.
+            raise ApiValueError("account must be text that UTF-8 can write") from None
 
 
 def encode_token(token: Token, cipher: Optional[Cipher]) -> bytes:

@@ -105,7 +105,7 @@ class TokenStoreContract:
     def test_deleting_an_unknown_account_does_nothing(self, store: TokenStore) -> None:
         store.delete("merchant-7")
 
-    @pytest.mark.parametrize("account", ["", 7, None])
+    @pytest.mark.parametrize("account", ["", 7, None, "\ud800"])
     def test_an_impossible_account_is_refused(self, store: TokenStore, account: Any) -> None:
         with pytest.raises((TypeError, ValueError)):
             store.save(account, Token("access"))
