@@ -50,6 +50,7 @@ class Outcome:
 
     calls: int
     failures: list[str]
+    slowest: float
     refreshes: int
     reuse_detections: int
     grants_lost: int
@@ -72,8 +73,9 @@ def open_store(spec: str) -> TokenStore:
 
 def authorize(
     sandbox: Sandbox, store: TokenStore, accounts: list[str], clock: Callable[[], float] = time.time
-) -> None:
-    """A grant for each account, in the store."""
+) -> list[float]:
+    """A grant for each account, in the store; returns when each began, in monotonic seconds."""
+    began = []
     configuration = Configuration()
     configuration.host = sandbox.host
     with OAuthSession(
@@ -87,6 +89,8 @@ def authorize(
             request = session.create_authorization_url()
             callback = sandbox.authorize(request.url, merchant=account)
             session.fetch_token(callback, request=request, account=account)
+            began.append(time.monotonic())
+    return began
 
 
 def run_load(
@@ -95,8 +99,7 @@ def run_load(
     """Run it to its end, and ``meanwhile`` once calls arrive. The sandbox must be its alone."""
     store = open_store(load.store)
     offset = load.clock_offsets[0]
-    began = time.monotonic()
-    authorize(sandbox, store, load.accounts, lambda: time.time() + offset)
+    began = authorize(sandbox, store, load.accounts, lambda: time.time() + offset)
     store.close()  # type: ignore[attr-defined]
     before = asdict(sandbox.counters)
     command = [sys.executable, "-W", "error", str(WORKER), json.dumps(asdict(load))]
@@ -106,18 +109,19 @@ def run_load(
         out, errors = worker.communicate(timeout=load.seconds + 120)
     if worker.returncode:
         raise RuntimeError(errors.decode())
-    seconds = time.monotonic() - began
+    ended = time.monotonic()
     told: dict[str, Any] = json.loads(out)
     counted = {name: value - before[name] for name, value in asdict(sandbox.counters).items()}
     return Outcome(
         calls=told["calls"],
         failures=told["failures"],
+        slowest=told["slowest"],
         refreshes=counted["refreshes"],
         reuse_detections=counted["reuse_detections"],
         grants_lost=counted["grants_lost"],
         replays=counted["replays"],
         kills=told["kills"],
-        expiries=len(load.accounts) * seconds / sandbox.access_token_lifetime,
+        expiries=sum(ended - moment for moment in began) / sandbox.access_token_lifetime,
     )
 
 

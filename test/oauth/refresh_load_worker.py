@@ -50,22 +50,27 @@ def make_session(load: dict[str, Any], clock: Clock) -> OAuthSession:
 
 def work(load: dict[str, Any], session: OAuthSession, ends_at: float, results: Path) -> None:
     """One process: ``threads`` threads that call for one account after another."""
-    failures: list[str] = []
     counts = [0] * load["threads"]
+    # Each call is written down at once, because this process may be killed at any moment.
+    out = os.open(results / str(os.getpid()), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def call(account: str) -> list[str]:
+        try:
+            OauthApi(session.api_client(account)).oauth_me()
+        except Exception as error:
+            told = ["%s: %s" % (type(error).__name__, error)]
+            return told if hasattr(error, "status") else [*told, traceback.format_exc()]
+        return []
 
     def calls(number: int) -> None:
         accounts = list(load["accounts"])
         random.shuffle(accounts)
         done = threading.Event()
         while time.monotonic() < ends_at:
-            account = accounts[counts[number] % len(accounts)]
-            try:
-                OauthApi(session.api_client(account)).oauth_me()
-            except Exception as error:
-                kind = "%s: %s" % (type(error).__name__, error)
-                failures.append(kind)
-                if not hasattr(error, "status"):
-                    failures.append(traceback.format_exc())
+            began = time.monotonic()
+            failures = call(accounts[counts[number] % len(accounts)])
+            seconds = time.monotonic() - began
+            os.write(out, json.dumps([seconds, failures]).encode() + b"\n")
             counts[number] += 1
             done.wait(load["think"] * random.uniform(0.5, 1.5))
 
@@ -74,8 +79,20 @@ def work(load: dict[str, Any], session: OAuthSession, ends_at: float, results: P
         thread.start()
     for thread in threads:
         thread.join()
-    out = results / str(os.getpid())
-    out.write_text(json.dumps({"calls": sum(counts), "failures": failures}))
+
+
+def sum_up(results: Path, kills: int) -> dict[str, Any]:
+    """What all processes wrote down, also those that were killed."""
+    texts = [path.read_text() for path in results.iterdir()]
+    # The last line may be half of one.
+    lines = [line for text in texts for line in text.rpartition("\n")[0].splitlines()]
+    told = [json.loads(line) for line in lines]
+    return {
+        "calls": len(told),
+        "failures": [failure for _, failures in told for failure in failures],
+        "slowest": max((seconds for seconds, _ in told), default=0.0),
+        "kills": kills,
+    }
 
 
 def main() -> None:
@@ -123,10 +140,8 @@ def main() -> None:
         for child in list(children):
             if os.waitpid(child, 0)[1]:
                 sys.exit("a process of the load failed")
-        told = [json.loads(path.read_text()) for path in results.iterdir()]
-    failures = [text for one in told for text in one["failures"]]
-    calls = sum(one["calls"] for one in told)
-    json.dump({"calls": calls, "failures": failures, "kills": kills}, sys.stdout)
+        told = sum_up(results, kills)
+    json.dump(told, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -82,18 +82,20 @@ def run(scenario: Scenario, directory: str, postgresql: str, seconds: float) -> 
         meanwhile = sandbox.expire_access_tokens if scenario.expire_early else lambda: None
         outcome = run_load(sandbox, load, meanwhile)
     due = float(scenario.accounts) if scenario.expire_early else outcome.expiries
-    good = (
-        not outcome.failures
+    good = bool(
+        outcome.calls
+        and not outcome.failures
         and not outcome.grants_lost
         and not outcome.reuse_detections
         and outcome.refreshes <= scenario.most_refreshes_per_expiry * due
     )
     print(
         f"{'ok  ' if good else 'BAD '} {scenario.name}: {outcome.calls} calls,"
-        f" {len(outcome.failures)} failed, {outcome.grants_lost} grants lost,"
-        f" {outcome.reuse_detections} reuse detections, {outcome.refreshes} refreshes for"
-        f" {due:.0f} due ({outcome.refreshes / due:.2f}), {outcome.kills} kills,"
-        f" {flaky.injected if flaky else 0} faults, {outcome.replays} replays",
+        f" {len(outcome.failures)} failed, slowest {outcome.slowest:.1f} s,"
+        f" {outcome.grants_lost} grants lost, {outcome.reuse_detections} reuse detections,"
+        f" {outcome.refreshes} refreshes for {due:.0f} due ({outcome.refreshes / due:.2f}),"
+        f" {outcome.kills} kills, {flaky.injected if flaky else 0} faults,"
+        f" {outcome.replays} replays",
         flush=True,
     )
     for failure in outcome.failures[:3]:
