@@ -11,6 +11,8 @@ import pytest
 from ultracart.exceptions import (
     AccessDeniedError,
     ApiConnectionError,
+    ApiTypeError,
+    ApiValueError,
     InvalidGrantError,
     OAuthError,
     OAuthSessionError,
@@ -104,6 +106,19 @@ def test_a_request_survives_a_web_session(session, sandbox):
         AuthorizationRequest.from_dict({"state": "s"})
     with pytest.raises(ValueError, match="to_dict"):
         AuthorizationRequest.from_dict({"url": "u", "state": "s", "more": 1})
+
+
+@pytest.mark.parametrize(
+    "values", [{"state": 7}, {"state": None}, {"code_verifier": 7}, {"created_at": "soon"}]
+)
+def test_a_request_of_other_types_is_refused_when_it_is_restored(values):
+    with pytest.raises(ApiValueError, match="to_dict"):
+        AuthorizationRequest.from_dict({"url": "u", "state": "s", **values})
+
+
+def test_a_scope_that_is_no_text_is_refused(session):
+    with pytest.raises(ApiTypeError, match="scope"):
+        session.create_authorization_url(scope=["item_read"])
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from ultracart.exceptions import (
     AccessDeniedError,
     ApiResponseError,
+    ApiTypeError,
     ExpiredTokenError,
     ReauthorizationRequired,
 )
@@ -128,3 +129,8 @@ def test_the_device_code_is_not_shown(session):
     device = session.start_device_authorization("crm")
     assert device.device_code not in repr(device)
     assert device.user_code in repr(device)
+
+
+def test_what_is_no_device_authorization_is_refused(session):
+    with pytest.raises(ApiTypeError, match="device"):
+        session.wait_for_device("the code")

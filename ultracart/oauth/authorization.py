@@ -60,10 +60,15 @@ class AuthorizationRequest:
         """The request of :meth:`to_dict`.
 
         Raises:
-            ApiValueError: ``values`` lacks ``url`` or ``state``, or has another field.
+            ApiValueError: ``values`` lacks ``url`` or ``state``, has another field, or a value of
+                another type.
         """
         known = set(cls.__dataclass_fields__)
-        if not isinstance(values, Mapping) or not {"url", "state"} <= set(values) <= known:
+        if (
+            not isinstance(values, Mapping)
+            or not {"url", "state"} <= set(values) <= known
+            or not all(_is_field(name, value) for name, value in values.items())
+        ):
             raise ApiValueError("values must be what AuthorizationRequest.to_dict() returned")
         return cls(**values)
 
@@ -79,6 +84,8 @@ def create_authorization_request(
 ) -> AuthorizationRequest:
     """A request with a fresh state and, with ``pkce``, a fresh verifier (RFC 7636, S256 only)."""
     _check_redirect_uri(redirect_uri)
+    if scope is not None and not isinstance(scope, str):
+        raise ApiTypeError("scope must be str, not %s" % type(scope).__name__)
     state = secrets.token_urlsafe(_RANDOM_BYTES)
     parameters = {
         "response_type": "code",
@@ -138,6 +145,12 @@ def origin_of(url: str) -> str:
     parts = urlsplit(url)
     port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
     return "%s://%s:%d" % (parts.scheme.lower(), (parts.hostname or "").lower(), port)
+
+
+def _is_field(name: str, value: object) -> bool:
+    if value is None:
+        return name not in ("url", "state")
+    return isinstance(value, (int, float) if name == "created_at" else str)
 
 
 def _check_redirect_uri(redirect_uri: str) -> None:

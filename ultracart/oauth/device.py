@@ -10,6 +10,7 @@ from ..exceptions import (
     ApiConnectionError,
     ApiResponseError,
     ApiTimeoutError,
+    ApiTypeError,
     AuthorizationPendingError,
     ExpiredTokenError,
     RateLimitException,
@@ -91,6 +92,8 @@ def poll_until_answered(
         AccessDeniedError: the merchant said no.
         ExpiredTokenError: nobody answered in time.
     """
+    if not isinstance(device, DeviceAuthorization):
+        raise ApiTypeError("device must be a DeviceAuthorization, not %s" % type(device).__name__)
     ends_at = device.started_at + device.expires_in
     interval = pause = device.interval
     while True:
