@@ -66,7 +66,7 @@ def test_without_a_token_the_merchant_must_authorize(session, sandbox):
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize("account", ["", None, 7, "x" * 256])
+@pytest.mark.parametrize("account", ["", None, 7, ["merchant-7"], "x" * 256])
 def test_an_impossible_account_is_refused(session, account):
     with pytest.raises((TypeError, ValueError), match="account"):
         session.access_token(account)

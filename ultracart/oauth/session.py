@@ -36,6 +36,7 @@ from .token import Token
 from .token_cache import CachedToken, TokenCache
 from .token_endpoint import Issued, TokenEndpoint
 from .token_source import AccountTokenSource
+from .uptime import uptime
 
 DEFAULT_ACCOUNT = "default"
 # Seconds; an early refresh that fails is tried again after half of what is left, at most this.
@@ -75,7 +76,8 @@ class OAuthSession:
         refresh_margin: seconds before expiry at which a token is refreshed early, at most half of
             its lifetime; default: a tenth of its lifetime, at most 60.
         max_parallel_requests: a cap on this process's parallel requests; callers queue.
-        clock, monotonic, sleep: time in Unix seconds, monotonic seconds, and how to wait seconds.
+        clock, monotonic, sleep: time in Unix seconds, monotonic seconds (default: of a clock that
+            goes on while the machine sleeps), and how to wait seconds.
 
     Raises:
         ApiTypeError, ApiValueError: an argument is of the wrong type or impossible.
@@ -97,7 +99,7 @@ class OAuthSession:
         refresh_margin: Optional[float] = None,
         max_parallel_requests: Optional[int] = None,
         clock: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = uptime,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         require_options(
@@ -232,7 +234,11 @@ class OAuthSession:
             ApiException: the token had expired and could not be refreshed; try again later.
             TokenStoreError: the store failed.
         """
-        entry = self._entries.get(account)
+        try:
+            entry = self._entries.get(account)
+        except TypeError:  # no dictionary takes a list as a key
+            check_account(account)
+            raise
         if entry is not None and self._monotonic() < entry.refresh_at:
             return entry.access_token
         return self._due(account).access_token
