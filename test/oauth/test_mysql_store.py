@@ -137,3 +137,22 @@ def test_its_clock_is_ours(engine):
         before = time.time()
         seen = float(connection.execute(clock).scalar_one())
         assert before - 0.05 <= seen <= time.time() + 0.05
+
+
+def test_a_holder_whose_host_is_gone_is_ended_by_the_server(open_store, monkeypatch):
+    monkeypatch.setattr("ultracart.oauth.stores.sql_locks._IDLE_TIMEOUT", 1)
+    silent, waiting = open_store(), open_store()
+    entered = []
+    with pytest.raises(TokenStoreError), silent.lock("merchant-7"):
+        enter(waiting)
+        entered.append(True)
+    assert entered  # else the error was that the wait came to an end
+
+
+def test_the_lock_leaves_the_connection_as_it_was(open_store, mysql_url):
+    engine = sqlalchemy.create_engine(mysql_url, pool_size=1, max_overflow=0)
+    enter(open_store(engine))
+    with engine.connect() as connection:
+        query = sqlalchemy.text("SELECT @@session.wait_timeout = @@global.wait_timeout")
+        assert connection.execute(query).scalar_one() == 1
+    engine.dispose()

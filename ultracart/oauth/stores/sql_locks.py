@@ -13,9 +13,9 @@ from ...exceptions import TokenStoreError
 
 # Seconds to wait for a lock; a holder may take 30.
 LOCK_TIMEOUT = 60.0
-# Seconds after which PostgreSQL ends a holder that does nothing: its host may be gone without a
+# Seconds after which the server ends a holder that does nothing: its host may be gone without a
 # word. Longer than any holder takes, shorter than others wait.
-_IDLE_TIMEOUT = 45.0
+_IDLE_TIMEOUT = 45
 
 
 @contextmanager
@@ -56,11 +56,15 @@ def mysql_lock(connection: Connection, name: str, *, blocking: bool) -> Iterator
     if not got and blocking:
         raise TokenStoreError("the lock did not become free in %g s" % LOCK_TIMEOUT)
     try:
+        if got:
+            idle = {"seconds": _IDLE_TIMEOUT}
+            connection.execute(text("SET SESSION wait_timeout = :seconds"), idle)
         yield bool(got)
         if got:
             # What was saved must be seen by the next holder.
             connection.commit()
             connection.execute(text("SELECT RELEASE_LOCK(:key)"), {"key": key})
+            connection.execute(text("SET SESSION wait_timeout = DEFAULT"))
     except BaseException:
         # Not back into the pool, where it would keep the lock: the lock ends with its connection.
         connection.invalidate()
