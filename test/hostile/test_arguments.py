@@ -123,6 +123,8 @@ HOSTS = [
     "https://a.example.com/#x",
     "https://" + "a" * 70 + ".example.com",
     "https://a..example.com",
+    "https://.example.com",
+    "https://a.example.com..",
     "https://[::1",
     "https://[zz]/",
     "https://\ud800.example.com",

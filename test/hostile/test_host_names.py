@@ -1,0 +1,81 @@
+"""Names of hosts: asked for, verified and looked up as they are meant, at no cost to ASCII ones."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from ultracart import ApiConnectionError
+
+from .conftest import exchange
+from .server import answer
+
+TOKEN = answer('{"access_token":"a"}')
+PROGRAM = """
+import sys
+import ultracart
+configuration = ultracart.Configuration()
+configuration.host, configuration.ssl_ca_cert = sys.argv[1:]
+ultracart.OauthApi(ultracart.ApiClient(configuration)).oauth_revoke("client", "token")
+print("encodings.idna" in sys.modules)
+"""
+
+
+@pytest.fixture
+def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The names that a stand-in for the system's resolver was asked for; each is this machine."""
+    names: list[Any] = []
+    resolve = socket.getaddrinfo
+
+    def stand_in(host: Any, *args: Any, **kwargs: Any) -> Any:
+        names.append(host)
+        return resolve("127.0.0.1", *args, **kwargs)
+
+    monkeypatch.setattr("socket.getaddrinfo", stand_in)
+    return names
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1"])
+def test_an_ascii_name_needs_no_codec(serve: Any, authority: Any, name: str) -> None:
+    server = serve(TOKEN, tls=authority.context())
+    host = "https://%s:%d" % (name, server.port)
+    environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, host, authority.path],
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert done.stdout == "False\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("B\u00fccher.example", "xn--bcher-kva.example"),
+        ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ("Shop.example", "shop.example"),
+    ],
+)
+def test_names_are_looked_up_and_verified_in_ascii(
+    serve: Any, api_of: Any, authority: Any, looked_up: list[Any], written: str, asked: str
+) -> None:
+    server = serve(TOKEN, tls=authority.context(asked))
+    host = "https://%s:%d" % (written, server.port)
+    api = api_of(host, ssl_ca_cert=authority.path, trust_env=False)
+    assert exchange(api).access_token == "a"
+    assert looked_up == [asked]  # text: whoever stands in for the resolver compares it with text
+
+
+def test_a_certificate_of_another_name_is_refused(
+    serve: Any, api_of: Any, authority: Any, looked_up: list[Any], judge: Any
+) -> None:
+    server = serve(TOKEN, tls=authority.context("other.example"))
+    host = "https://b\u00fccher.example:%d" % server.port
+    api = api_of(host, ssl_ca_cert=authority.path, trust_env=False)
+    judge.failure(lambda: exchange(api), ApiConnectionError, sent=False)
