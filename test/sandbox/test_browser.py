@@ -122,6 +122,13 @@ class Person:
         self.browser.get(url)
 
     def open_consent(self, sandbox: Sandbox, **parameters: str) -> None:
+        self.open(self.consent_url(sandbox, **parameters))
+
+    def follow_link_to(self, sandbox: Sandbox) -> None:
+        """From the page that is open, as by a click: what leads here from elsewhere counts."""
+        self.browser.execute_script("location.href = arguments[0]", self.consent_url(sandbox))
+
+    def consent_url(self, sandbox: Sandbox, **parameters: str) -> str:
         values = {
             "response_type": "code",
             "client_id": sandbox.client_id,
@@ -129,7 +136,7 @@ class Person:
             "scope": "order_read order_write customer_read",
             "state": "s 1&2",
         }
-        self.open(f"{sandbox.host}/oauth/authorize?{urlencode({**values, **parameters})}")
+        return f"{sandbox.host}/oauth/authorize?{urlencode({**values, **parameters})}"
 
     def wait_until(self, condition: Any) -> None:
         from selenium.common.exceptions import WebDriverException
@@ -265,6 +272,21 @@ def test_two_sandboxes_in_one_browser(person, shop):
         person.browser.switch_to.window(first)
         person.press("Allow")
         person.see("Welcome back")
+
+
+def test_two_tabs_from_an_application_on_another_host_name(person, shop, application):
+    """A link from "localhost" to 127.0.0.1 crosses sites; the second must not spoil the first."""
+    links = []
+    for _ in range(2):
+        links.append(person.browser.current_window_handle)
+        person.open(application.start_page)
+        person.follow_link_to(shop)
+        person.see("Order Board asks for access to a merchant account")
+        person.browser.switch_to.new_window("tab")
+    person.browser.switch_to.window(links[0])
+    person.press("Allow")
+    person.see("Welcome back")
+    assert "code" in query_of(callbacks(application)[0])
 
 
 @pytest.mark.parametrize("width", [320, 800])

@@ -44,7 +44,7 @@ def test_security_headers(sandbox, wire, path):
     assert headers["Cache-Control"] == "no-store"
     cookie = headers["Set-Cookie"]
     assert "HttpOnly" in cookie
-    assert "SameSite=Strict" in cookie
+    assert "SameSite=Lax" in cookie
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,9 @@ def create_app(
         SECRET_KEY=secrets.token_bytes(32),
         # Cookies know no ports, so each sandbox has a name of its own.
         SESSION_COOKIE_NAME=f"sandbox_{secrets.token_hex(4)}",
-        SESSION_COOKIE_SAMESITE="Strict",
+        # Not Strict: a link from the application on another host name would come without the cookie
+        # and get a new one, which spoils the form in every tab that is open already.
+        SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_PATH=f"{BASE_PATH}/oauth",
     )
     app.session_interface = _PageSessions()
