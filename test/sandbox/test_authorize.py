@@ -62,8 +62,14 @@ def test_denied(sandbox):
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"client_id": "nobody"}, {"redirect_uri": "https://evil.example/cb"}],
-    ids=["client", "redirect"],
+    [
+        {"client_id": "nobody"},
+        {"redirect_uri": "https://evil.example/cb"},
+        {"redirect_uri": "http://[::1/cb"},
+        {"redirect_uri": "http://127.0.0.1:99999/cb"},
+        {"redirect_uri": "http://127.0.0.1:8000/cb#part"},
+    ],
+    ids=["client", "redirect", "no URI", "no port", "fragment"],
 )
 def test_never_redirects_to_an_unknown_place(sandbox, parameters):
     with pytest.raises(ValueError, match="would not redirect"):

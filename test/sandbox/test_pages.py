@@ -119,6 +119,13 @@ def test_errors_before_consent(sandbox, wire):
     assert twice.status == 400
 
 
+@pytest.mark.parametrize("redirect_uri", ["http://[::1/cb", "http://127.0.0.1:x/cb"])
+def test_a_redirect_uri_that_is_none_gets_a_page(sandbox, wire, redirect_uri):
+    refused = wire.get(consent_url(sandbox, redirect_uri=redirect_uri), **PLAIN)
+    assert refused.status == 400
+    assert "This link does not work" in refused.data.decode()
+
+
 def test_device_code_entry(sandbox, wire):
     device = wire.post("/oauth/device/authorize", client_id=sandbox.client_id, scope="crm").json()
     page = wire.get("/oauth/device", **PLAIN)

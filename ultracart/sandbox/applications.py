@@ -59,10 +59,13 @@ class Application:
     def check_redirect_uri(self, redirect_uri: str) -> bool:
         if redirect_uri in self.redirect_uris:
             return True
-        parts = urlsplit(redirect_uri)
-        return (
-            self.loopback_redirects and parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
-        )
+        try:
+            parts = urlsplit(redirect_uri)
+            loopback = parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
+            # RFC 6749, section 3.1.2 allows no fragment; looking at the port checks it.
+            return self.loopback_redirects and loopback and not parts.fragment and parts.port != 0
+        except ValueError:  # no URI at all, such as http://[
+            return False
 
     def check_client_secret(self, client_secret: str) -> bool:
         expected = self.client_secret
