@@ -204,6 +204,29 @@ def test_switches_are_checked(sandbox):
         Sandbox(applications=[])
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("access_token_lifetime", float("inf")),
+        ("device_lifetime", float("nan")),
+        ("device_interval", -1),
+        ("device_interval", "5"),
+        ("reuse_detection", "no"),
+        ("require_pkce", None),
+        ("limit_concurrency", "yes"),
+        ("token_type", None),
+        ("granted_scope", ["item_read"]),
+        ("issuer", 1),
+        ("oauth_error_status", 20),
+        ("oauth_error_status", "400"),
+        ("clock", 1_700_000_000),
+    ],
+)
+def test_a_value_that_no_switch_takes_is_refused(sandbox, name, value):
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        setattr(sandbox, name, value)
+
+
 def test_it_imports_nothing_of_the_client():
     folder = pathlib.Path(ultracart.sandbox.__file__).parent
     for module in folder.glob("*.py"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any, Callable, Literal, Optional, get_args
@@ -13,12 +14,38 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "refresh_tokens": get_args(RefreshTokens),
     "expires_in": get_args(ExpiresIn),
 }
-_NOT_NEGATIVE = (
-    "access_token_lifetime",
-    "code_lifetime",
-    "reuse_grace",
-    "device_lifetime",
-)
+
+
+def _is_seconds(value: Any) -> bool:
+    return isinstance(value, (int, float)) and 0 <= value < math.inf
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_optional_text(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+#: What the other switches take: a test, and in words.
+_ACCEPTED: dict[str, tuple[Callable[[Any], bool], str]] = {
+    **dict.fromkeys(
+        ("access_token_lifetime", "code_lifetime", "reuse_grace", "device_lifetime"),
+        (_is_seconds, "a number of seconds, not negative"),
+    ),
+    **dict.fromkeys(
+        ("reuse_detection", "require_pkce", "limit_concurrency"), (_is_flag, "True or False")
+    ),
+    **dict.fromkeys(("granted_scope", "issuer"), (_is_optional_text, "a text or None")),
+    "token_type": (lambda value: isinstance(value, str), "a text"),
+    "oauth_error_status": (lambda value: value in range(200, 600), "an HTTP status from 200 on"),
+    "device_interval": (
+        lambda value: value is None or _is_seconds(value),
+        "a number of seconds, not negative, or None",
+    ),
+    "clock": (callable, "a function that returns Unix seconds"),
+}
 
 
 @dataclass(eq=False, repr=False)
@@ -66,6 +93,7 @@ class Switches:
         choices = _CHOICES.get(name)
         if choices is not None and value not in choices:
             raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
-        if name in _NOT_NEGATIVE and (not isinstance(value, (int, float)) or value < 0):
-            raise ValueError(f"{name} must be a number of seconds, not negative, not {value!r}")
+        accepts, words = _ACCEPTED.get(name, (None, ""))
+        if accepts is not None and not accepts(value):
+            raise ValueError(f"{name} must be {words}, not {value!r}")
         super().__setattr__(name, value)
