@@ -78,8 +78,22 @@ def test_canned_answer(sandbox, wire):
 def test_canned_answers_check_their_arguments(sandbox):
     with pytest.raises(ValueError, match="path"):
         sandbox.answer("GET", "order/orders", {})
+    with pytest.raises(ValueError, match="query"):
+        sandbox.answer("GET", "/order/orders?_limit=1", {})
+    with pytest.raises(ValueError, match=r"faults\.add\('/oauth/token'"):
+        sandbox.answer("POST", "/oauth/token", {})
+    with pytest.raises(ValueError, match="status"):
+        sandbox.answer("GET", "/order/orders", {}, status=20)
     with pytest.raises(ValueError, match="method"):
         sandbox.answer("FETCH", "/order/orders", {})
+    with pytest.raises(TypeError):
+        sandbox.answer("GET", "/order/orders", {"orders": object()})
+
+
+def test_canned_answer_of_me(sandbox, wire):
+    sandbox.answer("GET", "/oauth/me", {"merchantId": "DEMO"})
+    assert wire.get("/oauth/me").status == 401
+    assert wire.get("/oauth/me", wire.grant()["access_token"]).json() == {"merchantId": "DEMO"}
 
 
 def test_simple_keys(connect):

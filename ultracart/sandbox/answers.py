@@ -33,7 +33,12 @@ def ultracart_error(
 
 
 def json_response(status: int, body: object) -> Response:
+    """``body`` as JSON."""
+    return json_text_response(status, json.dumps(body))
+
+
+def json_text_response(status: int, text: str) -> Response:
     """JSON that no cache may keep, as every answer with tokens must be (RFC 6749, section 5.1)."""
-    response = Response(json.dumps(body), status=status, mimetype="application/json")
+    response = Response(text, status=status, mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -5,15 +5,25 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Mapping, NoReturn, Optional
 
-from flask import Blueprint, Response, abort, request
+from flask import Blueprint, Response, abort, json, request
 
 from . import placeholders
-from .answers import json_response, ultracart_error
+from .answers import json_response, json_text_response, ultracart_error
 from .authlib_bases import BearerTokenValidator, ResourceProtector
 from .state import AccessToken, State
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _KEY_HEADERS = ("x-ultracart-simple-key", "x-ultracart-browser-key")
+#: Answered by the OAuth server; only faults can change what these say.
+_OAUTH_PATHS = frozenset(
+    {
+        "/oauth/authorize",
+        "/oauth/device",
+        "/oauth/device/authorize",
+        "/oauth/revoke",
+        "/oauth/token",
+    }
+)
 
 
 class _TokenValidator(BearerTokenValidator):
@@ -47,7 +57,7 @@ class CannedAnswers:
     """JSON answers by method and path, to be changed at any time."""
 
     def __init__(self) -> None:
-        self._answers: dict[tuple[str, str], tuple[int, object, dict[str, str]]] = {}
+        self._answers: dict[tuple[str, str], tuple[int, str, dict[str, str]]] = {}
 
     def add(
         self,
@@ -59,16 +69,23 @@ class CannedAnswers:
     ) -> None:
         if not path.startswith("/"):
             raise ValueError("path must start with '/', such as /order/orders/DEMO-1")
+        if "?" in path:
+            raise ValueError("path must not hold a query: an answer is the same for every query")
+        if path in _OAUTH_PATHS:
+            raise ValueError(f"{path} answers by itself: change it by faults.add({path!r}, ...)")
+        if status not in range(200, 600):
+            raise ValueError(f"status must be an HTTP status from 200 on, not {status!r}")
         if method.upper() not in _METHODS:
             raise ValueError(f"method must be one of {', '.join(_METHODS)}, not {method!r}")
-        self._answers[method.upper(), path] = (status, body, dict(headers or {}))
+        # Written now, so that what JSON cannot hold fails where it was given.
+        self._answers[method.upper(), path] = (status, json.dumps(body), dict(headers or {}))
 
-    def find(self, method: str, path: str) -> Response:
+    def find(self, method: str, path: str) -> Optional[Response]:
         found = self._answers.get((method, path))
         if found is None:
-            return ultracart_error(404, f"The sandbox has no answer for {method} {path}.")
-        status, body, headers = found
-        response = json_response(status, body)
+            return None
+        status, text, headers = found
+        response = json_text_response(status, text)
         response.headers.update(headers)
         return response
 
@@ -83,6 +100,9 @@ def create_resources(state: State, canned: CannedAnswers, simple_keys: Iterable[
     @blueprint.get("/oauth/me")
     def me() -> Response:
         with protector.acquire() as token:
+            prepared = canned.find("GET", "/oauth/me")
+            if prepared is not None:
+                return prepared
             grant = token.grant
             application = state.applications[grant.client_id]
             return json_response(
@@ -101,6 +121,8 @@ def create_resources(state: State, canned: CannedAnswers, simple_keys: Iterable[
         if not any(request.headers.get(name) in keys for name in _KEY_HEADERS):
             with protector.acquire():
                 pass
-        return canned.find(request.method, f"/{path}")
+        return canned.find(request.method, f"/{path}") or ultracart_error(
+            404, f"The sandbox has no answer for {request.method} /{path}."
+        )
 
     return blueprint

@@ -170,8 +170,10 @@ class Sandbox(Switches):
     ) -> None:
         """Prepare a resource's JSON answer, for requests with a good access token or simple key.
 
-        path: below ``/rest/v2``, such as ``/order/orders/DEMO-1``; the query plays no part.
-        body: anything that ``json`` can write.
+        path: below ``/rest/v2``, such as ``/order/orders/DEMO-1``; the query plays no part. Also
+            ``/oauth/me``, whose answer UltraCart does not document.
+        body: anything that ``json`` can write, as it is now.
+        Raises ValueError for the paths of the OAuth server, which faults alone can change.
         """
         self._canned.add(method, path, body, status, headers)
 
