@@ -202,6 +202,10 @@ def test_switches_are_checked(sandbox):
         sandbox.merchants = ["LATE"]
     with pytest.raises(ValueError, match="at least one"):
         Sandbox(applications=[])
+    with pytest.raises(TypeError, match="merchants must be a list"):
+        Sandbox(merchants="DEMO")
+    with pytest.raises(TypeError, match="simple_keys must be a list"):
+        Sandbox(simple_keys="key")
 
 
 @pytest.mark.parametrize(

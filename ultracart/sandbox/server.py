@@ -51,6 +51,9 @@ class Sandbox(Switches):
     simple_keys: Iterable[str] = ()
 
     def __post_init__(self) -> None:
+        for name in ("merchants", "simple_keys"):
+            if isinstance(getattr(self, name), str):  # a text is a collection too: of its letters
+                raise TypeError(f"{name} must be a list, such as [{getattr(self, name)!r}]")
         registered = tuple(self.applications)
         if not registered:
             raise ValueError("applications must hold at least one Application")
