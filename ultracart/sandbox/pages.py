@@ -134,7 +134,9 @@ def _refusal(server: SandboxAuthorizationServer, error: Any) -> Response:
         response: Response = server.handle_response(*error())
         server.issuer.add_issuer_parameter(server, response)
         return response
-    return _message(400, "This link does not work", error.description or error.error)
+    response = _message(400, "This link does not work", error.description or error.error)
+    response.headers["UC-REST-ERROR"] = error.description or error.error
+    return response
 
 
 def _message(status: int, title: str, text: str) -> Response:

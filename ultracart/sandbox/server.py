@@ -146,7 +146,7 @@ class Sandbox(Switches):
         with self._app.test_request_context(_AUTHORIZE_PATH, query_string=query):
             response = decide(self._state, self._server, answerer)
         if response.location is None:
-            raise ValueError(f"UltraCart would not redirect: {response.get_data(as_text=True)}")
+            raise ValueError(f"UltraCart would not redirect: {response.headers['UC-REST-ERROR']}")
         return response.location
 
     def approve_device(self, user_code: str, *, merchant: str = "DEMO") -> None:
