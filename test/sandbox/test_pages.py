@@ -119,9 +119,18 @@ def test_errors_before_consent(sandbox, wire):
     assert twice.status == 400
 
 
-@pytest.mark.parametrize("redirect_uri", ["http://[::1/cb", "http://127.0.0.1:x/cb"])
-def test_a_redirect_uri_that_is_none_gets_a_page(sandbox, wire, redirect_uri):
-    refused = wire.get(consent_url(sandbox, redirect_uri=redirect_uri), **PLAIN)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("redirect_uri", "http://[::1/cb"),
+        ("redirect_uri", "http://127.0.0.1:x/cb"),
+        ("redirect_uri", "https://shop.example/f\u00fcr"),
+        ("response_type", "c\u00f6de"),
+        ("client_id", "sh\u00f6p"),
+    ],
+)
+def test_a_parameter_that_cannot_be_read_gets_a_page(sandbox, wire, name, value):
+    refused = wire.get(consent_url(sandbox, **{name: value}), **PLAIN)
     assert refused.status == 400
     assert "This link does not work" in refused.data.decode()
 

@@ -13,6 +13,7 @@ from .authlib_bases import (
     AuthorizationServer,
     FlaskOAuth2Payload,
     FlaskOAuth2Request,
+    InvalidRequestError,
     IssuerParameter,
     OAuth2Request,
 )
@@ -74,6 +75,13 @@ class SandboxAuthorizationServer(AuthorizationServer):
 
     def create_oauth2_request(self, request: Optional[flask.Request]) -> Any:
         return _Request(flask.request)
+
+    def get_consent_grant(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().get_consent_grant(*args, **kwargs)
+        except ValueError:
+            # Authlib quotes what was sent, but its errors hold printable ASCII alone.
+            raise InvalidRequestError("A parameter holds characters that it must not.") from None
 
     def save_token(self, token: dict[str, Any], request: Any) -> None:
         """Nothing to do: a token is saved where it is made."""
