@@ -148,3 +148,6 @@ def test_device_code_entry(sandbox, wire):
     assert "connected" in done.data.decode()
     again = submit(wire, "/oauth/device", page, decision="deny", **fields)
     assert again.status == 400
+    entered_again = submit(wire, "/oauth/device", page, **fields)
+    assert entered_again.status == 400
+    assert "Already answered" in entered_again.data.decode()

@@ -101,6 +101,10 @@ def decide(state: State, server: SandboxAuthorizationServer, merchant: Optional[
 
 
 def _device_decision(state: State, device: DeviceAuthorization) -> Response:
+    if device.grant is not None or device.denied:
+        return _message(
+            400, "Already answered", "This code has been used. You can close this page."
+        )
     decision = request.form.get("decision")
     if decision is None:
         return _page(
@@ -109,10 +113,6 @@ def _device_decision(state: State, device: DeviceAuthorization) -> Response:
             application=state.applications[device.client_id],
             merchants=state.merchants,
             permissions=describe(device.scope),
-        )
-    if device.grant is not None or device.denied:
-        return _message(
-            400, "Already answered", "This code has been used. You can close this page."
         )
     if decision != "allow":
         device.denied = True
