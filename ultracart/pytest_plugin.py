@@ -34,6 +34,8 @@ def ultracart_sandbox(
 
     options = dict(ultracart_sandbox_options)
     for mark in reversed(list(request.node.iter_markers("ultracart_sandbox"))):
+        if mark.args:
+            raise TypeError("the mark ultracart_sandbox takes keyword arguments, as Sandbox does")
         options.update(mark.kwargs)
     with Sandbox(**options) as sandbox:
         yield sandbox

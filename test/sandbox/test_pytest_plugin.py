@@ -90,6 +90,17 @@ def test_fixture_marks_and_overrides(run_user_tests):
     assert "warning" not in done.stdout.lower()
 
 
+def test_a_mark_says_what_it_does_not_take(run_user_tests):
+    source = (
+        "import pytest\n"
+        "@pytest.mark.ultracart_sandbox({'access_token_lifetime': 60})\n"
+        "def test_marked(ultracart_sandbox): pass\n"
+    )
+    done = run_user_tests(source)
+    assert "1 error" in done.stdout, done.stdout
+    assert "takes keyword arguments" in done.stdout
+
+
 def test_pytest_runs_without_the_extra(run_user_tests):
     source = "def test_ok(): pass\ndef test_needs_it(ultracart_sandbox): pass\n"
     done = run_user_tests(source, before="import sys\nsys.modules['flask'] = None")
