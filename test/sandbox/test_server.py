@@ -213,6 +213,7 @@ def test_switches_are_checked(sandbox):
     [
         ("access_token_lifetime", float("inf")),
         ("device_lifetime", float("nan")),
+        ("refresh_token_lifetime", -1),
         ("device_interval", -1),
         ("device_interval", "5"),
         ("reuse_detection", "no"),

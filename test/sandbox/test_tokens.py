@@ -155,6 +155,20 @@ def test_access_token_expires(sandbox, wire, clock):
     assert 'error="invalid_token"' in refused.headers["WWW-Authenticate"]
 
 
+def test_refresh_token_expires(sandbox, wire, clock):
+    sandbox.refresh_token_lifetime = 86_400
+    first = wire.grant()
+    clock.advance(86_399)
+    second = wire.refresh(first["refresh_token"]).json()
+    clock.advance(86_399)
+    third = wire.refresh(second["refresh_token"]).json()
+    clock.advance(86_400)
+    late = wire.refresh(third["refresh_token"])
+    assert (late.status, late.json()["error"]) == (400, "invalid_grant")
+    # That is no reuse: what else the grant has stays good.
+    assert sandbox.counters.grants_lost == 0
+
+
 @pytest.mark.parametrize(("form", "sent"), [("number", 3600), ("text", "3600"), ("absent", None)])
 def test_spellings_of_expires_in(sandbox, wire, form, sent):
     sandbox.expires_in = form

@@ -104,6 +104,8 @@ class RefreshGrant(RefreshTokenGrant):
             raise InvalidGrantError("The refresh token is unknown.")
         if token.grant.revoked:
             raise InvalidGrantError("The authorization has been revoked.")
+        if state.now() >= token.expires_at:
+            raise InvalidGrantError("The refresh token has expired.")
         if token.spent_at is None or state.now() < token.spent_at + state.switches.reuse_grace:
             return token
         if state.switches.reuse_detection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import threading
 from dataclasses import dataclass, field
@@ -69,6 +70,7 @@ class AccessToken:
 class RefreshToken:
     grant: Grant
     value: str = field(repr=False)
+    expires_at: float = math.inf
     #: Unix seconds of the first use that rotated it away; None while it is good.
     spent_at: Optional[float] = None
     #: What that use answered, to be repeated inside the grace window.
@@ -165,7 +167,9 @@ class State:
 
     def issue_refresh_token(self, grant: Grant) -> str:
         value = secrets.token_urlsafe(32)
-        self.refresh_tokens[value] = RefreshToken(grant, value)
+        lifetime = self.switches.refresh_token_lifetime
+        expires_at = math.inf if lifetime is None else self.now() + lifetime
+        self.refresh_tokens[value] = RefreshToken(grant, value, expires_at)
         return value
 
     def find_device(self, user_code: str) -> Optional[DeviceAuthorization]:

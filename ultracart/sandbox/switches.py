@@ -20,6 +20,10 @@ def _is_seconds(value: Any) -> bool:
     return isinstance(value, (int, float)) and 0 <= value < math.inf
 
 
+def _is_optional_seconds(value: Any) -> bool:
+    return value is None or _is_seconds(value)
+
+
 def _is_flag(value: Any) -> bool:
     return isinstance(value, bool)
 
@@ -40,9 +44,9 @@ _ACCEPTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("granted_scope", "issuer"), (_is_optional_text, "a text or None")),
     "token_type": (lambda value: isinstance(value, str), "a text"),
     "oauth_error_status": (lambda value: value in range(200, 600), "an HTTP status from 200 on"),
-    "device_interval": (
-        lambda value: value is None or _is_seconds(value),
-        "a number of seconds, not negative, or None",
+    **dict.fromkeys(
+        ("refresh_token_lifetime", "device_interval"),
+        (_is_optional_seconds, "a number of seconds, not negative, or None"),
     ),
     "clock": (callable, "a function that returns Unix seconds"),
 }
@@ -54,6 +58,8 @@ class Switches:
 
     #: Seconds until an access token expires.
     access_token_lifetime: float = 3600
+    #: Seconds until a refresh token expires; None is never.
+    refresh_token_lifetime: Optional[float] = None
     #: Seconds until an authorization code expires (RFC 6749, section 4.1.2 advises at most 600).
     code_lifetime: float = 600
     #: What a refresh answers: "rotate" a new refresh token and spend the old one, "same" the old
