@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import pathlib
 import shutil
@@ -137,6 +138,19 @@ class Person:
             "state": "s 1&2",
         }
         return f"{sandbox.host}/oauth/authorize?{urlencode({**values, **parameters})}"
+
+    @contextlib.contextmanager
+    def at_width(self, width: int) -> Iterator[None]:
+        size = {"width": width, "height": 720, "deviceScaleFactor": 1, "mobile": False}
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        try:
+            yield
+        finally:
+            self.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+    def page_width(self) -> int:
+        width: int = self.browser.execute_script("return document.documentElement.scrollWidth")
+        return width
 
     def wait_until(self, condition: Any) -> None:
         from selenium.common.exceptions import WebDriverException
@@ -295,10 +309,16 @@ def test_the_page_fits(person, shop, width, tmp_path: pathlib.Path):
 
     The picture in docs/Sandbox.md is what this leaves in ``--basetemp`` at 800 pixels.
     """
-    size = {"width": width, "height": 700, "deviceScaleFactor": 1, "mobile": False}
-    person.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    person.open_consent(shop)
-    person.browser.save_screenshot(str(tmp_path / "sandbox-consent.png"))
-    wide = person.browser.execute_script("return document.documentElement.scrollWidth")
-    person.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    assert wide <= width
+    with person.at_width(width):
+        person.open_consent(shop, redirect_uri="http://127.0.0.1:8000/callback")
+        person.browser.save_screenshot(str(tmp_path / "sandbox-consent.png"))
+        assert person.page_width() <= width
+
+
+def test_names_without_a_space_fit(person, application):
+    registered = Application("shop", (application.redirect_uri,), name="Board" * 20)
+    merchants = {"DEMO": "Store" * 20}
+    with Sandbox(applications=[registered], merchants=merchants) as shop, person.at_width(320):
+        person.open_consent(shop, scope="reports_" * 10)
+        person.see(merchants["DEMO"])
+        assert person.page_width() <= 320
