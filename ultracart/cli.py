@@ -31,6 +31,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         # A second Ctrl-C must not tear up the end of the process.
         signal = import_module("signal")
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        print("ultracart: interrupted", file=sys.stderr)
+        if sys.stderr is not None:
+            print("ultracart: interrupted", file=sys.stderr)
         return _INTERRUPTED
     return status

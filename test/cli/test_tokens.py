@@ -132,6 +132,35 @@ def test_a_login_of_another_server_is_not_used(ultracart: CommandLine, sandbox: 
         assert not other.requests
 
 
+@pytest.mark.parametrize(
+    ("line", "status", "out", "err"),
+    [
+        ("token --account nobody 2>&-", 1, "", ""),
+        ("accounts 2>&-", 0, "", ""),
+        (
+            "accounts --json >&-",
+            1,
+            "",
+            "ultracart: stdout is closed\n",
+        ),
+    ],
+)
+def test_a_closed_stream(
+    ultracart: CommandLine, line: str, status: int, out: str, err: str
+) -> None:
+    """A message must not take the place of the token, nor a lost result pass for a success."""
+    ran = subprocess.run(
+        ["bash", "-c", '"%s" -m ultracart %s' % (sys.executable, line)],
+        env=ultracart.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (status, out, err)
+
+
 TWO = {
     "applications": (Application("first", name="First"), Application("second", name="Second")),
 }

@@ -15,12 +15,19 @@ class CommandError(Exception):
 
 def say(text: str = "") -> None:
     """Write a message for the person at the terminal."""
-    print(text, file=sys.stderr, flush=True)
+    if sys.stderr is not None:  # closed: print would take stdout, which is for data alone
+        print(text, file=sys.stderr, flush=True)
 
 
 def put(text: str = "") -> None:
-    """Write data, for the next program or for the eye."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    """Write data, for the next program or for the eye.
+
+    Raises:
+        CommandError: stdout is closed.
+    """
+    if sys.stdout is None:
+        raise CommandError("stdout is closed")
+    encoding = sys.stdout.encoding or "utf-8"
     # A merchant's name that the terminal cannot show is no reason to fail.
     print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
