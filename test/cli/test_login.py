@@ -77,6 +77,16 @@ def test_browser_that_stays_open(ultracart: CommandLine, tmp_path: Path) -> None
             close.write("\n")
 
 
+def test_a_browser_that_talks(ultracart: CommandLine, tmp_path: Path) -> None:
+    """As Chromium does when it opens the address in a window that is there already."""
+    script = tmp_path / "browser"
+    talks = 'echo "Opening in existing browser session."; exec "%s" "%s" allow "$1"'
+    script.write_text(talks % (sys.executable, PERSON), encoding="utf-8")
+    ran = ultracart("login", "--json", BROWSER="sh %s %%s" % script)
+    assert json.loads(ran.stdout)["account"] == "default"
+    assert "Opening in existing browser session." in ran.stderr
+
+
 def test_chosen_port_and_no_browser(ultracart: CommandLine, sandbox: Sandbox) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Optional
 
@@ -30,6 +33,25 @@ def put(text: str = "") -> None:
     encoding = sys.stdout.encoding or "utf-8"
     # A merchant's name that the terminal cannot show is no reason to fail.
     print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+
+
+@contextmanager
+def stdout_for_data() -> Iterator[None]:
+    """Let what programs started inside write to stdout go to stderr.
+
+    A browser's chatter would mix with the data, and one that stays open would hold up whoever
+    reads stdout to its end.
+    """
+    if sys.stdout is None or sys.stderr is None:  # closed: that number may be another file's
+        yield
+        return
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def printable(value: object) -> str:

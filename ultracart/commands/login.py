@@ -14,7 +14,7 @@ from ..exceptions import AccessDeniedError, ExpiredTokenError
 from ..oauth.session import OAuthSession
 from ..oauth.stores.sqlite import SQLiteTokenStore
 from ..oauth.token import Token
-from .console import CommandError, Countdown, printable, put_json, say
+from .console import CommandError, Countdown, printable, put_json, say, stdout_for_data
 from .logins import SANDBOX_SCOPE, Login, configuration_of, is_sandbox, new_login, open_store
 from .loopback import RedirectListener
 from .tokens import describe_login
@@ -62,9 +62,9 @@ def _by_browser(
         request = session.create_authorization_url()
         listener.expect(request.state)
         say("Log in to UltraCart at this address:\n\n    %s\n" % request.url)
-        if arguments.browser:
-            _open_browser(request.url)
-        with Countdown("Waiting for your answer in the browser") as countdown:
+        with stdout_for_data(), Countdown("Waiting for your answer in the browser") as countdown:
+            if arguments.browser:
+                _open_browser(request.url)
             callback = listener.wait(arguments.timeout, countdown.show)
         if callback is None:
             raise CommandError(
