@@ -95,7 +95,7 @@ def test_revoke(ultracart: CommandLine, sandbox: Sandbox) -> None:
     assert (ran.returncode, ran.stdout) == (0, "")
     assert ran.stderr == "Account default is logged out.\n"
     assert sandbox.revoke(token=token) == 0  # it was over already
-    message = "account default is not logged in at %s: run: ultracart login" % sandbox.host
+    message = "account default is not logged in at %s. Run: ultracart login" % sandbox.host
     for command in ("token", "whoami", "revoke"):
         assert ultracart.fail(command) == "ultracart: " + message
 
@@ -116,6 +116,18 @@ def test_a_grant_that_the_merchant_ended(ultracart: CommandLine, sandbox: Sandbo
     message = ultracart.fail("whoami")
     assert message.startswith("ultracart: the grant of account default has ended (")
     assert message.endswith("Run: ultracart login")
+
+
+def test_advice_leads_back_to_the_same_login(ultracart: CommandLine, sandbox: Sandbox) -> None:
+    """Followed to the letter, it must not log in another account, or at another server."""
+    options = ["--account", "my shop", "--host", sandbox.host]
+    advice = "Run: ultracart login --account 'my shop'%%s --host %s" % sandbox.host
+    assert ultracart.fail("token", *options, ULTRACART_HOST="").endswith(advice % "")
+    message = ultracart.fail("token", *options, "--client-id", "other")
+    assert message.endswith(advice % " --client-id other")
+    ultracart.succeed("login", *options, "--client-id", "client_id_example", "--port", "0")
+    sandbox.revoke()
+    assert ultracart.fail("whoami", *options).endswith(advice % " --client-id client_id_example")
 
 
 def test_no_network(ultracart: CommandLine, sandbox: Sandbox) -> None:

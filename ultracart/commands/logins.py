@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 from typing import Iterable, NamedTuple, Optional
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from ..oauth.stores.sqlite import SQLiteTokenStore
 from ..transport.settings import transport_settings
 from .console import CommandError
 from .data_directory import data_directory
+from .program import DEFAULT_ACCOUNT
 
 _FILE = "tokens.sqlite3"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -116,8 +118,21 @@ def _nobody(arguments: argparse.Namespace, host: str, elsewhere: Iterable[Login]
         message += " with the application %s" % arguments.client_id
     hosts = sorted({login.host for login in elsewhere})
     if hosts:
-        return "%s, but at %s: give --host or set ULTRACART_HOST, or run: ultracart login" % (
+        return "%s, but at %s: give --host or set ULTRACART_HOST, or run: %s" % (
             message,
             " and ".join(hosts),
+            login_command(arguments, arguments.client_id),
         )
-    return message + ": run: ultracart login"
+    return "%s. Run: %s" % (message, login_command(arguments, arguments.client_id))
+
+
+def login_command(arguments: argparse.Namespace, client_id: Optional[str]) -> str:
+    """The command that makes the login that the options mean, for a person to copy."""
+    words = ["ultracart", "login"]
+    if arguments.account != DEFAULT_ACCOUNT:
+        words += ["--account", arguments.account]
+    if client_id not in (None, SANDBOX_CLIENT_ID):
+        words += ["--client-id", str(client_id)]
+    if arguments.host is not None:
+        words += ["--host", arguments.host]
+    return shlex.join(words)

@@ -14,6 +14,7 @@ from ..version import __version__
 from .console import CommandError, say
 
 DEFAULT_SANDBOX_PORT = 8765
+DEFAULT_ACCOUNT = "default"
 
 
 class _Command(NamedTuple):
@@ -138,7 +139,7 @@ def _add_account_options(parser: argparse.ArgumentParser) -> None:
         "--account",
         type=_text,
         metavar="NAME",
-        default=os.environ.get("ULTRACART_ACCOUNT") or "default",
+        default=os.environ.get("ULTRACART_ACCOUNT") or DEFAULT_ACCOUNT,
         help="which login, if there are several (default: %(default)s)",
     )
     parser.add_argument(

@@ -14,7 +14,7 @@ from ..oauth.session import OAuthSession
 from ..oauth.stores.sqlite import SQLiteTokenStore
 from ..oauth.token import Token
 from .console import CommandError, printable, put, put_json, say
-from .logins import Login, configuration_of, find_login, logins, open_store
+from .logins import Login, configuration_of, find_login, login_command, logins, open_store
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -121,6 +121,10 @@ def _connected(arguments: argparse.Namespace) -> Iterator[_Connected]:
         except ReauthorizationRequired as error:
             # The session knows the account by its key, and the way back by its method's name.
             raise CommandError(
-                "the grant of account %s has ended%s. Run: ultracart login"
-                % (login.account, "" if error.__cause__ is None else " (%s)" % error.__cause__)
+                "the grant of account %s has ended%s. Run: %s"
+                % (
+                    login.account,
+                    "" if error.__cause__ is None else " (%s)" % error.__cause__,
+                    login_command(arguments, login.client_id),
+                )
             ) from error
