@@ -133,7 +133,20 @@ def test_advice_leads_back_to_the_same_login(ultracart: CommandLine, sandbox: Sa
 def test_no_network(ultracart: CommandLine, sandbox: Sandbox) -> None:
     ultracart.succeed("login")
     sandbox.close()
+    for command in (["whoami"], ["login", "--device"]):
+        message = ultracart.fail(*command)
+        assert message.startswith("ultracart: no answer from %s (" % sandbox.host)
+        assert "onnection refused" in message
+        assert message.endswith("Is the sandbox running? Start it with: ultracart sandbox")
     assert "/oauth/me" in ultracart.fail("whoami")
+
+
+def test_a_lost_answer(ultracart: CommandLine, sandbox: Sandbox) -> None:
+    ultracart.succeed("login")
+    sandbox.faults.add("/oauth/me", drop="after", times=None)
+    message = ultracart.fail("whoami")
+    assert message.startswith("ultracart: no answer from %s (" % sandbox.host)
+    assert "Is the sandbox running" not in message  # it is
 
 
 def test_a_login_of_another_server_is_not_used(ultracart: CommandLine, sandbox: Sandbox) -> None:

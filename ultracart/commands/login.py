@@ -15,7 +15,15 @@ from ..oauth.session import OAuthSession
 from ..oauth.stores.sqlite import SQLiteTokenStore
 from ..oauth.token import Token
 from .console import CommandError, Countdown, printable, put_json, say, stdout_for_data
-from .logins import SANDBOX_SCOPE, Login, configuration_of, is_sandbox, new_login, open_store
+from .logins import (
+    SANDBOX_SCOPE,
+    Login,
+    configuration_of,
+    is_sandbox,
+    new_login,
+    open_store,
+    reaching,
+)
 from .loopback import RedirectListener
 from .tokens import describe_login
 
@@ -28,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Log in and keep the token."""
     configuration = configuration_of(arguments)
     login = new_login(arguments, configuration.host)
-    with closing(open_store()) as store:
+    with closing(open_store()) as store, reaching(login.host):
         # A store that cannot be opened is found before somebody is asked for consent.
         store.accounts()
         try:

@@ -6,10 +6,13 @@ import argparse
 import json
 import os
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Iterable, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 from ..configuration import Configuration
+from ..exceptions import ApiConnectionError, ApiTimeoutError
 from ..oauth.stores.sqlite import SQLiteTokenStore
 from ..transport.settings import transport_settings
 from .console import CommandError
@@ -63,6 +66,22 @@ def configuration_of(arguments: argparse.Namespace) -> Configuration:
     configuration.host = configuration.host.rstrip("/")
     transport_settings(configuration)
     return configuration
+
+
+@contextmanager
+def reaching(host: str) -> Iterator[None]:
+    """Say which server did not answer, and what may help.
+
+    Raises:
+        CommandError: no usable answer came.
+    """
+    try:
+        yield
+    except (ApiConnectionError, ApiTimeoutError) as error:
+        message = "no answer from %s (%s)" % (host, error)
+        if is_sandbox(host) and not error.request_sent:
+            message += ". Is the sandbox running? Start it with: ultracart sandbox"
+        raise CommandError(message) from error
 
 
 def is_sandbox(host: str) -> bool:

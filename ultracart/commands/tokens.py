@@ -14,7 +14,7 @@ from ..oauth.session import OAuthSession
 from ..oauth.stores.sqlite import SQLiteTokenStore
 from ..oauth.token import Token
 from .console import CommandError, printable, put, put_json, say
-from .logins import Login, configuration_of, find_login, login_command, logins, open_store
+from .logins import Login, configuration_of, find_login, login_command, logins, open_store, reaching
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -111,7 +111,7 @@ def _revoke(arguments: argparse.Namespace) -> None:
 @contextmanager
 def _connected(arguments: argparse.Namespace) -> Iterator[_Connected]:
     configuration = configuration_of(arguments)
-    with closing(open_store()) as store:
+    with closing(open_store()) as store, reaching(configuration.host):
         login = find_login(arguments, configuration.host, store)
         try:
             with OAuthSession(
