@@ -6,9 +6,11 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
+from ultracart.oauth import SQLiteTokenStore, Token
 from ultracart.sandbox import Application, Sandbox
 
 from .conftest import DEADLINE, CommandLine
@@ -184,6 +186,16 @@ def test_a_closed_stream(
         check=False,
     )
     assert (ran.returncode, ran.stdout, ran.stderr) == (status, out, err)
+
+
+def test_names_of_another_program_in_the_store(ultracart: CommandLine) -> None:
+    ultracart.succeed("login")
+    (path,) = ultracart.home.rglob("tokens.sqlite3")
+    with closing(SQLiteTokenStore(path)) as store:
+        for name in ("shop", "[1, 2, 3]", '{"a": 1, "b": 2, "c": 3}', '"abc"', '["a", "b"]'):
+            store.save(name, Token("access"))
+    assert ultracart.succeed("accounts").count("\n") == 1
+    ultracart.succeed("token")
 
 
 TWO = {

@@ -43,10 +43,11 @@ class Login(NamedTuple):
     def from_key(cls, key: str) -> Optional[Login]:
         """The login behind a name of the token store, or ``None`` for a name of another program."""
         try:
-            host, client_id, account = json.loads(key)
-        except (ValueError, TypeError):
+            parts = json.loads(key)
+        except ValueError:
             return None
-        return cls(host, client_id, account)
+        made_here = isinstance(parts, list) and [type(part) for part in parts] == [str] * 3
+        return cls(*parts) if made_here else None
 
 
 def open_store() -> SQLiteTokenStore:
