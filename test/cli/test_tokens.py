@@ -221,6 +221,8 @@ def test_two_applications(ultracart: CommandLine) -> None:
         ["unknown"],
         ["token", "--unknown"],
         ["token", "--account", ""],
+        ["login", "--account", "one\ntwo"],
+        ["login", "--client-id", "\x1b[31m"],
         ["login", "--port", "70000"],
         ["login", "--port", "x"],
         ["login", "--timeout", "0"],

@@ -6,6 +6,7 @@ import argparse
 import math
 import os
 import sys
+import unicodedata
 from importlib import import_module
 from typing import NamedTuple, Optional, Sequence
 
@@ -154,6 +155,8 @@ def _add_account_options(parser: argparse.ArgumentParser) -> None:
 def _text(value: str) -> str:
     if not value.strip():
         raise argparse.ArgumentTypeError("must not be empty")
+    if any(unicodedata.category(char) == "Cc" for char in value):
+        raise argparse.ArgumentTypeError("must not hold line breaks or other control characters")
     return value
 
 
