@@ -81,7 +81,7 @@ def test_accounts(ultracart: CommandLine, sandbox: Sandbox) -> None:
     ultracart.succeed("login")
     ultracart.succeed("login", ULTRACART_ACCOUNT="second")
     expected = "  DEMO  %s  %s  valid for 59 min\n" % (sandbox.client_id, sandbox.host)
-    assert ultracart.succeed("accounts") == "default" + expected + "second" + expected
+    assert ultracart.succeed("accounts") == "default" + expected + "second " + expected
     assert "account third is not logged in" in ultracart.fail("token", "--account", "third")
     told = json.loads(ultracart.succeed("accounts", "--json"))
     assert [entry["account"] for entry in told] == ["default", "second"]

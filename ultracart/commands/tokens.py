@@ -74,9 +74,17 @@ def _accounts(arguments: argparse.Namespace) -> None:
         return
     if not found:
         say("Nobody is logged in. Run: ultracart login")
-    for login, token in found:
-        merchant = printable(token.merchant_id) if token and token.merchant_id else "-"
-        put("  ".join([login.account, merchant, login.client_id, login.host, _validity(token)]))
+    rows = [
+        (login.account, _merchant(token), login.client_id, login.host, _validity(token))
+        for login, token in found
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        put("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+def _merchant(token: Optional[Token]) -> str:
+    return printable(token.merchant_id) if token and token.merchant_id else "-"
 
 
 def _validity(token: Optional[Token]) -> str:
