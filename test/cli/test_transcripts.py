@@ -27,7 +27,7 @@ _VOLATILE = [
     (r"127\.0\.0\.1%3A\d+", "127.0.0.1%3A49152"),
     (r"\b(state|code_challenge)=[\w-]{43}", r"\1=..."),
     (r"\b[A-Z0-9]{4}-[A-Z0-9]{4}\b", "WDJB-MJHT"),  # RFC 8628's example
-    (r"\b[\w-]{43}(?![\w-])", "2YotnFZFEjr1zCsicMWpAA"),  # RFC 6749's
+    (r"(?<![\w-])[\w-]{43}(?![\w-])", "2YotnFZFEjr1zCsicMWpAA"),  # RFC 6749's
     (r'("expires_at": )\d+\.\d+', r"\g<1>1795475660.5"),
     (r"\b127\.0\.0\.1:\d+/rest", "127.0.0.1:%d/rest" % DEFAULT_SANDBOX_PORT),
 ]
@@ -130,6 +130,11 @@ def test_transcripts(ultracart: CommandLine, bin_directory: Path) -> None:
         text = _BLOCK.sub(lambda _: "```console\n%s```" % next(blocks), text)
         PAGE.write_text(text, encoding="utf-8")
     assert _BLOCK.findall(text) == current
+
+
+@pytest.mark.parametrize("token", ["-" + "a" * 42, "a" * 42 + "-", "a-" + "_" * 41])
+def test_every_token_is_masked(token: str) -> None:
+    assert _masked('%s\n{"access_token": "%s"}\n' % (token, token)).count("2YotnFZFEjr1") == 2
 
 
 def test_page_names_every_command_and_option() -> None:
