@@ -19,7 +19,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         argv: the arguments; default: those of the process.
 
     Returns:
-        The exit status: 0 done, 1 failed, 130 stopped by Ctrl-C.
+        The exit status: 0 done, 1 failed, 2 no command, 130 stopped by Ctrl-C.
 
     Raises:
         SystemExit: with status 2 for wrong usage, 0 for ``--help`` and ``--version``.

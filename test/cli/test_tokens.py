@@ -236,6 +236,12 @@ def test_wrong_usage(ultracart: CommandLine, arguments: list[str]) -> None:
     assert ran.stderr.startswith("usage: ultracart")
 
 
+def test_without_a_command_it_tells_which_there_are(ultracart: CommandLine) -> None:
+    ran = ultracart()
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == ultracart.succeed("--help")
+
+
 def test_a_damaged_store(ultracart: CommandLine) -> None:
     ultracart.succeed("login")
     (path,) = ultracart.home.rglob("tokens.sqlite3")

@@ -16,6 +16,7 @@ from .console import CommandError, say
 
 DEFAULT_SANDBOX_PORT = 8765
 DEFAULT_ACCOUNT = "default"
+_WRONG_USAGE = 2
 
 
 class _Command(NamedTuple):
@@ -43,9 +44,15 @@ exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C
 
 
 def run(argv: Optional[Sequence[str]] = None) -> int:
-    """Run one command; returns 0 or 1. Wrong usage ends the process with status 2."""
+    """Run one command; returns 0, 1, or 2 without one. Other wrong usage raises SystemExit."""
     try:
-        return _run(create_parser().parse_args(argv))
+        parser = create_parser()
+        arguments = parser.parse_args(argv)
+        if arguments.command is None:
+            # Somebody who tries out the name alone wants to know what there is.
+            say(parser.format_help().rstrip())
+            return _WRONG_USAGE
+        return _run(arguments)
     except (CommandError, UltraCartError) as error:
         say("ultracart: %s" % error)
     except OSError as error:
@@ -72,7 +79,7 @@ def create_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version="ultracart " + __version__)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     parsers = {}
     for name, command in _COMMANDS.items():
         about = command.summary[0].upper() + command.summary[1:] + "."
