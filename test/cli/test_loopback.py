@@ -65,6 +65,14 @@ def test_the_answer(listener: RedirectListener, pool: PoolManager) -> None:
     assert wait(listener) == "/callback?code=%s&state=%s" % (CODE, STATE)
 
 
+def test_the_page_is_for_every_reader(listener: RedirectListener, pool: PoolManager) -> None:
+    """A screen reader finds the language and the main part; a dark screen stays dark."""
+    page = get(pool, listener.redirect_uri).data.decode("ascii")
+    assert '<html lang="en">' in page
+    assert page.count("<main>") == page.count("<h1>") == page.count("<title>") == 1
+    assert "color-scheme: light dark" in page
+
+
 def test_a_no_is_an_answer(listener: RedirectListener, pool: PoolManager) -> None:
     get(pool, "%s?error=access_denied&state=%s" % (listener.redirect_uri, STATE))
     assert wait(listener) == "/callback?error=access_denied&state=" + STATE

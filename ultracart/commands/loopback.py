@@ -22,6 +22,7 @@ _SILENCE = 10.0
 _POLL_SECONDS = 0.05
 
 _STYLE = """
+:root { color-scheme: light dark }
 body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 32rem; margin: 18vh auto; padding: 1rem }
 h1 { font-size: 1.5rem }
 """
@@ -32,8 +33,10 @@ _PAGE = """\
 <meta name="viewport" content="width=device-width">
 <title>%(title)s</title>
 <style>%(style)s</style>
+<main>
 <h1>%(title)s</h1>
 <p>%(text)s</p>
+</main>
 </html>
 """
 _PROTECTION = {
