@@ -46,5 +46,5 @@ def test_json(ultracart: CommandLine) -> None:
 
 def test_busy_port(ultracart: CommandLine, sandbox: Sandbox) -> None:
     message = ultracart.fail("sandbox", "--port", str(sandbox.port))
-    assert "port %d cannot be used" % sandbox.port in message
+    assert "port %d cannot be used (Address already in use): " % sandbox.port in message
     assert "--port" in message

@@ -43,5 +43,5 @@ def open_sandbox(port: int = 0) -> Sandbox:
     except OSError as error:
         raise CommandError(
             "port %d cannot be used (%s): choose another with --port, 0 takes any free one"
-            % (port, error.strerror)
+            % (port, str(error.strerror).partition(" (")[0])  # it goes on about sockets
         ) from error
