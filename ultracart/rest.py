@@ -30,6 +30,7 @@ from .exceptions import (
     error_class,
     error_fields,
 )
+from .forks import notice_fork
 from .redaction import redactor, secrets_in
 from .transport import pools
 from .transport.body import BodyError, read_body
@@ -175,6 +176,7 @@ class RESTClientObject(Verbs):
     @property
     def pool_manager(self) -> HTTPConnectionPool:
         """The urllib3 connection pool for the configured host."""
+        notice_fork()
         return self._pool(self._settings())
 
     def close(self) -> None:
@@ -203,6 +205,7 @@ class RESTClientObject(Verbs):
             ApiTypeError, ApiValueError, ConfigurationError: before anything is sent.
             ApiException: the call failed, or its status is not 2xx.
         """
+        notice_fork()
         call = Call()
         call.method = method.upper()
         if call.method not in _METHODS:

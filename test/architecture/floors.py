@@ -23,16 +23,21 @@ FLOORS = [
     Floor("exceptions"),
     Floor("header_precedence"),
     Floor("redaction"),
+    Floor("forks"),
     Floor("debug_log"),
     Floor("configuration", "version exceptions redaction debug_log"),
     Floor("serialization", "exceptions", packages="six dateutil"),
     Floor("files", "exceptions"),
     Floor("models", "exceptions redaction"),
     Floor("model", "models"),
-    Floor("transport", "exceptions redaction debug_log configuration serialization"),
+    Floor("transport", "exceptions redaction forks debug_log configuration serialization"),
     Floor("transport.tls", "exceptions transport", packages="certifi"),
     # The one module on urllib3.
-    Floor("rest", "exceptions redaction configuration transport transport.tls", packages="urllib3"),
+    Floor(
+        "rest",
+        "exceptions redaction forks configuration transport transport.tls",
+        packages="urllib3",
+    ),
     Floor("async_calls"),
     Floor(
         "api_client",
@@ -41,7 +46,7 @@ FLOORS = [
     ),
     Floor("api", "exceptions configuration serialization models api_client"),
     Floor("apis", "api"),
-    Floor("oauth.fork_safety"),
+    Floor("oauth.fork_safety", "forks"),
     Floor("oauth.token", "exceptions models"),
     Floor("oauth.stores", "exceptions oauth.fork_safety oauth.token"),
     # Published for users' own test suites.

@@ -6,9 +6,12 @@ ever there, and a connection is still the parent's.
 
 from __future__ import annotations
 
-import os
 import weakref
 from typing import Any, Protocol
+
+from ..forks import notice_fork, run_in_child
+
+__all__ = ["ForkAware", "notice_fork", "renew_after_fork"]
 
 
 class ForkAware(Protocol):
@@ -31,5 +34,4 @@ def _renew_all() -> None:
         thing._after_fork()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_all)
+run_in_child(_renew_all)

@@ -25,6 +25,7 @@ from ..exceptions import InvalidGrantError, OAuthSessionError, UltraCartError
 from .authorization import AuthorizationRequest
 from .consent import ConsentFlow
 from .device import DeviceAuthorization, poll_until_answered
+from .fork_safety import notice_fork
 from .renewal import Renewal, reauthorization_required
 from .request_limiter import RequestLimiter
 from .session_options import require_options, session_configuration
@@ -192,6 +193,7 @@ class OAuthSession:
             ApiException: the exchange failed.
             TokenStoreError: the token could not be kept.
         """
+        notice_fork()
         check_account(account)
         with self._consent.answered(authorization_response, request, code) as grant:
             issued = self._endpoint.exchange_code(
@@ -218,6 +220,7 @@ class OAuthSession:
             AccessDeniedError: the merchant said no.
             ExpiredTokenError: nobody answered in time.
         """
+        notice_fork()
         check_account(account)
         issued = poll_until_answered(
             device, self._endpoint.poll_device, monotonic=self._monotonic, sleep=self._sleep
@@ -256,6 +259,7 @@ class OAuthSession:
 
     def token(self, account: str = DEFAULT_ACCOUNT) -> Optional[Token]:
         """The account's token as the store has it, which may have expired; ``None`` without."""
+        notice_fork()
         check_account(account)
         return self._store.load(account)
 
@@ -273,6 +277,7 @@ class OAuthSession:
 
         Raises: as :meth:`access_token`.
         """
+        notice_fork()
         check_account(account)
         # A tuple, because any text may be the name of another account.
         return self._flights.run(("forced", account), lambda: self._refresh(account, None))
@@ -283,6 +288,7 @@ class OAuthSession:
         Raises:
             ApiException: UltraCart could not be told; the token is kept, so try again.
         """
+        notice_fork()
         check_account(account)
         try:
             with self._store.lock(account):
@@ -300,6 +306,7 @@ class OAuthSession:
 
     def _due(self, account: str) -> Token:
         """A valid token when memory has no fresh one."""
+        notice_fork()
         check_account(account)
         tries = _TRIES
         while True:

@@ -8,11 +8,12 @@ TLS handshake for each; the parked pools longest unused are closed beyond a smal
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Hashable
 from typing import Any, Callable
+
+from ..forks import run_in_child
 
 _MAX_PARKED = 8
 
@@ -127,8 +128,7 @@ def _after_fork_in_child() -> None:
     _registry = _Registry()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+run_in_child(_after_fork_in_child)
 
 
 def lease(key: Hashable, make: Callable[[], Any]) -> Lease:

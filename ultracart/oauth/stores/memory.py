@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Optional
 
 from ...exceptions import ApiTypeError, TokenStoreError
-from ..fork_safety import renew_after_fork
+from ..fork_safety import notice_fork, renew_after_fork
 from ..token import Token
 from .base import TokenStore, check_account
 
@@ -58,6 +58,7 @@ class MemoryTokenStore(TokenStore):
 
     @contextmanager
     def lock(self, account: str, *, blocking: bool = True) -> Iterator[bool]:
+        notice_fork()
         check_account(account)
         if self._forked:
             raise TokenStoreError(

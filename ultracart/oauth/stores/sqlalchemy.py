@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.types import TypeDecorator
 
 from ...exceptions import ApiTypeError, ConfigurationError, TokenStoreError
-from ..fork_safety import renew_after_fork
+from ..fork_safety import notice_fork, renew_after_fork
 from ..token import Token
 from .base import Cipher, TokenStore, check_account, decode_token, encode_token
 from .file_lock import FileLocks
@@ -139,6 +139,7 @@ class SQLAlchemyTokenStore(TokenStore):
         return sorted(row[0] for row in rows)
 
     def lock(self, account: str, *, blocking: bool = True) -> AbstractContextManager[bool]:
+        notice_fork()
         check_account(account)
         if self._files is not None:
             return self._files.lock(account, blocking=blocking)
@@ -188,6 +189,7 @@ class SQLAlchemyTokenStore(TokenStore):
 
     def _run(self, what: str, account: str, work: Callable[[Connection], Any]) -> Any:
         """``work`` on the connection that holds the account's lock, else on one of its own."""
+        notice_fork()
         connection = self._held().get(account)
         try:
             if connection is not None:

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Optional, Union
 
 from ...exceptions import ApiTypeError, ApiValueError, TokenStoreError
-from ..fork_safety import renew_after_fork
+from ..fork_safety import notice_fork, renew_after_fork
 from ..token import Token
 from .base import Cipher, TokenStore, check_account, decode_token, encode_token
 from .file_lock import FileLocks
@@ -64,6 +64,7 @@ class SQLiteTokenStore(TokenStore):
 
     def load(self, account: str) -> Optional[Token]:
         # The hot one of the five: no context manager, and check_account is left to save.
+        notice_fork()
         self._mutex.acquire()
         try:
             connection = self._connection or self._open()
@@ -106,6 +107,7 @@ class SQLiteTokenStore(TokenStore):
             connection.execute("DELETE FROM ultracart_token WHERE account = ?", (account,))
 
     def accounts(self) -> list[str]:
+        notice_fork()
         try:
             with self._mutex:
                 connection = self._connection or self._open()
@@ -117,6 +119,7 @@ class SQLiteTokenStore(TokenStore):
         return sorted(row[0] for row in rows)
 
     def lock(self, account: str, *, blocking: bool = True) -> AbstractContextManager[bool]:
+        notice_fork()
         check_account(account)
         return self._locks.lock(account, blocking=blocking)
 
@@ -130,6 +133,7 @@ class SQLiteTokenStore(TokenStore):
     @contextmanager
     def _writing(self, what: str) -> Iterator[sqlite3.Connection]:
         """One transaction that has the write lock from its start, so that it cannot fail later."""
+        notice_fork()
         try:
             with self._mutex:
                 connection = self._connection or self._open()
