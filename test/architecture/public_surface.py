@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
+from functools import lru_cache
 from typing import Any, Iterator
 
 MODULES = """
@@ -14,6 +16,8 @@ MODULES = """
     ultracart.rest ultracart.exceptions ultracart.models ultracart.model ultracart.oauth
     ultracart.oauth.stores.base ultracart.sandbox ultracart.pytest_plugin ultracart.cli
 """.split()
+# Their classes can be made without arguments, and show some attributes only then.
+_ASSIGNING = {"ultracart.configuration", "ultracart.api_client", "ultracart.exceptions"}
 _ALLOWED_DUNDERS = {"__init__", "__call__", "__enter__", "__exit__", "__getitem__"}
 
 
@@ -57,8 +61,8 @@ def _lines(name: str, value: Any) -> Iterator[str]:
         for member in sorted(members):
             if not member.startswith("_") or member in _ALLOWED_DUNDERS:
                 yield "    " + _member(member, members[member])
-        for field in _instance_fields(value):
-            yield "    %s: field" % field
+        for field, default in sorted(_instance_fields(value).items()):
+            yield "    %s: field%s" % (field, default)
     elif callable(value) and not isinstance(value, type):
         yield "def " + name + _signature(value)
     else:
@@ -66,10 +70,15 @@ def _lines(name: str, value: Any) -> Iterator[str]:
 
 
 def _own_classes(cls: type) -> list[type]:
-    """The class and its bases that are not listed themselves, bases first."""
-    bases = [base for base in cls.__mro__[1:] if base.__module__.startswith("ultracart")]
-    bases = [base for base in bases if base.__name__.startswith("_")]
-    return [*reversed(bases), cls]
+    """The class and its bases that are not public themselves, bases first."""
+    bases = [base for base in cls.__mro__[1:] if base.__module__.startswith("ultracart.")]
+    return [*reversed([base for base in bases if base not in _public_classes()]), cls]
+
+
+@lru_cache(maxsize=1)
+def _public_classes() -> list[Any]:
+    modules = [importlib.import_module(name) for name in MODULES]
+    return [getattr(module, name) for module in modules for name in public_names(module)]
 
 
 def _member(name: str, value: Any) -> str:
@@ -82,12 +91,21 @@ def _member(name: str, value: Any) -> str:
     return "%s: attribute" % name
 
 
-def _instance_fields(cls: type) -> list[str]:
-    """What ``__init__`` assigns where the class itself shows nothing (settings, above all)."""
-    if cls.__module__ not in ("ultracart.configuration", "ultracart.api_client"):
-        return []
-    made = cls()
-    return sorted(name for name in vars(made) if not name.startswith("_"))
+def _instance_fields(cls: type) -> dict[str, str]:
+    """Declared fields with their types, and what ``__init__`` assigns where no line declares it."""
+    fields = {
+        name: " of type " + _annotation(annotation)
+        for owner in _own_classes(cls)
+        for name, annotation in vars(owner).get("__annotations__", {}).items()
+        if not name.startswith("_") and "ClassVar" not in str(annotation)
+    }
+    if cls.__module__ in _ASSIGNING and "__init__" in vars(cls):
+        for name, value in vars(cls()).items():
+            if not name.startswith("_"):
+                # The machine decides how large the pool is.
+                shown = "..." if name == "connection_pool_maxsize" else _default(value)
+                fields[name] = " = " + shown
+    return fields
 
 
 def _signature(function: Any) -> str:
@@ -126,4 +144,7 @@ def _default(value: Any) -> str:
 
 
 if __name__ == "__main__":
+    # A developer's own settings, a token among them, are no defaults.
+    for setting in [name for name in os.environ if name.startswith("ULTRACART_")]:
+        del os.environ[setting]
     print(surface(), end="")
