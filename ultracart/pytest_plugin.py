@@ -42,6 +42,7 @@ def ultracart_sandbox(
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark ``ultracart_sandbox`` known."""
     config.addinivalue_line(
         "markers", "ultracart_sandbox(**switches): arguments of this test's UltraCart sandbox"
     )

@@ -206,6 +206,10 @@ class OAuthSession:
 
         Args:
             scope: application-level scope, such as ``crm``; default: the session's.
+
+        Raises:
+            ApiValueError: there is no scope, which UltraCart requires here.
+            ApiException: UltraCart refused or could not be reached.
         """
         started_at = self._monotonic()
         response = self._endpoint.authorize_device(scope or self._consent.scope or "")
@@ -219,6 +223,8 @@ class OAuthSession:
         Raises:
             AccessDeniedError: the merchant said no.
             ExpiredTokenError: nobody answered in time.
+            ApiException: UltraCart refused; an answer that is lost does not end the wait.
+            TokenStoreError: the token could not be kept.
         """
         notice_fork()
         check_account(account)
@@ -258,7 +264,11 @@ class OAuthSession:
         return ApiClient(configuration)
 
     def token(self, account: str = DEFAULT_ACCOUNT) -> Optional[Token]:
-        """The account's token as the store has it, which may have expired; ``None`` without."""
+        """The account's token as the store has it, which may have expired; ``None`` without.
+
+        Raises:
+            TokenStoreError: the store failed.
+        """
         notice_fork()
         check_account(account)
         return self._store.load(account)
@@ -286,7 +296,9 @@ class OAuthSession:
         """End the grant at UltraCart, then forget it; nothing happens without a token.
 
         Raises:
-            ApiException: UltraCart could not be told; the token is kept, so try again.
+            ApiException, OAuthSessionError: UltraCart could not be told, or refused; the token is
+                kept, so try again.
+            TokenStoreError: the store failed.
         """
         notice_fork()
         check_account(account)

@@ -41,10 +41,14 @@ class Application:
         if isinstance(self.redirect_uris, str):
             raise TypeError("redirect_uris must be a tuple of URIs, not one string")
 
+    # What Authlib asks of an application.
+
     def get_client_id(self) -> str:
+        """The OAuth client id."""
         return self.client_id
 
     def get_default_redirect_uri(self) -> Optional[str]:
+        """Where the browser goes when a request names no redirect URI; ``None`` is an error."""
         return self.redirect_uris[0] if self.redirect_uris else None
 
     def get_allowed_scope(self, scope: Optional[str]) -> Optional[str]:
@@ -57,6 +61,7 @@ class Application:
         return " ".join(name for name in scope.split() if name in registered) or None
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
+        """Whether it is registered, or on loopback where any of those is accepted."""
         if redirect_uri in self.redirect_uris:
             return True
         try:
@@ -68,16 +73,20 @@ class Application:
             return False
 
     def check_client_secret(self, client_secret: str) -> bool:
+        """Whether it is the application's; always false for a public one."""
         expected = self.client_secret
         return expected is not None and secrets.compare_digest(
             expected.encode(), client_secret.encode()
         )
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
+        """Whether it may name itself so: by its id alone if public, else with its secret."""
         return (method == "none") == (self.client_secret is None)
 
     def check_response_type(self, response_type: str) -> bool:
+        """Whether it may ask for this at the consent page: for a code alone."""
         return response_type == "code"
 
     def check_grant_type(self, grant_type: str) -> bool:
+        """Whether it may exchange this: the server decides which grants there are."""
         return True

@@ -44,6 +44,7 @@ class Fault:
         self._when = when
 
     def matches(self, request: RecordedRequest) -> bool:
+        """Whether the fault is meant for this request."""
         return (
             (self._path is None or self._path == request.path)
             and (self._method is None or self._method == request.method)

@@ -44,7 +44,8 @@ class TokenStore(ABC):
 
         It excludes every thread, process and host that shares the store, and is free again
         within seconds when its holder dies. A thread may hold the locks of several accounts, but
-        not ask twice for one. The session holds it while it calls UltraCart, 30 seconds at most.
+        not ask twice for one. The session holds it while it calls UltraCart, some 35 seconds at
+        most.
 
         Args:
             blocking: ``False`` does not wait: where somebody else is inside, the context is

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from ...exceptions import TokenStoreError
 
-# Seconds to wait for a lock; a holder may take 30.
+# Seconds to wait for a lock; a holder may take 35.
 LOCK_TIMEOUT = 60.0
 # Seconds after which the server ends a holder that does nothing: its host may be gone without a
 # word. Longer than any holder takes, shorter than others wait.
