@@ -25,13 +25,12 @@ from ..exceptions import InvalidGrantError, OAuthSessionError, UltraCartError
 from .authorization import AuthorizationRequest
 from .consent import ConsentFlow
 from .device import DeviceAuthorization, poll_until_answered
-from .fork_safety import notice_fork
 from .renewal import Renewal, reauthorization_required
 from .request_limiter import RequestLimiter
-from .session_options import require_options, session_configuration
+from .session_options import begin_call, require_options, session_configuration
 from .single_flight import SingleFlight
 from .store_guard import StoreGuard
-from .stores.base import TokenStore, check_account
+from .stores.base import TokenStore
 from .stores.memory import MemoryTokenStore
 from .token import Token
 from .token_cache import CachedToken, TokenCache
@@ -193,8 +192,7 @@ class OAuthSession:
             ApiException: the exchange failed.
             TokenStoreError: the token could not be kept.
         """
-        notice_fork()
-        check_account(account)
+        begin_call(account)
         with self._consent.answered(authorization_response, request, code) as grant:
             issued = self._endpoint.exchange_code(
                 grant.code, grant.redirect_uri, grant.code_verifier
@@ -226,8 +224,7 @@ class OAuthSession:
             ApiException: UltraCart refused; an answer that is lost does not end the wait.
             TokenStoreError: the token could not be kept.
         """
-        notice_fork()
-        check_account(account)
+        begin_call(account)
         issued = poll_until_answered(
             device, self._endpoint.poll_device, monotonic=self._monotonic, sleep=self._sleep
         )
@@ -258,7 +255,7 @@ class OAuthSession:
         All clients of a session share one connection pool. On a 401 the token is refreshed once
         and the request repeated once.
         """
-        check_account(account)
+        begin_call(account)
         configuration = self._configuration.__copy__()
         configuration.access_token = AccountTokenSource(self, account)
         return ApiClient(configuration)
@@ -269,8 +266,7 @@ class OAuthSession:
         Raises:
             TokenStoreError: the store failed.
         """
-        notice_fork()
-        check_account(account)
+        begin_call(account)
         return self._store.load(account)
 
     def invalidate(self, account: str, access_token: str) -> None:
@@ -287,8 +283,7 @@ class OAuthSession:
 
         Raises: as :meth:`access_token`.
         """
-        notice_fork()
-        check_account(account)
+        begin_call(account)
         # A tuple, because any text may be the name of another account.
         return self._flights.run(("forced", account), lambda: self._refresh(account, None))
 
@@ -300,8 +295,7 @@ class OAuthSession:
                 kept, so try again.
             TokenStoreError: the store failed.
         """
-        notice_fork()
-        check_account(account)
+        begin_call(account)
         try:
             with self._store.lock(account):
                 token = self._store.load(account)
@@ -318,8 +312,7 @@ class OAuthSession:
 
     def _due(self, account: str) -> Token:
         """A valid token when memory has no fresh one."""
-        notice_fork()
-        check_account(account)
+        begin_call(account)
         tries = _TRIES
         while True:
             entry = self._entries.get(account) or self._read(account)

@@ -1,4 +1,4 @@
-"""Decides which options a session accepts, and what its clients may send."""
+"""Decides which options and accounts a session accepts, and what its clients may send."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any, Mapping, Optional
 
 from ..configuration import Configuration, global_configuration
 from ..exceptions import ApiTypeError, ApiValueError
+from .fork_safety import notice_fork
+from .stores.base import check_account
 
 
 def require_options(
@@ -58,3 +60,9 @@ def session_configuration(configuration: Optional[Configuration], limiter: Any) 
     if limiter is not None:
         copied.request_limiter = limiter
     return copied
+
+
+def begin_call(account: str) -> None:
+    """What a call for an account begins with: see to a fork, and refuse an impossible name."""
+    notice_fork()
+    check_account(account)
