@@ -51,7 +51,7 @@ FLOORS = [
     Floor("oauth.stores", "exceptions oauth.fork_safety oauth.token"),
     # Published for users' own test suites.
     Floor("oauth.stores.contract", "oauth.token oauth.stores", packages="pytest"),
-    Floor("oauth.stores.sql_locks", "exceptions", packages="sqlalchemy"),
+    Floor("oauth.stores.sql_locks", "exceptions oauth.stores", packages="sqlalchemy"),
     Floor(
         "oauth.stores.sqlalchemy",
         "exceptions oauth.fork_safety oauth.token oauth.stores oauth.stores.sql_locks",

@@ -1,11 +1,11 @@
-"""Decides what one refresh does while it holds the account's lock: ask, save, look once more."""
+"""Decides what is done under an account's lock: ask for a token, save it, look again, or end it."""
 
 from __future__ import annotations
 
 import threading
 from typing import Callable, Optional
 
-from ..exceptions import InvalidGrantError, ReauthorizationRequired
+from ..exceptions import InvalidGrantError, OAuthSessionError, ReauthorizationRequired
 from .fork_safety import renew_after_fork
 from .store_guard import StoreGuard
 from .token import Token
@@ -14,7 +14,7 @@ from .token_endpoint import TokenEndpoint
 
 
 class Renewal:
-    """Replaces stored tokens by newer ones; every method is called under the store's lock."""
+    """Replaces tokens by newer ones, and ends them; always called under the store's lock."""
 
     def __init__(
         self,
@@ -64,6 +64,15 @@ class Renewal:
         if unsaved is not None and unsaved[0].has_same_credentials(stored):
             return unsaved[1]
         return stored
+
+    def end(self, token: Token) -> None:
+        """Revoke the grant of ``token``, unless it has ended before."""
+        try:
+            answer = self._endpoint.revoke(token.refresh_token or token.access_token)
+        except InvalidGrantError:
+            return
+        if answer.successful is False:
+            raise OAuthSessionError("UltraCart did not revoke the grant; it is kept")
 
     def settled(self, account: str, token: Token) -> None:
         """The store has ``token``: the lock was left without an error.

@@ -21,7 +21,7 @@ from typing import Callable, Optional
 
 from ..api_client import ApiClient
 from ..configuration import Configuration
-from ..exceptions import InvalidGrantError, OAuthSessionError, UltraCartError
+from ..exceptions import UltraCartError
 from .authorization import AuthorizationRequest
 from .consent import ConsentFlow
 from .device import DeviceAuthorization, poll_until_answered
@@ -242,9 +242,8 @@ class OAuthSession:
         """
         try:
             entry = self._entries.get(account)
-        except TypeError:  # no dictionary takes a list as a key
-            check_account(account)
-            raise
+        except TypeError:  # a list, say, is no key: refused below
+            entry = None
         if entry is not None and self._monotonic() < entry.refresh_at:
             return entry.access_token
         return self._due(account).access_token
@@ -301,7 +300,7 @@ class OAuthSession:
                 token = self._store.load(account)
                 if token is not None:
                     token = self._renewal.newest(account, token)
-                    self._revoke(token)
+                    self._renewal.end(token)
                     self._store.delete(account)
         finally:
             self._cache.forget(account)
@@ -378,14 +377,6 @@ class OAuthSession:
             return None
         self._cache.put(account, stored, epoch=epoch)
         return stored
-
-    def _revoke(self, token: Token) -> None:
-        try:
-            answer = self._endpoint.revoke(token.refresh_token or token.access_token)
-        except InvalidGrantError:
-            return  # it had ended before
-        if answer.successful is False:
-            raise OAuthSessionError("UltraCart did not revoke the grant; it is kept")
 
     def _read(self, account: str) -> Optional[CachedToken]:
         epoch = self._cache.epoch

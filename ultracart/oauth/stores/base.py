@@ -13,6 +13,10 @@ from typing import Optional, Protocol
 from ...exceptions import ApiTypeError, ApiValueError, TokenStoreError
 from ..token import Token
 
+# Seconds to wait for an account's lock. A holder takes at most a minute: ten seconds in which an
+# attempt may begin, 25 for its turn where parallel requests are capped, 25 for its answer.
+LOCK_TIMEOUT = 90.0
+
 
 class TokenStore(ABC):
     """Where tokens are kept, one for each account.
@@ -44,8 +48,7 @@ class TokenStore(ABC):
 
         It excludes every thread, process and host that shares the store, and is free again
         within seconds when its holder dies. A thread may hold the locks of several accounts, but
-        not ask twice for one. The session holds it while it calls UltraCart, some 35 seconds at
-        most.
+        not ask twice for one. The session holds it while it calls UltraCart, a minute at most.
 
         Args:
             blocking: ``False`` does not wait: where somebody else is inside, the context is

@@ -10,10 +10,7 @@ from typing import Optional
 from ...exceptions import ApiTypeError, TokenStoreError
 from ..fork_safety import notice_fork, renew_after_fork
 from ..token import Token
-from .base import TokenStore, check_account
-
-# Seconds; a holder of the lock may take 30.
-LOCK_TIMEOUT = 60.0
+from .base import LOCK_TIMEOUT, TokenStore, check_account
 
 
 class MemoryTokenStore(TokenStore):

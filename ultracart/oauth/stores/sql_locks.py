@@ -10,12 +10,11 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from ...exceptions import TokenStoreError
+from .base import LOCK_TIMEOUT
 
-# Seconds to wait for a lock; a holder may take 35.
-LOCK_TIMEOUT = 60.0
 # Seconds after which the server ends a holder that does nothing: its host may be gone without a
 # word. Longer than any holder takes, shorter than others wait.
-_IDLE_TIMEOUT = 45
+_IDLE_TIMEOUT = 75
 
 
 @contextmanager

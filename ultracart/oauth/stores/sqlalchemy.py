@@ -20,10 +20,17 @@ from sqlalchemy.types import TypeDecorator
 from ...exceptions import ApiTypeError, ConfigurationError, TokenStoreError
 from ..fork_safety import notice_fork, renew_after_fork
 from ..token import Token
-from .base import Cipher, TokenStore, check_account, decode_token, encode_token
+from .base import (
+    LOCK_TIMEOUT,
+    Cipher,
+    TokenStore,
+    check_account,
+    decode_token,
+    encode_token,
+)
 from .file_lock import FileLocks
 from .private_file import make_private_file
-from .sql_locks import LOCK_TIMEOUT, mysql_lock, postgresql_lock
+from .sql_locks import mysql_lock, postgresql_lock
 
 _MYSQL = ("mysql", "mariadb")
 _LOCKS = {"postgresql": postgresql_lock, "mysql": mysql_lock, "mariadb": mysql_lock}

@@ -13,7 +13,14 @@ from typing import Any, Optional, Union
 from ...exceptions import ApiTypeError, ApiValueError, TokenStoreError
 from ..fork_safety import notice_fork, renew_after_fork
 from ..token import Token
-from .base import Cipher, TokenStore, check_account, decode_token, encode_token
+from .base import (
+    LOCK_TIMEOUT,
+    Cipher,
+    TokenStore,
+    check_account,
+    decode_token,
+    encode_token,
+)
 from .file_lock import FileLocks
 from .private_file import make_private_file
 
@@ -22,8 +29,6 @@ _APPLICATION_ID = 0x55435453
 _LAYOUT = 1
 # Seconds to wait for another process's transaction, which takes milliseconds.
 _BUSY_TIMEOUT = 15.0
-# Seconds to wait for an account's lock; a holder may take 30.
-_LOCK_TIMEOUT = 60.0
 
 # What a forked child inherited: it is the parent's, and must be neither used nor closed.
 _abandoned: list[Any] = []
@@ -53,7 +58,7 @@ class SQLiteTokenStore(TokenStore):
         # SQLite does, because the locks are found by this name.
         self._path = os.path.realpath(os.fsdecode(path))
         self._cipher = cipher
-        self._locks = FileLocks(self._path + "-locks", timeout=_LOCK_TIMEOUT)
+        self._locks = FileLocks(self._path + "-locks", timeout=LOCK_TIMEOUT)
         self._mutex = threading.Lock()
         self._connection: Optional[sqlite3.Connection] = None
         self._finalizer: Any = None
