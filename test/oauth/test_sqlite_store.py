@@ -254,6 +254,8 @@ def test_a_child_of_a_dead_holder_does_not_keep_its_lock(path):
         [sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, start_new_session=True
     ) as holder:
         holder.wait(30)
+        assert holder.stdout is not None
+        assert holder.stdout.read()  # to its end: the child has closed its copy, so it runs
         store = SQLiteTokenStore(path)
         try:
             with store.lock("merchant-7", blocking=False) as held:
