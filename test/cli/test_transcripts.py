@@ -11,7 +11,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
 import pytest
 
@@ -142,6 +142,7 @@ def test_page_names_every_command_and_option() -> None:
     documented = set(re.findall(r"^`(--[a-z-]+)|^`([a-z]+)` \|", text, re.MULTILINE))
     options, commands = ({found[i] for found in documented if found[i]} for i in (0, 1))
     parser = create_parser()
+    choices: Any
     (choices,) = [action.choices for action in parser._actions if action.choices]
     assert commands == set(choices)
     existing = {
