@@ -21,6 +21,8 @@ from ultracart.oauth import OAuthSession, SQLAlchemyTokenStore, SQLiteTokenStore
 from ultracart.sandbox import Sandbox
 
 WORKER = Path(__file__).with_name("refresh_load_worker.py")
+# Seconds beyond the load's own that a busy machine may take to get somewhere.
+_PATIENCE = 40.0
 
 
 @dataclass
@@ -94,19 +96,30 @@ def authorize(
 
 
 def run_load(
-    sandbox: Sandbox, load: Load, meanwhile: Callable[[], object] = lambda: None
+    sandbox: Sandbox,
+    load: Load,
+    meanwhile: Callable[[], object] = lambda: None,
+    until: Callable[[], bool] = lambda: True,
 ) -> Outcome:
-    """Run it to its end, and ``meanwhile`` once calls arrive. The sandbox must be its alone."""
+    """Run it to its end, and ``meanwhile`` once calls arrive. The sandbox must be its alone.
+
+    It goes on beyond its seconds until ``until()``: on a busy machine it may have come to nothing.
+    """
     store = open_store(load.store)
     offset = load.clock_offsets[0]
     began = authorize(sandbox, store, load.accounts, lambda: time.time() + offset)
     store.close()  # type: ignore[attr-defined]
     before = asdict(sandbox.counters)
     command = [sys.executable, "-W", "error", str(WORKER), json.dumps(asdict(load))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as worker:
-        _wait_for_calls(sandbox, before["requests"] + 20 * len(load.accounts), load.seconds)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as worker:
+        ends_at = time.monotonic() + load.seconds
+        enough = before["requests"] + 20 * len(load.accounts)
+        _wait(lambda: sandbox.counters.requests >= enough, ends_at + _PATIENCE)
         meanwhile()
-        out, errors = worker.communicate(timeout=load.seconds + 120)
+        _wait(lambda: time.monotonic() >= ends_at and until(), ends_at + _PATIENCE)
+        # Which closes stdin, and that ends the load.
+        out, errors = worker.communicate(timeout=120)
     if worker.returncode:
         raise RuntimeError(errors.decode())
     ended = time.monotonic()
@@ -133,7 +146,7 @@ class FlakyTokenEndpoint:
         self._plans: dict[str, list[str]] = {}
         self._chosen: dict[int, str] = {}
         self.injected = 0
-        faults = {
+        faults: dict[str, dict[str, Any]] = {
             "503": {"status": 503},
             "reset": {"drop": "before"},
             "429": {"retry_after": 1},
@@ -157,7 +170,6 @@ class FlakyTokenEndpoint:
         return self._chosen[id(request)] == kind
 
 
-def _wait_for_calls(sandbox: Sandbox, requests: int, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while sandbox.counters.requests < requests and time.monotonic() < deadline:
+def _wait(condition: Callable[[], bool], deadline: float) -> None:
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)

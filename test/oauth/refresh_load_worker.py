@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import random
+import select
 import signal
 import sys
 import tempfile
@@ -48,7 +49,12 @@ def make_session(load: dict[str, Any], clock: Clock) -> OAuthSession:
     )
 
 
-def work(load: dict[str, Any], session: OAuthSession, ends_at: float, results: Path) -> None:
+def has_ended() -> bool:
+    """Whether the program that started the load has closed the pipe to it."""
+    return bool(select.select([sys.stdin], [], [], 0)[0])
+
+
+def work(load: dict[str, Any], session: OAuthSession, results: Path) -> None:
     """One process: ``threads`` threads that call for one account after another."""
     counts = [0] * load["threads"]
     # Each call is written down at once, because this process may be killed at any moment.
@@ -66,7 +72,7 @@ def work(load: dict[str, Any], session: OAuthSession, ends_at: float, results: P
         accounts = list(load["accounts"])
         random.shuffle(accounts)
         done = threading.Event()
-        while time.monotonic() < ends_at:
+        while not has_ended():
             began = time.monotonic()
             failures = call(accounts[counts[number] % len(accounts)])
             seconds = time.monotonic() - began
@@ -121,7 +127,7 @@ def main() -> None:
             try:
                 random.seed()
                 clock = Clock(offsets[number % len(offsets)], load["clock_step"], step_at)
-                work(load, inherited or make_session(load, clock), ends_at, results)
+                work(load, inherited or make_session(load, clock), results)
                 status = 0
             except BaseException:
                 traceback.print_exc()

@@ -29,10 +29,10 @@ def sqlite(tmp_path):
     return "sqlite:%s" % (tmp_path / "tokens.db")
 
 
-def run(store, accounts, load, sandbox, meanwhile=None):
+def run(store, accounts, load, sandbox, **waits):
     names = ["merchant-%d" % number for number in range(accounts)]
     load = Load(sandbox.host, sandbox.client_id, store, names, **{"think": 0.1, **load})
-    outcome = run_load(sandbox, load, *([meanwhile] if meanwhile else []))
+    outcome = run_load(sandbox, load, **waits)
     assert outcome.failures == []
     assert outcome.calls > 0
     assert outcome.reuse_detections == 0
@@ -43,7 +43,7 @@ def run(store, accounts, load, sandbox, meanwhile=None):
 def test_processes_refresh_once_for_each_expiry(store):
     load = {"processes": 4, "threads": 4, "seconds": 4}
     with Sandbox(access_token_lifetime=2) as sandbox:
-        outcome = run(store, 3, load, sandbox)
+        outcome = run(store, 3, load, sandbox, until=lambda: sandbox.counters.refreshes >= 3)
     assert outcome.refreshes >= 3
     assert outcome.refreshes_per_expiry <= 1.2
 
@@ -52,7 +52,11 @@ def test_faults_of_up_to_three_on_end_reach_no_caller(store):
     load = {"processes": 3, "threads": 4, "seconds": 4}
     with Sandbox(access_token_lifetime=2, reuse_grace=30) as sandbox:
         flaky = FlakyTokenEndpoint(sandbox)
-        outcome = run(store, 4, load, sandbox)
+
+        def enough():
+            return flaky.injected >= 4 and sandbox.counters.refreshes >= 4
+
+        outcome = run(store, 4, load, sandbox, until=enough)
     assert flaky.injected >= 4
     assert outcome.refreshes >= 4
 
@@ -60,7 +64,7 @@ def test_faults_of_up_to_three_on_end_reach_no_caller(store):
 def test_killed_processes_lose_nothing(store):
     load = {"processes": 3, "threads": 4, "seconds": 3.5, "kill_every": 0.3}
     with Sandbox(access_token_lifetime=2, reuse_grace=30) as sandbox:
-        outcome = run(store, 3, load, sandbox)
+        outcome = run(store, 3, load, sandbox, until=lambda: sandbox.counters.refreshes >= 3)
     assert outcome.kills >= 4
     assert outcome.refreshes >= 3
 
@@ -97,5 +101,12 @@ def test_a_session_used_before_fork(store):
 def test_a_mass_401_refreshes_each_account_once(store):
     load = {"processes": 3, "threads": 4, "seconds": 1.5}
     with Sandbox(access_token_lifetime=3600) as sandbox:
-        outcome = run(store, 5, load, sandbox, sandbox.expire_access_tokens)
+        outcome = run(
+            store,
+            5,
+            load,
+            sandbox,
+            meanwhile=sandbox.expire_access_tokens,
+            until=lambda: sandbox.counters.refreshes >= 5,
+        )
     assert outcome.refreshes == 5
