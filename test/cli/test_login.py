@@ -64,6 +64,17 @@ def test_no_browser_here(ultracart: CommandLine, sandbox: Sandbox, chosen: str) 
     assert running.end()[0] == 0
 
 
+def test_a_browser_that_cannot_be_run(ultracart: CommandLine, sandbox: Sandbox) -> None:
+    programs = ultracart.home / "programs"
+    programs.mkdir()
+    (programs / "firefox").write_bytes(b"\x7fELF, but not for this machine")
+    (programs / "firefox").chmod(0o755)
+    running = ultracart.start("login", BROWSER="", DISPLAY=":0", PATH=str(programs))
+    running.err.wait_for("No browser could be started here: open the address yourself")
+    _visit(sandbox.authorize(running.err.wait_for("/oauth/authorize?")))
+    assert running.end()[0] == 0
+
+
 def test_browser_that_stays_open(ultracart: CommandLine, tmp_path: Path) -> None:
     fifo = tmp_path / "closed"
     os.mkfifo(fifo)

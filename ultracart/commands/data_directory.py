@@ -21,9 +21,9 @@ def data_directory() -> str:
     Raises:
         CommandError: there is no home directory to derive it from.
     """
-    if sys.platform == "win32":
+    if sys.platform == "win32":  # pragma: no cover - the tests run on Linux
         return _absolute(os.environ.get("LOCALAPPDATA"), "~\\AppData\\Local", "LOCALAPPDATA")
-    if sys.platform == "darwin":
+    if sys.platform == "darwin":  # pragma: no cover - the tests run on Linux
         return _absolute(None, "~/Library/Application Support", "HOME")
     return _absolute(os.environ.get("XDG_DATA_HOME"), "~/.local/share", "HOME")
 

@@ -75,7 +75,9 @@ class _Demo:
         )
         answer = parse_qs(urlsplit(callback).query)
         if answer.get("state") != [state] or "code" not in answer:
-            raise CommandError("the sandbox answered another request than ours")
+            raise CommandError(  # pragma: no cover - the sandbox is right
+                "the sandbox answered another request than ours"
+            )
         self._tell(
             "The merchant allows it (a script stands in), and the browser comes back",
             "%s?code=%s&state=%s" % (self._sandbox.redirect_uri, mask("code"), mask("state")),
@@ -127,7 +129,7 @@ class _Demo:
             self._api.oauth_me()
         except UnauthorizedException as error:
             self._tell("The revoked token is refused, as it must be", str(error))
-        else:
+        else:  # pragma: no cover - the sandbox is right
             raise CommandError("the sandbox accepted a revoked token")
 
     def _use(self, token: OauthTokenResponse) -> None:

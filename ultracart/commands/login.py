@@ -133,7 +133,7 @@ def _open_browser(url: str) -> None:
 
 def _has_screen() -> bool:
     """Whether a browser can show itself; without, a text browser would take over the terminal."""
-    if not sys.platform.startswith("linux"):
+    if not sys.platform.startswith("linux"):  # pragma: no cover - the tests run on Linux
         return True
     return any(os.environ.get(name) for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"))
 
