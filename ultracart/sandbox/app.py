@@ -65,8 +65,6 @@ def create_app(
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
-        if error.response is not None:
-            return cast("Response", error.response)
         return ultracart_error(error.code or 500, error.description or error.name)
 
     return app

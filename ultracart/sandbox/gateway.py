@@ -79,10 +79,8 @@ class Gateway:
             return fault.answer(environ, start_response)
         if fault.drop == "after":
             # Run to the end, close included, as if the answer were on its way.
-            chunks = self._app(environ, lambda status, headers, exc_info=None: None)
-            close = getattr(chunks, "close", None)
-            if close is not None:
-                close()
+            chunks: Any = self._app(environ, lambda status, headers, exc_info=None: None)
+            chunks.close()
             raise ConnectionDroppedError
         return self._app(environ, start_response)
 

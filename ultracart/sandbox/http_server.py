@@ -9,7 +9,6 @@ import socket
 import struct
 import threading
 import time
-from http import HTTPStatus
 from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
@@ -20,7 +19,6 @@ from .gateway import ConnectionDroppedError, Gateway
 _POLL_SECONDS = 0.02
 _CLOSE_DEADLINE = 10.0
 _BACKLOG = 256
-_BODYLESS = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 
 
 class _Connections:
@@ -93,8 +91,6 @@ class _Handler(WSGIRequestHandler):
         self.send_response(int(code), reason)
         for name, value in headers:
             self.send_header(name, value)
-        if "Content-Length" not in headers and int(code) not in _BODYLESS:
-            self.send_header("Content-Length", str(len(body)))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
