@@ -77,7 +77,7 @@ class _Workers:
                 job = self.jobs.get(timeout=_LINGER)
             except queue.Empty:
                 with self.lock:
-                    if not self.jobs.empty():
+                    if not self.jobs.empty():  # pragma: no cover - one came at the last moment
                         continue
                     self.idle -= 1
                     self.threads -= 1

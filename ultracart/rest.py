@@ -327,7 +327,7 @@ def _translated(error: Exception, call: Call, raw: Any) -> ApiException:
     failure: ApiException
     if isinstance(error, (BodyError, MemoryError, RecursionError, OverflowError)):
         text = str(error) if isinstance(error, BodyError) else "the answer is too large to handle"
-        if raw is not None:
+        if raw is not None:  # pragma: no branch - memory may run out before an answer is there
             facts.update(status=raw.status, headers=raw.headers)
         failure = ApiResponseError(reason=text, **facts)
     elif any(isinstance(e, _TIMEOUTS) for e in chain):
@@ -356,7 +356,7 @@ def _translated(error: Exception, call: Call, raw: Any) -> ApiException:
 
 def _chain(error: Optional[BaseException]) -> Iterator[BaseException]:
     """``error`` and the errors that it wraps, in any of the places where libraries keep them."""
-    for _ in range(8):
+    for _ in range(8):  # pragma: no branch - a bound for chains that run in a circle
         if error is None:
             return
         yield error
@@ -370,5 +370,5 @@ def _discard(raw: Any) -> None:
     if raw is not None:
         try:
             raw.close()
-        except Exception:  # closing what is broken may fail in any way; there is nothing to save
-            pass
+        except Exception:  # pragma: no cover - closing what is broken may fail in any way
+            pass  # there is nothing to save

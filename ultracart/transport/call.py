@@ -71,7 +71,7 @@ class Verbs:
         _request_timeout: Timeout = None,
     ) -> Any:
         """Send one request."""
-        raise NotImplementedError
+        raise NotImplementedError  # pragma: no cover - of RESTClientObject
 
     def GET(  # noqa: N802
         self,

@@ -66,9 +66,8 @@ class _SocketReader(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        if not self.closed:
-            self._raw.close()
-            super().close()
+        self._raw.close()
+        super().close()
 
 
 class _AnswerReader(io.BufferedReader):
@@ -196,7 +195,7 @@ class BoundedConnection(_Base):
             # http.client of Python 3.9 to 3.11 leaves it to the garbage collector, and with it
             # the socket, which is not closed before its file is.
             answer, self._tunnel_answer = self._tunnel_answer, None
-            if answer is not None:
+            if answer is not None:  # pragma: no branch - CONNECT could not even be sent
                 answer.close()
         if deadline is not None:  # the TLS handshake has what the proxy has left
             sock: Any = self.sock

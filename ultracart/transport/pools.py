@@ -47,7 +47,7 @@ class Lease:
     def close(self) -> None:
         """Give the share back; the last one closes the pool."""
         shared, self._shared = self._shared, None
-        if shared is not None:
+        if shared is not None:  # pragma: no branch - two threads may close at once
             self._registry.give_back(shared)
 
     def __del__(self) -> None:
