@@ -152,7 +152,9 @@ class TokenEndpoint:
     def _attempts(self, attempt: Callable[[], T], repeatable: Callable[[ApiException], bool]) -> T:
         """The first answer of at most four attempts within ten seconds."""
         deadline = self._monotonic() + ATTEMPTS_WITHIN
-        for count in range(1, MAX_ATTEMPTS + 1):
+        count = 0
+        while True:
+            count += 1
             try:
                 return attempt()
             except ApiException as error:
@@ -166,7 +168,6 @@ class TokenEndpoint:
                 if self._monotonic() + pause >= deadline:
                     raise
             self._sleep(pause)
-        raise AssertionError("unreachable")
 
 
 def _may_have_been_lost(error: ApiException) -> bool:

@@ -183,7 +183,8 @@ class SQLAlchemyTokenStore(TokenStore):
 
     def _live_connection(self) -> Connection:
         """A connection that has just answered: a kept one may be dead, as after a restart."""
-        for last in (False, True):
+        last = False
+        while True:
             connection = self._locking.connect()
             try:
                 connection.execute(select(1))
@@ -192,7 +193,7 @@ class SQLAlchemyTokenStore(TokenStore):
                 connection.close()
                 if last or not error.connection_invalidated:
                     raise
-        raise AssertionError("unreachable")
+            last = True
 
     def _run(self, what: str, account: str, work: Callable[[Connection], Any]) -> Any:
         """``work`` on the connection that holds the account's lock, else on one of its own."""
