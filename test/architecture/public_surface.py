@@ -120,7 +120,7 @@ def _signature(function: Any) -> str:
         ):
             shown.append("*")
         kind_before = parameter.kind
-        stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}
+        stars: dict[Any, str] = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}
         text = stars.get(parameter.kind, "") + parameter.name
         if parameter.annotation is not parameter.empty:
             text += ": %s" % _annotation(parameter.annotation)

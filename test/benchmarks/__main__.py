@@ -264,7 +264,7 @@ def main() -> int:
             rows.append(found)
             print(found.name, file=sys.stderr, flush=True)
     print(table(rows, [library.name for library in libraries]))
-    figures = {"python": platform.python_version(), "rows": as_json(rows)}
+    figures: dict[str, Any] = {"python": platform.python_version(), "rows": as_json(rows)}
     if options.json is not None:
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     if options.plot is not None:

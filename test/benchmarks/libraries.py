@@ -101,7 +101,8 @@ class Generated4(Generated):
         from ultracart import ApiClient, Configuration
         from ultracart.apis import OauthApi
 
-        configuration = Configuration(host=self._host, ssl_ca_cert=self._ca_file)
+        make: Any = Configuration  # of version 4, not of this package
+        configuration = make(host=self._host, ssl_ca_cert=self._ca_file)
         return OauthApi(ApiClient(configuration, "X-UltraCart-Api-Version", "2017-03-01"))
 
     def _call(self, api: Any) -> Any:

@@ -104,7 +104,7 @@ class Commands:
 
     def __init__(self, name: str, host: str, ca_file: str) -> None:
         self._host = host
-        self._library = LIBRARIES[name](host, ca_file)
+        self._library: Any = LIBRARIES[name](host, ca_file)
 
     @cached_property
     def _warm(self) -> Callable[[], Any]:

@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,7 @@ def test_error_comes_from_get_and_from_each_get(server, client):
 
 
 def test_operations(server, client):
-    api = OauthApi(client)
+    api: Any = OauthApi(client)
     server.script(answer('{"successful": true, "message": "m"}'))
     assert api.oauth_revoke("client", "t", async_req=True).get(DEADLINE).successful
     data, status, _ = api.oauth_revoke_with_http_info("c", "t", async_req=True).get(DEADLINE)

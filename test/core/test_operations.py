@@ -48,7 +48,7 @@ def test_every_argument_of_the_token_request_in_order(
     sandbox: Sandbox, api: OauthApi, answer: Callable[..., None]
 ) -> None:
     answer(TOKEN_ANSWER)
-    optional = {
+    optional: dict[str, Any] = {
         "code": "a/b+c d",
         "redirect_uri": "https://example.com/cb?x=1&y=2",
         "refresh_token": "r\u00e9f",
@@ -98,10 +98,10 @@ def test_in_the_background(
 
 
 def test_background_errors_surface_from_get(api: OauthApi) -> None:
-    started = api.oauth_me(async_req=True)
+    started: Any = api.oauth_me(async_req=True)
     with pytest.raises(UnauthorizedException):
-        started.get(10)  # type: ignore[attr-defined]
-    assert not started.successful()  # type: ignore[attr-defined]
+        started.get(10)
+    assert not started.successful()
 
 
 def test_without_preloading(

@@ -63,7 +63,8 @@ def warm() -> None:
         for number in range(count):
             session.access_token("merchant-%d" % number)
         reads = store.reads
-        cost = microseconds(lambda s=session: s.access_token("merchant-7"), 100_000)
+        use: Callable[..., object] = lambda s=session: s.access_token("merchant-7")  # noqa: E731
+        cost = microseconds(use, 100_000)
         print(
             f"warm access_token(), {count:6d} merchants: {cost:.3f} us, "
             f"{store.reads - reads} store reads"

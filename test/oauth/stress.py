@@ -40,9 +40,12 @@ def scenarios() -> Iterator[Scenario]:
     crowd = {"processes": 8, "threads": 16}
     yield Scenario("one process, 64 threads", load={"processes": 1, "threads": 64})
     for store in ("sqlite", "postgresql"):
-        fleet = {"store": store, "load": crowd}
+        fleet: dict[str, Any] = {"store": store, "load": crowd}
         yield Scenario(f"8 x 16 on {store}, one merchant", **fleet)
-        busy = {"load": {**crowd, "think": 0.2}, "sandbox": {"access_token_lifetime": 5}}
+        busy: dict[str, Any] = {
+            "load": {**crowd, "think": 0.2},
+            "sandbox": {"access_token_lifetime": 5},
+        }
         yield Scenario(f"8 x 16 on {store}, fifty merchants", store, 50, **busy)
         lenient: dict[str, Any] = {"sandbox": {"access_token_lifetime": 5, "reuse_grace": 30}}
         yield Scenario(f"faults on {store}", store, 10, flaky=True, load=crowd, **lenient)

@@ -13,6 +13,7 @@ from ultracart import OauthApi
 from ultracart.exceptions import (
     ApiException,
     ForbiddenException,
+    OAuthError,
     ReauthorizationRequired,
     ServiceException,
     UltraCartError,
@@ -102,6 +103,7 @@ def test_after_invalid_grant_the_token_is_kept_and_the_cause_told(authorized, sa
     stored = authorized.token()
     with pytest.raises(ReauthorizationRequired) as caught:
         authorized.access_token()
+    assert isinstance(caught.value.__cause__, OAuthError)
     assert caught.value.__cause__.error == "invalid_grant"
     assert authorized.token() == stored
 

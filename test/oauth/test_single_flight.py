@@ -31,7 +31,7 @@ class Work:
 
 
 def fly(work, count):
-    flights = SingleFlight()
+    flights = SingleFlight[object]()
     with ThreadPoolExecutor(count) as threads:
         calls = [threads.submit(flights.run, "key", work) for _ in range(count)]
         wait_until(lambda: work.began and waiting_threads() >= count - 1)
@@ -59,7 +59,7 @@ def test_all_get_an_equal_error_of_their_own():
 
 
 def test_an_interrupted_leader_leaves_the_work_to_the_next():
-    flights = SingleFlight()
+    flights = SingleFlight[object]()
     work = Work(KeyboardInterrupt())
     second = Work("done")
     second.go.set()
@@ -76,7 +76,7 @@ def test_an_interrupted_leader_leaves_the_work_to_the_next():
 
 @pytest.mark.parametrize("line", range(1, 12))
 def test_wherever_the_leader_is_interrupted_the_next_call_gets_through(line):
-    flights = SingleFlight()
+    flights = SingleFlight[object]()
     trace = InterruptBeforeWork(line)
     old = sys.gettrace()
     sys.settrace(trace)
@@ -113,7 +113,7 @@ class InterruptBeforeWork:
 
 
 def test_a_call_that_needs_its_own_result_is_an_error():
-    flights = SingleFlight()
+    flights = SingleFlight[object]()
 
     def work():
         return flights.run("key", lambda: "inner")
@@ -126,7 +126,7 @@ def test_a_call_that_needs_its_own_result_is_an_error():
 
 
 def test_keys_do_not_wait_for_each_other():
-    flights = SingleFlight()
+    flights = SingleFlight[object]()
     work = Work("slow")
     with ThreadPoolExecutor(1) as threads:
         slow = threads.submit(flights.run, "one", work)

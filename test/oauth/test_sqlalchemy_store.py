@@ -164,7 +164,7 @@ def test_an_engine_of_the_application_stays_open(postgresql_url, table_name):
     store = SQLAlchemyTokenStore(engine, table_name=table_name)
     store.save("merchant-7", Token("a"))
     store.close()
-    assert engine.pool.checkedin() > 0
+    assert engine.pool.checkedin() > 0  # type: ignore[attr-defined]
     engine.dispose()
 
 
@@ -186,7 +186,7 @@ def test_a_database_that_cannot_serve_is_refused(url):
 
 def test_an_impossible_engine_is_refused():
     with pytest.raises(TypeError, match="engine_or_url"):
-        SQLAlchemyTokenStore(7)
+        SQLAlchemyTokenStore(7)  # type: ignore[arg-type]
 
 
 def test_waiting_is_first_seen_by_the_database(open_store):

@@ -26,7 +26,7 @@ def test_it_survives_json_pickle_and_copy():
 
 def test_it_is_immutable_and_shows_no_secret():
     with pytest.raises(AttributeError):
-        FULL.access_token = "other"
+        FULL.access_token = "other"  # type: ignore[misc]
     for text in (repr(FULL), str(FULL), "%s" % [FULL]):
         assert "access'" not in text
         assert "'refresh" not in text

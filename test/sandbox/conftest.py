@@ -64,7 +64,7 @@ class Wire:
         return Answer(self.pool.request(method, url, redirect=False, **arguments))
 
     def token(self, **form: str) -> Answer:
-        return self.post("/oauth/token", **{"client_id": self.sandbox.client_id, **form})
+        return self.post("/oauth/token", None, **{"client_id": self.sandbox.client_id, **form})
 
     def exchange(self, callback: str, **form: str) -> Answer:
         values = {

@@ -20,8 +20,10 @@ def consent_url(sandbox, **parameters):
 
 
 def form_of(page):
+    form_token = re.search(r'name="form_token" value="([^"]+)"', page.data.decode())
+    assert form_token is not None
     return {
-        "form_token": re.search(r'name="form_token" value="([^"]+)"', page.data.decode())[1],
+        "form_token": form_token[1],
         "cookie": page.headers["Set-Cookie"].partition(";")[0],
     }
 

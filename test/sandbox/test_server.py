@@ -193,7 +193,7 @@ def test_secrets_stay_out_of_logs_and_output(sandbox, wire, caplog, capfd):
 
 def test_switches_are_checked(sandbox):
     with pytest.raises(ValueError, match="rotate, same, absent"):
-        Sandbox(refresh_tokens="sometimes")
+        Sandbox(refresh_tokens="sometimes")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="access_token_lifetime"):
         sandbox.access_token_lifetime = -1
     with pytest.raises(AttributeError, match="reuse_detecton"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import pathlib
 import tempfile
+from functools import partial
 from typing import Any
 
 from . import synthetic_models as models
@@ -264,7 +265,7 @@ CASES = [
     Case("call: byte order mark", lambda sdk: _shape(sdk), (answer(b"\xef\xbb\xbf{}"),)),
     Case("call: error body not UTF-8", lambda sdk: _shape(sdk), (answer(b"\xff", "404 No"),)),
     *[
-        Case("call: timeout %r" % (value,), lambda sdk, v=value: _shape(sdk, _request_timeout=v))
+        Case("call: timeout %r" % (value,), partial(_shape, _request_timeout=value))
         for value in (30, (5, 30), 5.5, None, 0, -1, True, "5", [5, 30], (1, 2, 3))
     ],
     Case("call: nothing listens", lambda sdk: _refused(sdk)),

@@ -28,7 +28,7 @@ def without_general_differences(outcome: Any) -> Any:
 
 def _drop_merchant(value: Any) -> None:
     if isinstance(value, dict):
-        fields = value.get("fields")
+        fields: Any = value.get("fields")
         if value.get("model") == "OauthTokenResponse" and fields.get("merchant_id", "") is None:
             del fields["merchant_id"]
         value = list(value.values())
