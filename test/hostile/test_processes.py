@@ -332,13 +332,16 @@ print(api.oauth_me().merchant_id)
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("loaded", [False, True], ids=["nothing loaded", "transport loaded"])
+@pytest.mark.parametrize("model", [True, False], ids=["model", "no model"])
 def test_out_of_descriptors_in_the_first_call(
-    serve: Any, authority: Any, scheme: str, loaded: bool
+    serve: Any, authority: Any, scheme: str, loaded: bool, model: bool
 ) -> None:
     tls = authority.context() if scheme == "https" else None
     server = serve(answer('{"merchant_id":"M"}'), tls=tls)
     script = "configuration.ssl_ca_cert = %r\n" % authority.path
-    script += "import ultracart.rest\n" * loaded + FIRST_CALL
+    script += (
+        "import ultracart.rest\n" * loaded + "ultracart.OauthMeResponse\n" * model + FIRST_CALL
+    )
     done = run(server, script)
     assert done.stdout.splitlines() == ["ApiConnectionError False"] * 2 + ["M"], done.stderr
 
