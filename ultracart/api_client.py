@@ -11,7 +11,7 @@ from _thread import RLock
 from collections.abc import Mapping
 from itertools import chain
 
-from . import header_precedence, serialization
+from . import header_precedence, json_body, serialization
 from . import models as _own_models
 from .configuration import OAUTH_SCHEME, Configuration, Timeout, _auth_lookup, global_configuration
 from .exceptions import (
@@ -377,7 +377,7 @@ class ApiClient:
             return save_response(response, self.configuration.temp_folder_path)
         is_json = True
         try:
-            data, is_json = serialization.decode(response.data)
+            data, is_json = json_body.decode(response.data)
             return self._reader().read(data, response_type)
         except ApiException as error:
             failure = error

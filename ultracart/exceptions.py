@@ -24,6 +24,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .json_body import decode
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
     from typing import Any, Callable, Optional
@@ -345,12 +347,7 @@ def error_fields(body: Any) -> Mapping[str, Any]:
     if isinstance(body, (str, bytes)):
         if len(body) > _MAX_DESCRIPTION:
             return {}
-        import json  # only a failed call needs it
-
-        try:
-            body = json.loads(body)
-        except (ValueError, RecursionError):
-            return {}
+        body, _ = decode(body)
     if not isinstance(body, dict):
         return {}
     error = body.get("error")

@@ -40,7 +40,6 @@ _SEPARATORS = {"ssv": " ", "tsv": "\t", "pipes": "|"}
 _DEEPEST = 200
 # What stays as it is in a path that holds other characters too: printable ASCII.
 _URL_CHARACTERS = "".join(map(chr, range(0x21, 0x7F)))
-_BYTE_ORDER_MARK = "\ufeff"
 # Characters; dateutil takes time that grows with the square of what it is given.
 _LONGEST_DATE = 200
 
@@ -145,28 +144,6 @@ def is_encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def decode(body: Any) -> tuple[Any, bool]:
-    """JSON data, or the text itself where it is no JSON; and which of the two it is.
-
-    Tolerates what real servers send: a byte order mark, Latin-1 in a JSON body.
-    """
-    import json  # an answer needs it, importing the package does not
-
-    if isinstance(body, bytes):
-        mark = _BYTE_ORDER_MARK.encode("utf-8")
-        body = (body[len(mark) :] if body.startswith(mark) else body).decode("latin-1")
-    body = body.lstrip(_BYTE_ORDER_MARK)
-    if not body or body.isspace():
-        return None, True
-    try:
-        return json.loads(body), True
-    except (json.JSONDecodeError, RecursionError):
-        return body, False
-    except ValueError:
-        pass  # a number with more digits than int() takes: no reason to lose a token beside it
-    return json.loads(body, parse_int=float), True
 
 
 class Deserializer:

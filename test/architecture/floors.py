@@ -20,7 +20,8 @@ class Floor(NamedTuple):
 # this list. A longer name wins: ``oauth.stores.sqlalchemy`` is a floor of its own.
 FLOORS = [
     Floor("version"),
-    Floor("exceptions"),
+    Floor("json_body"),
+    Floor("exceptions", "json_body"),
     Floor("header_precedence"),
     Floor("redaction"),
     Floor("forks"),
@@ -41,8 +42,8 @@ FLOORS = [
     Floor("async_calls"),
     Floor(
         "api_client",
-        "version exceptions header_precedence configuration serialization files models rest "
-        "async_calls",
+        "version json_body exceptions header_precedence configuration serialization files models "
+        "rest async_calls",
     ),
     Floor("api", "exceptions configuration serialization models api_client"),
     Floor("apis", "api"),
@@ -89,8 +90,7 @@ LATE_IMPORTS = {
     ("ultracart.redaction", "re"): "as below",
     ("ultracart.redaction", "urllib.parse"): "only a failed call pays for it",
     ("ultracart.configuration", "base64"): "only HTTP Basic needs it",
-    ("ultracart.exceptions", "json"): "only a failed call needs it",
-    ("ultracart.serialization", "json"): "only answers need it",
+    ("ultracart.json_body", "json"): "only answers need it",
     ("ultracart.serialization", "urllib.parse"): "only path parameters need it",
     ("ultracart.serialization", "dateutil"): "only dates need it",
     ("ultracart.serialization", "six"): "only text beyond ASCII needs it",

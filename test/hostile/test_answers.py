@@ -99,6 +99,7 @@ UNUSABLE = {
     "XML": "<access_token>acc3ss</access_token>",
     "form": "access_token=acc3ss&token_type=bearer",
     "cut": '{"access_token":"acc3',
+    "cut in a number longer than int() takes": '{"access_token":"acc3ss","n":' + "9" * 5000,
     "two objects": '{"access_token":"acc3ss"}{"access_token":"b"}',
     "trailing comma": '{"access_token":"acc3ss",}',
     "single quotes": "{'access_token':'acc3ss'}",
@@ -121,6 +122,21 @@ def test_no_token_is_a_clear_error(serve: Any, api_of: Any, judge: Any, body: st
     assert error.body == body
     assert TOKEN not in str(error)
     assert str(error).startswith("POST /rest/v2/oauth/token: HTTP 200. ")
+
+
+GRANT_ENDED = {
+    "byte order mark": b'\xef\xbb\xbf{"error":"invalid_grant"}',
+    "Latin-1": b'{"error":"invalid_grant","error_description":"caf\xe9"}',
+    "a number longer than int() takes": b'{"error":"invalid_grant","n":' + b"9" * 5000 + b"}",
+}
+
+
+@pytest.mark.parametrize("raw", GRANT_ENDED.values(), ids=GRANT_ENDED.keys())
+def test_error_is_read_as_leniently_as_a_token(
+    serve: Any, api_of: Any, judge: Any, raw: bytes
+) -> None:
+    server = serve(answer(raw, "400 No"))
+    judge.failure(lambda: exchange(api_of(server)), InvalidGrantError, sent=True)
 
 
 @pytest.mark.parametrize("raw", [b"\xff\xfe\x00", b"\x80\x81", bytes(range(256))])
