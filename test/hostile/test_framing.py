@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import threading
 from typing import Any, Callable
 
 import pytest
 
-from ultracart import ApiException
+from ultracart import ApiConnectionError, ApiException
 
 from .conftest import REFRESH, exchange
 from .server import Peer, answer
@@ -47,6 +48,8 @@ BROKEN: dict[str, bytes] = {
     "length text": HEAD + b"Content-Length: many\r\n\r\n" + JSON,
     "length huge": HEAD + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n" + JSON,
     "length exotic digits": HEAD + "Content-Length: \u00b2\r\n\r\n".encode("latin-1") + JSON,
+    "length listed twice": HEAD + b"Content-Length: 23, 23\r\n\r\n" + JSON,
+    "length empty": HEAD + b"Content-Length:\r\n\r\n" + JSON,
     "unknown coding": HEAD + b"Transfer-Encoding: bzip3\r\n\r\n" + JSON,
     "coding list": HEAD
     + b"Transfer-Encoding: gzip, chunked\r\n\r\n17\r\n"
@@ -96,6 +99,41 @@ def test_broken_answer(
     assert "EVIL" not in str(error)
     assert exchange(api).access_token == "good"
     assert descriptors() <= before + 1  # the server's side of the new connection
+
+
+@pytest.mark.parametrize("spelling", [b"chunked ", b"chunked\t", b"\r\n chunked", b"Chunked,"])
+def test_no_framing_is_taken_for_text(
+    serve: Any, client_of: Any, judge: Any, spelling: bytes
+) -> None:
+    sent = HEAD + b"Transfer-Encoding: %s\r\n\r\n2\r\nhi\r\n0\r\n\r\n" % spelling
+    client = client_of(serve(lambda peer: peer.send(sent) and False))
+    call = lambda: client.call_api("/x", "GET", response_type="str")  # noqa: E731
+    judge.failure(call, ApiConnectionError, sent=True)
+
+
+CUT_HEADS = [b"HTTP/1.1 200", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nX: y\r\n"]
+
+
+@pytest.mark.parametrize("sent", CUT_HEADS)
+def test_answer_cut_in_its_headers_is_no_empty_answer(
+    serve: Any, api_of: Any, judge: Any, sent: bytes
+) -> None:
+    api = api_of(serve(lambda peer: peer.send(sent) and False))
+    judge.failure(lambda: api.oauth_revoke("c", "t"), ApiConnectionError, sent=True)
+
+
+@pytest.mark.parametrize("sent", [HEAD + b"\r\n1 of", HEAD, b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_tls_cut_by_somebody_on_the_way_is_no_end(
+    serve: Any, client_of: Any, judge: Any, authority: Any, sent: bytes
+) -> None:
+    def cut(peer: Peer) -> bool:
+        peer.send(sent)
+        socket.socket.shutdown(peer.sock, socket.SHUT_RDWR)  # without TLS's goodbye
+        return False
+
+    client = client_of(serve(cut, tls=authority.context()), ssl_ca_cert=authority.path)
+    call = lambda: client.call_api("/x", "GET", response_type="str")  # noqa: E731
+    judge.failure(call, ApiConnectionError, sent=True)
 
 
 RIGHT: dict[str, bytes] = {

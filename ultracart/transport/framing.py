@@ -12,6 +12,7 @@ import http.client
 import io
 import re
 import socket
+import ssl
 import threading
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
@@ -45,7 +46,12 @@ class _SocketReader(io.RawIOBase):
         self._deadline = deadline
         self._header_bytes = 0
         self.in_headers = True
+        self.ended = False
         self.finished = False
+        if hasattr(sock, "suppress_ragged_eofs"):
+            # TLS that ends without its goodbye was cut, perhaps by somebody on the way, and a body
+            # that only the end of the connection delimits would look complete (RFC 9112, 9.8).
+            sock.suppress_ragged_eofs = False
 
     def readable(self) -> bool:
         return True
@@ -58,7 +64,13 @@ class _SocketReader(io.RawIOBase):
             return 0
         if self._deadline is not None:
             self._sock.settimeout(self._deadline.left())
-        count: int = self._receive(buffer)
+        try:
+            count: int = self._receive(buffer)
+        except ssl.SSLEOFError:
+            if not self.in_headers:
+                raise
+            count = 0  # nothing was cut if nothing had begun; the rest is seen below
+        self.ended = count == 0
         if self.in_headers and count:
             self._header_bytes += count
             if self._header_bytes > _MAX_HEADER_BYTES:
@@ -84,6 +96,8 @@ class _AnswerReader(io.BufferedReader):
 
     def end_headers(self) -> None:
         """What follows is the body, which has a bound of its own."""
+        if self._socket_reader.ended:  # http.client takes that for the blank line
+            raise http.client.HTTPException("the headers are cut")
         self._socket_reader.in_headers = False
 
     def start_trailers(self) -> None:
@@ -122,10 +136,10 @@ class _Response(http.client.HTTPResponse):
     def _check_framing(self) -> None:
         """Refuse what leaves the end of the body open to interpretation (RFC 9112, section 6)."""
         codings = ",".join(self.msg.get_all("transfer-encoding", ()))
-        if codings and codings.strip().lower() not in ("chunked", "identity"):
+        # Chunked in another spelling than http.client knows is not read as chunked.
+        if codings and codings.lower() != ("chunked" if self.chunked else "identity"):
             raise http.client.HTTPException("an unknown transfer coding")
-        fields = ",".join(self.msg.get_all("content-length", ()))
-        lengths = {length.strip() for length in fields.split(",")} if fields else set()
+        lengths = {length.strip() for length in self.msg.get_all("content-length", ())}
         if len(lengths) > 1 or not all(len(n) < 19 and _is_number(n) for n in lengths):
             raise http.client.HTTPException("conflicting or malformed lengths")
         if (self.chunked and lengths) or self.status == 101:
