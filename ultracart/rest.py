@@ -268,6 +268,8 @@ class RESTClientObject(Verbs):
         """
         deadline = call.deadline
         deadline.start_attempt()
+        # A signal handler or a finalizer may make a call of its own in the midst of another.
+        interrupted = current.deadline, current.query
         current.deadline = deadline
         # urllib3 logs the target that it is given, so the connection adds the query.
         path, mark, query = call.target.partition("?")
@@ -303,7 +305,7 @@ class RESTClientObject(Verbs):
             _discard(raw)
             raise
         finally:
-            current.deadline = None
+            current.deadline, current.query = interrupted
         _discard(raw)
         return failure
 

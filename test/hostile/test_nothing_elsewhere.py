@@ -294,3 +294,11 @@ def test_pair_of_hosts_never_share_a_connection(serve: Any, api_of: Any) -> None
 
 def peer_line(peer: Peer) -> str:
     return peer.server.requests[-1].line
+
+
+def test_query_of_one_call_is_in_no_other_request(serve: Any, client_of: Any) -> None:
+    server = serve(TOKEN)
+    client = client_of(server)
+    client.call_api("/x", "GET", None, {"token": SECRETS[4]})
+    client.rest_client.pool_manager.urlopen("GET", "/y")
+    assert server.requests[1].line == "GET /y HTTP/1.1"

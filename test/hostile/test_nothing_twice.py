@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ultracart import ApiConnectionError, RateLimitException, ServiceException
+from ultracart import ApiConnectionError, ApiTimeoutError, RateLimitException, ServiceException
 from ultracart.rest import RESTClientObject
 
 from .conftest import BEARER, exchange
@@ -68,6 +68,31 @@ def test_idle_connection_closed_by_the_server_is_unseen(serve: Any, api_of: Any)
         assert exchange(api).access_token == "a"
         assert closed.wait(5)
         assert len(server.requests) == server.connections == count
+
+
+DRIPPED = b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 99
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_call_within_a_call_disturbs_neither(
+    serve: Any, api_of: Any, judge: Any, authority: Any, tls: bool
+) -> None:
+    """As a signal handler or a finalizer makes one, here while the outer call connects."""
+    slow = serve(lambda peer: peer.drip(DRIPPED), tls=authority.context() if tls else None)
+    outer, inner = api_of(slow, ssl_ca_cert=authority.path), api_of(serve(TOKEN))
+    real, made = socket.socket.connect, []
+
+    def connect(self: Any, address: Any) -> Any:
+        if address[1] == slow.port:
+            made.append(exchange(inner).access_token)
+        return real(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect)
+        call = lambda: exchange(outer, _request_timeout=(2, 0.25))  # noqa: E731
+        judge.failure(call, ApiTimeoutError, within=1.8, sent=True)
+    assert made == ["a"]
+    assert len(slow.requests) == 1
 
 
 def test_connection_is_kept(serve: Any, api_of: Any) -> None:

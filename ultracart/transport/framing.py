@@ -28,8 +28,14 @@ _SEND_SIZE = 65536
 _CHUNK_SIZE = rb"(?s)[0-9A-Fa-f]{1,15}[ \t]*(?:;.*)?\r?\n"
 _TUNNEL_REFUSED = r"Tunnel connection failed: (\d{3})"
 
+
+class _Current(threading.local):
+    deadline: Optional[Deadline] = None
+    query: str = ""
+
+
 # The call in progress in this thread; urllib3 offers no way to hand it to the connection.
-current: threading.local = threading.local()
+current = _Current()
 
 
 class ProxyRefused(OSError):
@@ -196,7 +202,7 @@ class BoundedConnection(_Base):
             self._connecting = False
 
     def _tunnel(self) -> None:
-        deadline: Optional[Deadline] = getattr(current, "deadline", None)
+        deadline = current.deadline
         try:
             super()._tunnel()  # type: ignore[misc]
         except OSError as error:
@@ -220,7 +226,7 @@ class BoundedConnection(_Base):
 
         urllib3 gives each address the whole timeout, and the TLS handshake once more.
         """
-        deadline: Optional[Deadline] = getattr(current, "deadline", None)
+        deadline = current.deadline
         host: Any = getattr(self, "_dns_host", self.host).strip("[]")
         if host.isascii() and getattr(socket.getaddrinfo, "__module__", "") == "socket":
             # From bytes it need not load the idna codec, some 4 ms; a stand-in may expect text.
@@ -248,7 +254,7 @@ class BoundedConnection(_Base):
         raise failure
 
     def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
-        super().putrequest(method, url + getattr(current, "query", ""), *args, **kwargs)
+        super().putrequest(method, url + current.query, *args, **kwargs)
 
     def send(self, data: Any) -> None:
         if not self._connecting:  # a proxy's CONNECT is sent while connecting
@@ -260,7 +266,7 @@ class BoundedConnection(_Base):
         self._send_in_time(data)
 
     def _send_in_time(self, data: Any) -> None:
-        deadline: Optional[Deadline] = getattr(current, "deadline", None)
+        deadline = current.deadline
         if self.sock is None:
             self.connect()
         if deadline is not None:
@@ -274,7 +280,7 @@ class BoundedConnection(_Base):
     def response_class(  # type: ignore[override]  # a class for http.client, a factory here
         self, sock: Any, *args: Any, **kwargs: Any
     ) -> http.client.HTTPResponse:
-        deadline = getattr(current, "deadline", None)
+        deadline = current.deadline
         reader = _AnswerReader(_SocketReader(sock, deadline), self)
         if self._connecting:
             self._tunnel_answer = reader
