@@ -95,6 +95,19 @@ def test_call_within_a_call_disturbs_neither(
     assert len(slow.requests) == 1
 
 
+def test_address_of_a_family_that_this_system_lacks_is_passed_over(
+    serve: Any, api_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = socket.getaddrinfo
+
+    def getaddrinfo(*args: Any, **kwargs: Any) -> Any:
+        return [(250, socket.SOCK_STREAM, 6, "", ("::1", 9, 0, 0)), *real(*args, **kwargs)]
+
+    api = api_of(serve(TOKEN))
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    assert exchange(api).access_token == "a"
+
+
 def test_connection_is_kept(serve: Any, api_of: Any) -> None:
     server = serve(TOKEN)
     api = api_of(server)

@@ -235,7 +235,11 @@ class BoundedConnection(_Base):
         for family, kind, protocol, _, address in socket.getaddrinfo(
             host, self.port, type=socket.SOCK_STREAM
         ):
-            sock = socket.socket(family, kind, protocol)
+            try:
+                sock = socket.socket(family, kind, protocol)
+            except OSError as error:  # this system may lack what the name has: IPv6, for one
+                failure = error
+                continue
             try:
                 for option in getattr(self, "socket_options", None) or ():
                     sock.setsockopt(*option)
