@@ -211,7 +211,7 @@ class RESTClientObject(Verbs):
         if call.method not in _METHODS:
             raise ApiValueError("method must be one of %s" % ", ".join(sorted(_METHODS)))
         settings = self._settings()
-        if not url.startswith(settings.base_url):
+        if not settings.covers(url):
             settings = settings.for_url(url)
         call.settings = settings
         call.query, call.fields, call.body = query_params, post_params or (), body

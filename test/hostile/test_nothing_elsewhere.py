@@ -97,6 +97,19 @@ def test_whole_url_of_another_origin_needs_the_same_care(
         client.request("GET", "http://example.com/x")
 
 
+def test_url_that_begins_with_the_host_is_not_taken_for_it(serve: Any, client_of: Any) -> None:
+    server = serve(TOKEN)
+    client = client_of(server.host[: -len("/rest/v2")])
+    host = client.configuration.host
+    for url in (host + ".example.com/x", host + "0/x", host + "@example.com/x"):
+        with pytest.raises(ConfigurationError):
+            client.request("GET", url)
+    assert server.connections == 0
+    client.configuration.host = host[:-1]  # a port that is the beginning of the server's
+    client.request("GET", host + "/x")
+    assert server.requests[0].line == "GET /x HTTP/1.1"
+
+
 class TestProxy:
     @pytest.fixture
     def origin(self, serve: Any, authority: Any) -> HostileServer:

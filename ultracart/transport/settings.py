@@ -106,6 +106,11 @@ class TransportSettings(_Value):
     trust_env: bool
     explicit_proxy: Optional[str]
 
+    def covers(self, url: str) -> bool:
+        """Whether ``url`` is below the base URL, and does not merely begin with its letters."""
+        end = len(self.base_url)
+        return url.startswith(self.base_url) and url[end : end + 1] in ("", "/", "?")
+
     def for_url(self, url: str) -> TransportSettings:
         """The same settings for another origin: the one of ``url``."""
         parts, origin = _origin(url, "url")
