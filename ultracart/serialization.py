@@ -116,6 +116,8 @@ def expand_path(template: str, params: Iterable[tuple[str, Any]], safe: str) -> 
     """
     if not isinstance(template, str) or template[:1] not in ("/", ""):
         raise ApiValueError("resource_path must be str and start with '/'")
+    if not is_encodable(template):
+        raise ApiValueError("resource_path holds a lone surrogate")
     params = list(params)
     if not params and template.isascii():
         return template

@@ -64,15 +64,16 @@ def target(url: str, settings: TransportSettings, query: Any) -> str:
     Raises:
         ApiValueError: the path or query has characters that no URL may hold.
     """
+    if "#" in url or not url.isprintable():  # urlsplit leaves out what it does not like
+        raise ApiValueError("the path holds characters that must be percent-encoded")
     parts = urlsplit(url)
     path = parts.path or "/"
-    # All of the URL: urlsplit drops line breaks and tabs, and the path would name another resource.
-    if not (path + parts.query).isascii() or not url.isprintable() or " " in url:
-        raise ApiValueError("the path holds characters that must be percent-encoded")
     if parts.query:
         path += "?" + parts.query
     if query:
         path += ("&" if parts.query else "?") + encode_form(query)
+    if not path.isascii() or " " in path:
+        raise ApiValueError("the path holds characters that must be percent-encoded")
     origin = settings.origin
     if settings.proxy is not None and origin.scheme == "http":
         asked = parts.netloc if parts.netloc.isascii() else "%s:%d" % (origin.host, origin.port)
