@@ -96,6 +96,11 @@ def test_nonsense_timeout(server: Any, api_of: Any, timeout: Any) -> None:
     refused(lambda: exchange(api, _request_timeout=timeout), server, "_request_timeout")
 
 
+def test_timeout_that_no_float_holds_is_long(server: Any, api_of: Any) -> None:
+    for timeout in (10**400, (10**400, 1e308)):
+        assert exchange(api_of(server), _request_timeout=timeout).access_token == "a"
+
+
 @pytest.mark.parametrize("timeout", TIMEOUTS, ids=repr)
 def test_nonsense_timeout_setting(server: Any, api_of: Any, timeout: Any) -> None:
     api = api_of(server, timeout=timeout)

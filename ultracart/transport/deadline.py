@@ -42,7 +42,7 @@ def _seconds(value: Any, name: str) -> float:
             "%s must be seconds (int or float) or a (connect, read) pair, not %s"
             % (name, type(value).__name__)
         )
-    if not value > 0 or math.isinf(value):
+    if not 0 < value < math.inf:
         raise ApiValueError("%s must be a positive, finite number of seconds" % name)
     return float(min(value, _LONGEST))
 
