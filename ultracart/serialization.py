@@ -54,7 +54,14 @@ def sanitize(value: Any, depth: int = 0, again: Any = None) -> Any:
     Raises:
         ApiTypeError: for anything else.
     """
-    if type(value) in _SENT_AS_IT_IS or isinstance(value, PRIMITIVE_TYPES):
+    if type(value) in _SENT_AS_IT_IS:
+        return value
+    # A member of an enumeration, say: sent is what it equals, not what str() makes of it.
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int.__int__(value)
+    if isinstance(value, PRIMITIVE_TYPES):
         return value
     if depth > _DEEPEST:
         raise ApiValueError("the value to send is nested too deeply, or holds itself")

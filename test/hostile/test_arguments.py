@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import traceback
 from decimal import Decimal
+from enum import Enum, IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -291,6 +292,28 @@ CALLS: dict[str, Any] = {
     "missing upload": lambda client: client.call_api("/x", "POST", files={"f": "/nowhere"}),
     "unknown model": lambda client: client.call_api("/x", "GET", response_type="Nothing"),
 }
+
+
+class Grant(str, Enum):
+    DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
+
+
+class Count(IntEnum):
+    ONE = 1
+
+
+def test_member_of_an_enumeration_is_sent_as_its_value(server: Any, client_of: Any) -> None:
+    client, form = client_of(server), {"Content-Type": "application/x-www-form-urlencoded"}
+    OauthApi(client).oauth_access_token(Grant.DEVICE, Grant.DEVICE)
+    fields = {"g": Grant.DEVICE, "n": Count.ONE, "l": [Grant.DEVICE, Count.ONE]}
+    client.call_api("/{g}/{n}", "GET", fields, fields, collection_formats={"l": "csv"})
+    client.call_api("/x", "POST", header_params={**form, "X-G": Grant.DEVICE}, post_params=fields)
+    client.call_api("/x", "POST", body=fields)
+    assert len(server.requests) == 4
+    for request in server.requests:
+        assert b"DEVICE" not in request.raw
+        assert b"ONE" not in request.raw
+    assert b"device_code" in server.requests[1].raw
 
 
 def cyclic() -> list[Any]:
