@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
-from .exceptions import ApiException, ApiValueError
+from .exceptions import ApiException, ApiTypeError, ApiValueError
 
 _FILENAME = re.compile(r"filename=(?:\"([^\"]*)\"|'([^']*)'|([^\s;]+))", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^\w.,+ @=()\[\]-]")
@@ -22,18 +22,24 @@ def read_uploads(files: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, byt
     """Multipart fields for paths, or lists of paths, by field name: name, bytes, MIME type.
 
     Raises:
+        ApiTypeError: not a mapping of paths.
         ApiValueError: a file that cannot be read.
     """
+    if not isinstance(files, Mapping):
+        raise ApiTypeError("files must map field names to paths, not %s" % type(files).__name__)
     for field, paths in files.items():
         for path in (paths if isinstance(paths, list) else [paths]) if paths else ():
+            # A number would be taken for a descriptor, of whatever it is, and closed.
+            if not isinstance(path, (str, bytes, os.PathLike)):
+                raise ApiTypeError("files[%r] must be a path, or a list of them" % (field,))
             try:
                 with open(path, "rb") as file:
                     content = file.read()
-            except OSError as error:
-                raise ApiValueError(
-                    "files[%r] cannot be read: %s" % (field, error.strerror)
-                ) from None
-            name = os.path.basename(path)
+            except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+                why = getattr(error, "strerror", error)
+                raise ApiValueError("files[%r] cannot be read: %s" % (field, why)) from None
+            # What the system could not decode must not keep the file from being sent.
+            name = os.fsencode(os.path.basename(path)).decode("utf-8", "replace")
             kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
             yield field, (name, content, kind)
 

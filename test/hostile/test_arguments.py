@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import traceback
 from decimal import Decimal
 from enum import Enum, IntEnum
@@ -290,8 +291,39 @@ CALLS: dict[str, Any] = {
     "body that holds itself": lambda client: client.call_api("/x", "POST", body=cyclic()),
     "body and form": lambda client: client.call_api("/x", "POST", body="b", post_params=[("a", 1)]),
     "missing upload": lambda client: client.call_api("/x", "POST", files={"f": "/nowhere"}),
+    "uploads without names": lambda client: client.call_api("/x", "POST", files=["/nowhere"]),
+    "upload with a NUL": lambda client: client.call_api("/x", "POST", files={"f": "a\0b"}),
     "unknown model": lambda client: client.call_api("/x", "GET", response_type="Nothing"),
 }
+
+
+MULTIPART = {"Content-Type": "multipart/form-data"}
+
+
+def test_upload_of_a_number_closes_no_descriptor(server: Any, client_of: Any) -> None:
+    reading, writing = os.pipe()
+    call = lambda: client_of(server).call_api("/x", "POST", files={"f": reading})  # noqa: E731
+    os.close(writing)
+    refused(call, server, "files['f']")
+    os.close(reading)
+
+
+def test_multipart_form(server: Any, client_of: Any, tmp_path: Path) -> None:
+    client = client_of(server)
+    for value in ([SIMPLE_KEY], {"a": 1}, SIMPLE_KEY + "\ud800"):
+        fields = [("odd", value)]
+        call = lambda: client.call_api("/x", "POST", None, None, MULTIPART, post_params=fields)  # noqa: E731
+        refused(call, server, "odd")
+    upload = tmp_path / "caf\udce9.txt"  # what the system calls a name that it cannot decode
+    upload.write_bytes(b"content")
+    fields = [("none", None), ("half", 0.5), ("yes", True), ("b", b"bytes")]
+    client.call_api(
+        "/x", "POST", header_params=MULTIPART, post_params=fields, files={"f": str(upload)}
+    )
+    body = server.requests[0].body
+    for part in (b'"half"\r\n\r\n0.5\r\n', b'"yes"\r\n\r\nTrue\r\n', b"bytes", b"content"):
+        assert part in body
+    assert b"none" not in body.lower()
 
 
 class Grant(str, Enum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Callable, Optional
 from urllib.parse import quote_plus, urlsplit
@@ -47,7 +47,7 @@ def prepare_message(
     if "json" in content_type.lower():
         return (b"{}" if body is None else _json(body)), sent
     if content_type == _MULTIPART:
-        content, sent["Content-Type"] = encode_multipart(fields)
+        content, sent["Content-Type"] = encode_multipart(list(_parts(fields)))
         return content, sent
     if isinstance(body, str):
         return _encoded(body, "body"), sent
@@ -93,6 +93,22 @@ def encode_form(fields: Any) -> str:
     pairs = ((name, str(value)) for name, value in pairs)
     name = next((n for n, v in pairs if not is_encodable(n + v)), "a field")
     raise ApiValueError("%s holds a lone surrogate, which no encoding can carry" % ascii(name))
+
+
+def _parts(fields: Any) -> Iterator[tuple[str, Any]]:
+    """``fields`` as a multipart form takes them; ``None`` is never sent."""
+    for name, value in fields.items() if isinstance(fields, Mapping) else fields:
+        if value is None:
+            continue
+        if isinstance(value, (int, float)):
+            value = str(value)
+        if not isinstance(value, (str, bytes, tuple)):  # a tuple is a file
+            raise ApiTypeError(
+                "%s must be str, bytes or a number, not %s" % (ascii(name), type(value).__name__)
+            )
+        if isinstance(value, str):
+            _encoded(value, ascii(name))
+        yield name, value
 
 
 def checked_headers(headers: Mapping[str, Any]) -> dict[str, str]:
