@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import traceback
@@ -128,6 +129,8 @@ HOSTS = [
     "https://user:" + SIMPLE_KEY + "@a.example.com",
     "https://a.example.com/?key=" + SIMPLE_KEY,
     "https://a.example.com/#x",
+    "https://a.example.com/?",
+    "https://a.example.com/#",
     "https://" + "a" * 70 + ".example.com",
     "https://a..example.com",
     "https://.example.com",
@@ -177,6 +180,8 @@ def test_plain_http_through_a_proxy_leaves_the_machine(server: Any, api_of: Any)
 
 
 PROXIES = [7, b"http://p:1", "socks5://p:1", "http://", "http://p:x", "http://p\n:1", "http://[:1"]
+PROXIES += ["http://a b:1", "http://\\p:1", "http://a..b:1", "http://%s:1" % ("a" * 70)]
+PROXIES += ["http://p:0", "http://[zz]:1", "http://\ud800:1"]
 
 
 @pytest.mark.parametrize("proxy", PROXIES, ids=ascii)
@@ -233,6 +238,9 @@ SETTINGS = [
     ("max_response_size", 0),
     ("max_response_size", "1"),
     ("max_response_size", 1.5),
+    ("assert_hostname", True),
+    ("assert_hostname", b"a.example.com"),
+    ("assert_hostname", ["a.example.com"]),
     ("connection_pool_maxsize", 0),
     ("connection_pool_maxsize", None),
     ("connection_pool_maxsize", -3),
@@ -310,16 +318,13 @@ def test_upload_of_a_number_closes_no_descriptor(server: Any, client_of: Any) ->
 
 def test_multipart_form(server: Any, client_of: Any, tmp_path: Path) -> None:
     client = client_of(server)
+    send = functools.partial(client.call_api, "/x", "POST", header_params=MULTIPART)
     for value in ([SIMPLE_KEY], {"a": 1}, SIMPLE_KEY + "\ud800"):
-        fields = [("odd", value)]
-        call = lambda: client.call_api("/x", "POST", None, None, MULTIPART, post_params=fields)  # noqa: E731
-        refused(call, server, "odd")
+        refused(functools.partial(send, post_params=[("odd", value)]), server, "odd")
     upload = tmp_path / "caf\udce9.txt"  # what the system calls a name that it cannot decode
     upload.write_bytes(b"content")
     fields = [("none", None), ("half", 0.5), ("yes", True), ("b", b"bytes")]
-    client.call_api(
-        "/x", "POST", header_params=MULTIPART, post_params=fields, files={"f": str(upload)}
-    )
+    send(post_params=fields, files={"f": str(upload)})
     body = server.requests[0].body
     for part in (b'"half"\r\n\r\n0.5\r\n', b'"yes"\r\n\r\nTrue\r\n', b"bytes", b"content"):
         assert part in body

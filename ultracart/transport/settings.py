@@ -128,7 +128,7 @@ def transport_settings(configuration: Configuration) -> TransportSettings:
         ApiTypeError, ApiValueError: for ``timeout``.
     """
     parts, origin = _origin(configuration.host, "Configuration.host")
-    if parts.query or parts.fragment:
+    if "?" in configuration.host or "#" in configuration.host:
         raise ConfigurationError("Configuration.host must have no query and no fragment")
     explicit = configuration.proxy or None
     insecure = bool(configuration.allow_insecure_transport)
@@ -141,7 +141,7 @@ def transport_settings(configuration: Configuration) -> TransportSettings:
         ssl_ca_cert=_file(configuration.ssl_ca_cert, "ssl_ca_cert"),
         cert_file=_file(configuration.cert_file, "cert_file"),
         key_file=_file(configuration.key_file, "key_file"),
-        assert_hostname=configuration.assert_hostname,
+        assert_hostname=_hostname(configuration.assert_hostname),
         bounds=time_bounds(configuration.timeout, "Configuration.timeout"),
         retry_budget=_number(configuration.retry_budget, "retry_budget"),
         max_response_size=_count(configuration.max_response_size, "max_response_size"),
@@ -154,7 +154,14 @@ def transport_settings(configuration: Configuration) -> TransportSettings:
 
 def _origin(url: Any, name: str) -> tuple[SplitResult, Origin]:
     """Parse and check a base URL; the message never quotes it, it may hold a password."""
-    example = "%s must look like https://secure.ultracart.com/rest/v2" % name
+    parts, origin = _parsed(url, name, "https://secure.ultracart.com/rest/v2")
+    if "@" in parts.netloc:
+        raise ConfigurationError("%s must not hold a user name or password" % name)
+    return parts, origin
+
+
+def _parsed(url: Any, name: str, like: str) -> tuple[SplitResult, Origin]:
+    example = "%s must look like %s" % (name, like)
     if not isinstance(url, str):
         raise ConfigurationError("%s, not %s" % (example, type(url).__name__))
     if not url.isprintable() or " " in url or "\\" in url:
@@ -170,8 +177,6 @@ def _origin(url: Any, name: str) -> tuple[SplitResult, Origin]:
     scheme = parts.scheme
     if scheme not in _DEFAULT_PORTS or not host:
         raise ConfigurationError(example)
-    if "@" in parts.netloc:
-        raise ConfigurationError("%s must not hold a user name or password" % name)
     if port == 0:
         raise ConfigurationError("%s: port 0 cannot be connected to" % name)
     return parts, Origin(scheme=scheme, host=host, port=port or _DEFAULT_PORTS[scheme])
@@ -225,24 +230,15 @@ def _environment_proxy(origin: Origin) -> Optional[Proxy]:
 
 
 def _proxy(url: Any, name: str) -> Proxy:
-    example = "%s must look like http://proxy.example:3128" % name
-    if not isinstance(url, str) or not url.isprintable():
-        raise ConfigurationError(example)
-    if "://" not in url:
+    if isinstance(url, str) and "://" not in url:
         url = "http://" + url
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise ConfigurationError(example) from None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-        raise ConfigurationError("%s (http or https; SOCKS is not supported)" % example)
+    parts, origin = _parsed(url, name, "http://proxy.example:3128 (SOCKS is not supported)")
     credentials = None
     if parts.username is not None:
         credentials = "%s:%s" % (unquote(parts.username), unquote(parts.password or ""))
-    host = "[%s]" % parts.hostname if ":" in parts.hostname else parts.hostname
-    port = port or _DEFAULT_PORTS[parts.scheme]
-    return Proxy(url="%s://%s:%d" % (parts.scheme, host, port), credentials=credentials)
+    host = "[%s]" % origin.host if ":" in origin.host else origin.host
+    url = "%s://%s:%d" % (origin.scheme, host, origin.port)
+    return Proxy(url=url, credentials=credentials)
 
 
 def _file(path: Any, name: str) -> Optional[str]:
@@ -254,6 +250,12 @@ def _file(path: Any, name: str) -> Optional[str]:
         raise ConfigurationError(
             "Configuration.%s must be the path of a PEM file, not %s" % (name, type(path).__name__)
         ) from None
+
+
+def _hostname(value: Any) -> Any:
+    if value is None or value is False or isinstance(value, str):
+        return None if value == "" else value
+    raise ConfigurationError("Configuration.assert_hostname must be a host name, False or None")
 
 
 def _number(value: Any, name: str) -> float:
