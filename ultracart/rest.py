@@ -100,8 +100,8 @@ def _make_pool(settings: TransportSettings) -> HTTPConnectionPool:
         pool_class = _TLSPool if origin.scheme == "https" else _PlainPool
         return pool_class(origin.host, origin.port, **options)
     headers = None
-    if settings.proxy.credentials is not None:
-        headers = urllib3.make_headers(proxy_basic_auth=settings.proxy.credentials)
+    if settings.proxy.authorization is not None:
+        headers = {"proxy-authorization": settings.proxy.authorization}
     if settings.proxy.url.startswith("https:"):
         # Trusted like any server, but no business of the client's certificate.
         bare = settings.replaced(cert_file=None, key_file=None)

@@ -135,6 +135,19 @@ class TestProxy:
         assert "proxy-authorization" not in origin.requests[0].headers
         assert expected.encode() not in origin.received
 
+    @pytest.mark.parametrize("word", ["\u20ac-euro-pa55word", "caf\xe9-pa55word"])
+    def test_password_of_any_alphabet(self, serve: Any, api_of: Any, judge: Any, word: str) -> None:
+        def echo(peer: Peer) -> None:
+            sent = peer.server.requests[-1].headers["proxy-authorization"].partition(" ")[2]
+            peer.send(answer("", "400 No", "UC-REST-ERROR: %s or %s" % (sent, sent[3:-3])))
+
+        proxy = serve(echo)
+        settings = {"proxy": self.through(proxy, "user:" + word), "allow_insecure_transport": True}
+        error = judge.failure(lambda: exchange(api_of("http://api.example.com", **settings)))
+        assert "UC-REST-ERROR: *** or ***" in str(error)
+        credentials = base64.b64encode(("user:" + word).encode()).decode()
+        assert proxy.requests[0].headers["proxy-authorization"] == "Basic " + credentials
+
     def test_tunnel_through_tls(self, serve: Any, api_of: Any, authority: Any, origin: Any) -> None:
         proxy = serve(connect_proxy, tls=authority.context())
         url = self.through(proxy, QUOTED).replace("http:", "https:")

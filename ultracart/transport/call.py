@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -52,7 +51,7 @@ class Call:
         proxy = self.settings.proxy
         if proxy is not None and proxy.credentials is not None:
             yield proxy.credentials
-            yield b64encode(proxy.credentials.encode("utf-8")).decode("ascii")
+            yield str(proxy.authorization).partition(" ")[2]
             yield proxy.credentials.partition(":")[2]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from base64 import b64encode
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -85,6 +86,13 @@ class Proxy(_Value):
 
     url: str
     credentials: Optional[str]
+
+    @property
+    def authorization(self) -> Optional[str]:
+        """The value of ``Proxy-Authorization``, in UTF-8 (RFC 7617, section 2.1)."""
+        if self.credentials is None:
+            return None
+        return "Basic " + b64encode(self.credentials.encode("utf-8")).decode("ascii")
 
 
 class TransportSettings(_Value):
