@@ -364,7 +364,8 @@ def _quote(text: str, redact: Callable[[str], str]) -> str:
 
 def _bare_url(url: str) -> str:
     """``url`` without the parts that may hold credentials: user, query, fragment."""
+    from re import sub  # only redirects need it
+
     bare = url.partition("?")[0].partition("#")[0]
-    scheme, separator, rest = bare.rpartition("//")
-    authority, slash, path = rest.partition("/")
-    return scheme + separator + authority.rpartition("@")[2] + slash + path
+    # Slashes as browsers take them: any number, either way.
+    return sub(r"^(\w[\w+.-]*:(?=[/\\]))?([/\\]*)[^/\\]*@", r"\1\2", bare)

@@ -90,6 +90,7 @@ LATE_IMPORTS = {
     ("ultracart.redaction", "re"): "as below",
     ("ultracart.redaction", "urllib.parse"): "only a failed call pays for it",
     ("ultracart.configuration", "base64"): "only HTTP Basic needs it",
+    ("ultracart.exceptions", "re"): "only a redirect needs it",
     ("ultracart.json_body", "json"): "only answers need it",
     ("ultracart.serialization", "urllib.parse"): "only path parameters need it",
     ("ultracart.serialization", "dateutil"): "only dates need it",
