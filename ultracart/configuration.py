@@ -316,10 +316,13 @@ class Configuration(_Namespace):
                 value = mask_fields(value)
             elif name == "proxy" and value:
                 value = "***"  # its URL may hold a password
-            elif name == "host" and "@" in str(value):
+            elif name == "host" and not {"@", "?", "#"}.isdisjoint(str(value)):
                 value = "***"  # refused when it is used, and may hold one as well
             elif is_secret_name(name):
                 value = mask(value)
+            elif callable(value):
+                # The repr of a method or a partial has that of an object, with all it holds.
+                value = getattr(value, "__qualname__", type(value).__qualname__)
             shown.append("%s=%r" % (name, value))
         return "Configuration(%s)" % ", ".join(shown)
 

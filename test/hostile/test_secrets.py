@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import copy
+import dataclasses
+import functools
 import io
 import json
 import logging
@@ -266,3 +268,27 @@ def test_basic_authorization_is_hidden(serve: Any, client_of: Any, judge: Any) -
 
 def test_repr_of_a_client_without_settings() -> None:
     assert_clean(repr(ApiClient(Configuration())))
+
+
+@dataclasses.dataclass
+class Vault:
+    password: str = SIMPLE_KEY
+
+    def fetch(self, *args: Any) -> str:
+        return self.password
+
+
+@pytest.mark.parametrize("name", ["refresh_api_key_hook", "request_limiter", "access_token"])
+@pytest.mark.parametrize("source", [Vault().fetch, functools.partial(str, SIMPLE_KEY)])
+def test_repr_of_what_is_called_does_not_show_what_it_holds(name: str, source: Any) -> None:
+    configuration = Configuration()
+    setattr(configuration, name, source)
+    assert name in repr(configuration)
+    assert_clean(repr(configuration))
+
+
+@pytest.mark.parametrize("host", ["https://h/?key=", "https://h/#", "https://user@h/"])
+def test_repr_of_a_refused_host_does_not_show_it(host: str) -> None:
+    configuration = Configuration()
+    configuration.host = host + SIMPLE_KEY
+    assert_clean(repr(configuration))
