@@ -125,9 +125,10 @@ class Configuration(_Namespace):
     if not TYPE_CHECKING:  # type checkers would take every misspelt setting for one
 
         def __setattr__(self, name: str, value: Any) -> None:
-            # What was prepared from the settings (see :meth:`prepared`) is stale from here on.
-            self.__dict__["_prepared"] = {}
             object.__setattr__(self, name, value)
+            # What was prepared from the settings (see :meth:`prepared`) is stale. Not before the
+            # value is there: another thread would prepare the old one anew, and keep it.
+            self.__dict__["_prepared"] = {}
 
     def prepared(self, name: str, prepare: Callable[[Configuration], Any]) -> Any:
         """``prepare(self)``, kept under ``name`` until an attribute of this object is set."""

@@ -319,3 +319,22 @@ def test_log_file(client: ApiClient, tmp_path: Path) -> None:
     told = (tmp_path / "calls.log").read_text()
     assert "/oauth/me" in told
     assert "access_token_example" not in told
+
+
+def test_setting_that_is_read_while_it_is_set_is_not_kept_in_its_old_state() -> None:
+    class ReadMeanwhile(Configuration):
+        """As by another thread, between the assignment and its effect."""
+
+        @property
+        def host(self) -> str:
+            return str(self.__dict__["_host"])
+
+        @host.setter
+        def host(self, value: str) -> None:
+            if "_host" in self.__dict__:
+                self.prepared("host", lambda made: made.host)
+            self.__dict__["_host"] = value
+
+    made = ReadMeanwhile()
+    made.host = "https://new.example.com"
+    assert made.prepared("host", lambda made: made.host) == "https://new.example.com"
