@@ -120,7 +120,7 @@ class Configuration(_Namespace):
         self._logger_file: Optional[str] = None
         self._logger_format = "%(asctime)s %(levelname)s %(message)s"
         if Configuration._default is not None:
-            self.__dict__.update(_copied(Configuration._default))
+            self.__setstate__(_copied(Configuration._default))
 
     if not TYPE_CHECKING:  # type checkers would take every misspelt setting for one
 
@@ -294,8 +294,11 @@ class Configuration(_Namespace):
         return _copied(state)
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
+        debug_before = self.__dict__.get("_debug", False)
         self.__dict__.update(state)
         self.__dict__["_prepared"] = {}
+        if self._debug != debug_before:  # the logger counts those that have it on
+            _debug_log().debug_switched(self, self._debug)
 
     def __copy__(self) -> Configuration:
         twin = type(self).__new__(type(self))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import weakref
 from collections.abc import Iterable
 from typing import Any, Optional
 
@@ -12,8 +13,9 @@ LOGGER.addHandler(logging.NullHandler())
 # The names that the official SDK has for them; urllib3's is only handed out.
 LOGGERS = {"package_logger": LOGGER, "urllib3_logger": logging.getLogger("urllib3")}
 
-_switched_on = 0
-_level_before = logging.NOTSET
+# Configurations that have ``debug`` on, and the level to go back to when none is left.
+_debugging: weakref.WeakSet[Any] = weakref.WeakSet()
+_level_before: Optional[int] = None
 _debug_handler: Optional[logging.Handler] = None
 _file_handler: Optional[logging.Handler] = None
 
@@ -23,17 +25,18 @@ def debug_switched(configuration: Any, on: bool) -> None:
 
     Where the application has set up no logging at all, lines go to standard error.
     """
-    global _switched_on, _level_before, _debug_handler
-    _switched_on = max(0, _switched_on + (1 if on else -1))
-    if on and _switched_on == 1:
+    global _level_before, _debug_handler
+    (_debugging.add if on else _debugging.discard)(configuration)
+    if on and _level_before is None:
         _level_before = LOGGER.level
         LOGGER.setLevel(logging.DEBUG)
         if not _has_real_handler():
             _debug_handler = logging.StreamHandler()
             _debug_handler.setFormatter(formatter(configuration.logger_format))
             LOGGER.addHandler(_debug_handler)
-    elif not on and _switched_on == 0:
+    elif not _debugging and _level_before is not None:
         LOGGER.setLevel(_level_before)
+        _level_before = None
         if _debug_handler is not None:
             LOGGER.removeHandler(_debug_handler)
             _debug_handler = None

@@ -102,3 +102,37 @@ def test_base_class_defaults_survive() -> None:
     assert error.account == "merchant-7"
     error = pickle.loads(pickle.dumps(exceptions.InvalidGrantError()))
     assert error.error == "invalid_grant"
+
+
+@pytest.mark.parametrize("how", ["copy", "pickle", "default", "global"])
+def test_debug_of_a_copy_counts_by_itself(serve: Any, client_of: Any, how: str) -> None:
+    client = client_of(serve(answer("{}")), debug=True)
+    original, logger = client.configuration, logging.getLogger("ultracart")
+    try:
+        if how in ("default", "global"):
+            Configuration.set_default(original)
+        make = {"copy": lambda: copy.copy(original), "default": Configuration}
+        make["pickle"] = lambda: pickle.loads(pickle.dumps(original))
+        make["global"] = lambda: ultracart.configuration
+        twin = make[how]()
+        assert twin.debug is True
+        twin.debug = False
+        assert logger.level == logging.DEBUG  # of the original
+        twin.debug = True
+        original.debug = False
+        assert logger.level == logging.DEBUG  # of the twin
+        twin.debug = False
+    finally:
+        Configuration.set_default(None)
+    assert logger.level == logging.NOTSET
+
+
+def test_debug_survives_the_way_into_another_process() -> None:
+    made = Configuration()
+    made.debug = True
+    sent = pickle.dumps(made)
+    made.debug = False
+    twin = pickle.loads(sent)
+    assert logging.getLogger("ultracart").level == logging.DEBUG
+    twin.debug = False
+    assert logging.getLogger("ultracart").level == logging.NOTSET
