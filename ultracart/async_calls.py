@@ -62,14 +62,43 @@ class AsyncResult:
 
 
 class _Workers:
-    """The state that threads and pool share; it holds no reference to the pool."""
+    """The state that threads and pool share; it holds no reference to the pool.
+
+    There are as many threads as unfinished calls, up to the limit: so none waits without need, and
+    none is left behind by the last thread.
+    """
 
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.lock = threading.Lock()
         self.threads = 0
-        self.idle = 0
+        self.unfinished = 0
+        self.closed = False
+
+    def accept(self, job: Any) -> bool:
+        """Take on a call; ``False`` where nobody would make it any more."""
+        if self.pid != os.getpid():  # after fork: the parent's threads are not here
+            return False
+        with self.lock:
+            if self.closed:
+                return False
+            self.jobs.put(job)
+            self.unfinished += 1
+            start = self.threads < min(self.unfinished, _MAX_THREADS)
+            if start:
+                self.threads += 1
+        try:
+            if start:
+                threading.Thread(target=self.work, name="ultracart-call", daemon=True).start()
+        except RuntimeError:  # the system gives no more threads: late is better than never
+            with self.lock:
+                self.threads -= 1
+            try:
+                self.make(self.jobs.get_nowait())
+            except queue.Empty:
+                pass  # another thread has it
+        return True
 
     def work(self) -> None:
         while True:
@@ -79,16 +108,26 @@ class _Workers:
                 with self.lock:
                     if not self.jobs.empty():  # pragma: no cover - one came at the last moment
                         continue
-                    self.idle -= 1
                     self.threads -= 1
                 return
             if job is None:  # the pool is gone
                 return
-            result, call, args, kwargs = job
-            result.run(call, args, kwargs)
-            del job, result, call, args, kwargs  # an idle thread keeps no client alive
-            with self.lock:
-                self.idle += 1
+            self.make(job)
+            del job  # an idle thread keeps no client alive
+
+    def make(self, job: Any) -> None:
+        if job is None:
+            return
+        result, call, args, kwargs = job
+        result.run(call, args, kwargs)
+        with self.lock:
+            self.unfinished -= 1
+
+    def end(self) -> None:
+        """Accept no more; only when nobody is about to be accepted."""
+        self.closed = True
+        for _ in range(_MAX_THREADS):
+            self.jobs.put(None)
 
 
 class CallPool:
@@ -104,33 +143,18 @@ class CallPool:
         self, func: Callable[..., Any], args: Any = (), kwds: Optional[Mapping[str, Any]] = None
     ) -> AsyncResult:
         """Call ``func(*args, **kwds)`` in the background."""
-        if self._workers.pid != os.getpid():
-            self._workers = _Workers()  # after fork: the parent's threads are not here
-        workers = self._workers
         result = AsyncResult()
-        with workers.lock:
-            start = workers.idle == 0 and workers.threads < _MAX_THREADS
-            if start:
-                workers.threads += 1
-            elif workers.idle:
-                workers.idle -= 1
-        try:
-            if start:
-                threading.Thread(target=workers.work, name="ultracart-call", daemon=True).start()
-        except RuntimeError:  # the system gives no more threads: late is better than never
-            with workers.lock:
-                workers.threads -= 1
-            result.run(func, args, kwds or {})
-        else:
-            workers.jobs.put((result, func, args, dict(kwds or {})))
+        job = (result, func, args, dict(kwds or {}))
+        while not self._workers.accept(job):
+            self._workers = _Workers()
         return result
 
     def close(self) -> None:
         """End the threads as soon as the calls already given are done."""
         workers, self._workers = self._workers, _Workers()
-        for _ in range(_MAX_THREADS):
-            workers.jobs.put(None)
+        if workers.pid == os.getpid():
+            with workers.lock:
+                workers.end()
 
     def __del__(self) -> None:
-        for _ in range(_MAX_THREADS):
-            self._workers.jobs.put(None)
+        self._workers.end()

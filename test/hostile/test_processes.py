@@ -253,21 +253,6 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     assert (done.stdout.split(), done.stderr) == (["7"], "")
 
 
-def test_background_call_without_a_thread_to_spare(
-    serve: Any, api_of: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_thread(self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    api = api_of(serve(answer('{"access_token":"a"}')))
-    real = threading.Thread.start
-    exchange(api)  # from here on the server needs no further thread
-    monkeypatch.setattr(threading.Thread, "start", no_thread)
-    assert exchange(api, async_req=True).get(5).access_token == "a"
-    monkeypatch.setattr(threading.Thread, "start", real)
-    assert exchange(api, async_req=True).get(5).access_token == "a"
-
-
 def test_interrupt_leaves_the_client_usable(serve: Any) -> None:
     def step(peer: Peer) -> None:
         if len(peer.server.requests) == 2:

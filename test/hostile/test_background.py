@@ -1,0 +1,84 @@
+"""A background call is always made, whatever its threads do at that moment."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Callable
+
+import pytest
+
+from ultracart import async_calls
+
+from .conftest import exchange
+from .server import answer
+
+
+class Pausing:
+    """A lock after which its maker does not go on before ``pause`` returns."""
+
+    def __init__(self, lock: Any, pause: Callable[[], Any]) -> None:
+        self._lock = lock
+        self._pause = pause
+        self._maker = threading.get_ident()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._lock.release()
+        if threading.get_ident() == self._maker:
+            self._pause()
+
+
+def background_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "ultracart-call"]
+
+
+def test_background_call_while_the_last_thread_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(async_calls, "_LINGER", 0.01)
+    pool = async_calls.CallPool()
+    workers = pool._workers
+    lock = workers.lock
+    for _ in range(3):
+        pool.apply_async(int, ("7",)).get(5)
+        threads = background_threads()
+        workers.lock = Pausing(lock, lambda threads=threads: [t.join(5) for t in threads])
+        assert pool.apply_async(int, ("8",)).get(5) == 8
+        workers.lock = lock
+
+
+def test_background_call_while_the_pool_is_closed() -> None:
+    pool = async_calls.CallPool()
+    pool.apply_async(int, ("7",)).get(5)
+    workers = pool._workers
+    workers.lock = Pausing(workers.lock, pool.close)
+    assert pool.apply_async(int, ("8",)).get(5) == 8
+    assert pool.apply_async(int, ("9",)).get(5) == 9
+
+
+def test_background_call_after_more_of_them_than_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(async_calls, "_LINGER", 0.01)
+    pool, go = async_calls.CallPool(), threading.Event()
+    results = [pool.apply_async(go.wait, (5,)) for _ in range(async_calls._MAX_THREADS + 9)]
+    assert pool._workers.threads == async_calls._MAX_THREADS
+    go.set()
+    assert [result.get(5) for result in results] == [True] * len(results)
+    for thread in background_threads():
+        thread.join(5)
+    assert pool._workers.threads == 0
+    assert pool.apply_async(int, ("7",)).get(5) == 7
+
+
+def test_background_call_without_a_thread_to_spare(
+    serve: Any, api_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    api = api_of(serve(answer('{"access_token":"a"}')))
+    real = threading.Thread.start
+    exchange(api)  # from here on the server needs no further thread
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    assert exchange(api, async_req=True).get(5).access_token == "a"
+    monkeypatch.setattr(threading.Thread, "start", real)
+    assert exchange(api, async_req=True).get(5).access_token == "a"
