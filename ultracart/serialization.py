@@ -332,8 +332,8 @@ def _parse_date(data: Any, kind: str) -> Any:
     if isinstance(data, str) and len(data) <= _LONGEST_DATE:
         try:
             return parser.parse(data)
-        except (ValueError, TypeError, OverflowError, ArithmeticError, AttributeError):
-            pass
+        except (ValueError, TypeError, OverflowError, ArithmeticError, AttributeError, Warning):
+            pass  # a Warning where the process makes errors of them: of an unknown time zone
     # The official SDK's words and status, which callers may test for.
     shown = data if isinstance(data, (str, int, float)) else type(data).__name__
     raise ApiException(status=0, reason="Failed to parse `%s` as %s object" % (shown, kind))
