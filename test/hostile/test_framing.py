@@ -136,6 +136,20 @@ def test_tls_cut_by_somebody_on_the_way_is_no_end(
     judge.failure(call, ApiConnectionError, sent=True)
 
 
+def test_tls_cut_before_the_answer_is_no_fault_of_tls(
+    serve: Any, api_of: Any, judge: Any, authority: Any
+) -> None:
+    def cut(peer: Peer) -> bool:
+        socket.socket.shutdown(peer.sock, socket.SHUT_RDWR)
+        return False
+
+    api = api_of(serve(GOOD, cut, GOOD, tls=authority.context()), ssl_ca_cert=authority.path)
+    exchange(api)
+    error = judge.failure(lambda: exchange(api), ApiConnectionError, sent=True)
+    assert error.status is None  # 0 would say that there is no point in trying again
+    exchange(api)
+
+
 RIGHT: dict[str, bytes] = {
     "lower-case everything": b"HTTP/1.1 200 ok\r\ncontent-length: 23\r\n\r\n" + JSON,
     "HTTP/1.0": b"HTTP/1.0 200 OK\r\n\r\n" + JSON,

@@ -72,10 +72,10 @@ class _SocketReader(io.RawIOBase):
             self._sock.settimeout(self._deadline.left())
         try:
             count: int = self._receive(buffer)
-        except ssl.SSLEOFError:
-            if not self.in_headers:
+        except ssl.SSLError as error:
+            if not self.in_headers or not _is_cut(error):
                 raise
-            count = 0  # nothing was cut if nothing had begun; the rest is seen below
+            count = 0  # nothing was cut if nothing had begun; end_headers() sees the rest
         self.ended = count == 0
         if self.in_headers and count:
             self._header_bytes += count
@@ -163,6 +163,11 @@ class _Response(http.client.HTTPResponse):
         reader: Any = self.fp
         reader.start_trailers()
         super()._read_and_discard_trailer()  # type: ignore[misc]
+
+
+def _is_cut(error: ssl.SSLError) -> bool:
+    # Python 3.9 has no class for what OpenSSL 3 says.
+    return isinstance(error, ssl.SSLEOFError) or error.reason == "UNEXPECTED_EOF_WHILE_READING"
 
 
 def _is_number(text: str) -> bool:

@@ -10,6 +10,10 @@ from typing import Any, Optional
 from ..exceptions import ConfigurationError
 from .settings import TransportSettings
 
+# OpenSSL 3's option to take a cut connection for one that has ended; Python 3.9 switches it on and
+# has no name for it. See framing.
+_IGNORE_UNEXPECTED_EOF = 1 << 7
+
 
 class _Context(ssl.SSLContext):
     def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
@@ -28,6 +32,7 @@ def tls_context(settings: TransportSettings) -> ssl.SSLContext:
     """
     context = _Context(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options &= ~_IGNORE_UNEXPECTED_EOF
     if settings.verify_ssl:
         _load_trusted(context, settings.ssl_ca_cert)
         # Where this is off urllib3 compares the names itself: with another name than the host's
