@@ -188,6 +188,14 @@ def test_odd_but_right_answer(serve: Any, api_of: Any, sent: bytes) -> None:
         assert exchange(api).access_token == "good"
 
 
+def test_connection_of_two_framings_serves_no_other_call(serve: Any, api_of: Any) -> None:
+    server = serve(RIGHT["chunked and length"], GOOD)
+    api = api_of(server)
+    for _ in range(3):
+        assert exchange(api).access_token == "good"
+    assert server.connections == 2
+
+
 POISON: dict[str, bytes] = {
     "second answer": GOOD + BAD,
     "second answer, later part": GOOD + BAD[:40],
