@@ -10,13 +10,14 @@ import pickle
 import socket
 import threading
 import warnings
+import weakref
 from typing import Any
 
 import pytest
 
 import ultracart
 import ultracart.rest  # urllib3 gives its own logger a NullHandler when it is loaded
-from ultracart import ApiException, Configuration, exceptions
+from ultracart import ApiException, Configuration, debug_log, exceptions
 
 from .conftest import BEARER, exchange
 from .server import answer
@@ -104,10 +105,19 @@ def test_base_class_defaults_survive() -> None:
     assert error.error == "invalid_grant"
 
 
+@pytest.fixture
+def logger(monkeypatch: pytest.MonkeyPatch) -> logging.Logger:
+    """The package's logger, as if no other test had left a configuration that debugs."""
+    monkeypatch.setattr(debug_log, "_debugging", weakref.WeakSet())
+    monkeypatch.setattr(debug_log, "_level_before", None)
+    monkeypatch.setattr(debug_log.LOGGER, "level", logging.NOTSET)
+    return debug_log.LOGGER
+
+
 @pytest.mark.parametrize("how", ["copy", "pickle", "default", "global"])
-def test_debug_of_a_copy_counts_by_itself(serve: Any, client_of: Any, how: str) -> None:
-    client = client_of(serve(answer("{}")), debug=True)
-    original, logger = client.configuration, logging.getLogger("ultracart")
+def test_debug_of_a_copy_counts_by_itself(logger: logging.Logger, how: str) -> None:
+    original = Configuration()
+    original.debug = True
     try:
         if how in ("default", "global"):
             Configuration.set_default(original)
@@ -127,12 +137,12 @@ def test_debug_of_a_copy_counts_by_itself(serve: Any, client_of: Any, how: str) 
     assert logger.level == logging.NOTSET
 
 
-def test_debug_survives_the_way_into_another_process() -> None:
+def test_debug_survives_the_way_into_another_process(logger: logging.Logger) -> None:
     made = Configuration()
     made.debug = True
     sent = pickle.dumps(made)
     made.debug = False
     twin = pickle.loads(sent)
-    assert logging.getLogger("ultracart").level == logging.DEBUG
+    assert logger.level == logging.DEBUG
     twin.debug = False
-    assert logging.getLogger("ultracart").level == logging.NOTSET
+    assert logger.level == logging.NOTSET
