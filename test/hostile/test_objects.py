@@ -146,3 +146,12 @@ def test_debug_survives_the_way_into_another_process(logger: logging.Logger) -> 
     assert logger.level == logging.DEBUG
     twin.debug = False
     assert logger.level == logging.NOTSET
+
+
+def test_copies_are_silent_when_their_original_is(logger: logging.Logger) -> None:
+    original = Configuration()
+    original.debug = True
+    twin = copy.deepcopy(original)
+    original.debug = False
+    assert twin.debug is True
+    assert logger.level == logging.NOTSET
