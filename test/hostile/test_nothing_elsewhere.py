@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import socket
+import ssl
 from typing import Any
 
 import pytest
@@ -159,6 +160,24 @@ class TestProxy:
             assert exchange(api).access_token == "a"
         assert "proxy-authorization" in proxy.requests[0].headers
         assert (len(proxy.requests), len(origin.requests)) == (1, 2)
+
+    def test_client_certificate_is_not_for_the_proxy(
+        self, serve: Any, api_of: Any, authority: Any
+    ) -> None:
+        shown = []
+
+        def proxied(peer: Peer) -> Any:
+            shown.append(peer.sock.getpeercert())
+            return connect_proxy(peer)
+
+        asking = authority.demanding_context()
+        asking.verify_mode = ssl.CERT_OPTIONAL
+        proxy, origin = serve(proxied, tls=asking), serve(TOKEN, tls=authority.demanding_context())
+        certificate, key = authority.client_identity()
+        settings = {"ssl_ca_cert": authority.path, "cert_file": certificate, "key_file": key}
+        url = self.through(proxy).replace("http:", "https:")
+        assert exchange(api_of(origin, proxy=url, **settings)).access_token == "a"
+        assert shown == [None]
 
     def test_tls_proxy_that_nobody_vouches_for(
         self, serve: Any, api_of: Any, judge: Any, authority: Any, origin: Any

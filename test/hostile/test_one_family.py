@@ -22,7 +22,7 @@ from ultracart import (
     UnauthorizedException,
 )
 
-from .conftest import exchange
+from .conftest import SIMPLE_KEY, exchange
 from .server import Peer, answer
 
 STATUSES = [
@@ -73,6 +73,19 @@ def test_refused_connection(api_of: Any, judge: Any) -> None:
     assert isinstance(error.__cause__, ConnectionRefusedError)
     assert error.status is None
     assert error.body is None
+
+
+def test_cause_brings_nothing_along(
+    api_of: Any, judge: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connect(self: Any, address: Any) -> None:
+        raise ConnectionRefusedError(111, "Connection refused") from ValueError(SIMPLE_KEY)
+
+    api = api_of("http://127.0.0.1:9")
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    error = judge.failure(lambda: exchange(api), ApiConnectionError, sent=False)
+    assert isinstance(error.__cause__, ConnectionRefusedError)
+    assert error.__cause__.__traceback__ is None  # its frames hold the request
 
 
 def test_name_without_address(api_of: Any, judge: Any, monkeypatch: pytest.MonkeyPatch) -> None:
