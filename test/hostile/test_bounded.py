@@ -341,3 +341,12 @@ def test_time_covers_all_attempts(serve: Any, api_of: Any, judge: Any, timeout: 
     error = judge.failure(call, ApiException, within=1.2)
     assert error.status == 503
     assert error.retry_after == 2
+
+
+def test_unread_answer_may_take_as_long_as_it_keeps_coming(serve: Any, api_of: Any) -> None:
+    def drip(peer: Peer) -> None:
+        peer.send(HEAD + b"Content-Length: 20\r\n\r\n")
+        peer.drip(b"x" * 20, 0.05)
+
+    raw = exchange(api_of(serve(drip)), _preload_content=False, _request_timeout=0.5)
+    assert raw.read() == b"x" * 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from typing import Any
 
 import pytest
@@ -170,6 +171,10 @@ class TestTLS:
         server = serve(b"", connected=lambda peer: peer.send(answer("{}")) and False)
         host = server.host.replace("http:", "https:")
         judge.failure(lambda: exchange(api_of(host)), ApiConnectionError, sent=False)
+
+    def test_nothing_older_than_tls_1_2(self, client_of: Any) -> None:
+        pool = client_of("https://127.0.0.1:9").rest_client.pool_manager
+        assert pool.conn_kw["ssl_context"].minimum_version is ssl.TLSVersion.TLSv1_2
 
     def test_client_speaks_no_tls(
         self, serve: Any, api_of: Any, judge: Any, authority: Any

@@ -292,3 +292,9 @@ def test_repr_of_a_refused_host_does_not_show_it(host: str) -> None:
     configuration = Configuration()
     configuration.host = host + SIMPLE_KEY
     assert_clean(repr(configuration))
+
+
+def test_letter_that_grows_in_lower_case_moves_no_mask(serve: Any, api_of: Any, judge: Any) -> None:
+    body = json.dumps({"error": "x", "error_description": "\u0130" * 9 + " " + CODE + " end"})
+    error = judge.failure(lambda: exchange(api_of(serve(answer(body, "400 No")))))
+    assert str(error).endswith("\u0130*** end")
