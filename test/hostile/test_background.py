@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Any, Callable
 
 import pytest
@@ -34,15 +35,20 @@ def background_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "ultracart-call"]
 
 
+def _join(threads: list[threading.Thread]) -> None:
+    for thread in threads:
+        thread.join(5)
+
+
 def test_background_call_while_the_last_thread_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(async_calls, "_LINGER", 0.01)
     pool = async_calls.CallPool()
-    workers = pool._workers
+    workers: Any = pool._workers
     lock = workers.lock
     for _ in range(3):
         pool.apply_async(int, ("7",)).get(5)
         threads = background_threads()
-        workers.lock = Pausing(lock, lambda threads=threads: [t.join(5) for t in threads])
+        workers.lock = Pausing(lock, partial(_join, threads))
         assert pool.apply_async(int, ("8",)).get(5) == 8
         workers.lock = lock
 
@@ -50,7 +56,7 @@ def test_background_call_while_the_last_thread_leaves(monkeypatch: pytest.Monkey
 def test_background_call_while_the_pool_is_closed() -> None:
     pool = async_calls.CallPool()
     pool.apply_async(int, ("7",)).get(5)
-    workers = pool._workers
+    workers: Any = pool._workers
     workers.lock = Pausing(workers.lock, pool.close)
     assert pool.apply_async(int, ("8",)).get(5) == 8
     assert pool.apply_async(int, ("9",)).get(5) == 9

@@ -167,7 +167,7 @@ class TestProxy:
         shown = []
 
         def proxied(peer: Peer) -> Any:
-            shown.append(peer.sock.getpeercert())
+            shown.append(peer.sock.getpeercert())  # type: ignore[attr-defined]
             return connect_proxy(peer)
 
         asking = authority.demanding_context()
