@@ -31,7 +31,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         # A second Ctrl-C must not tear up the end of the process.
         signal = import_module("signal")
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if sys.stderr is not None:
+        if sys.stderr is not None:  # pragma: no branch - it was closed
             print("ultracart: interrupted", file=sys.stderr)
         return _INTERRUPTED
     return status

@@ -27,7 +27,7 @@ def notice_fork() -> None:
     """Renew what a child has inherited, unless that has been done."""
     if os.getpid() != _pid:
         with _lock:  # several threads may be the first to notice
-            if os.getpid() != _pid:
+            if os.getpid() != _pid:  # pragma: no branch - another thread was first
                 _renew_all()
 
 

@@ -26,6 +26,21 @@ print("encodings.idna" in sys.modules)
 """
 
 
+WITHOUT_DESCRIPTORS = """
+import os, resource, ultracart, ultracart.rest
+configuration = ultracart.Configuration()
+configuration.host = "https://b\\u00fccher.example"
+api = ultracart.OauthApi(ultracart.ApiClient(configuration))
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+hoard = []
+try:
+    while True: hoard.append(os.open(os.devnull, 0))
+except OSError: pass
+try: api.oauth_me()
+except ultracart.ApiException as error: print(type(error).__name__, error.request_sent)
+"""
+
+
 @pytest.fixture
 def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The names that a stand-in for the system's resolver was asked for; each is this machine."""
@@ -79,3 +94,10 @@ def test_a_certificate_of_another_name_is_refused(
     host = "https://b\u00fccher.example:%d" % server.port
     api = api_of(host, ssl_ca_cert=authority.path, trust_env=False)
     judge.failure(lambda: exchange(api), ApiConnectionError, sent=False)
+
+
+def test_the_codec_that_cannot_be_loaded_is_an_api_exception() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_DESCRIPTORS], capture_output=True, text=True
+    )
+    assert done.stdout == "ApiConnectionError False\n", done.stderr

@@ -26,6 +26,11 @@ def test_a_request_that_is_only_its_state_is_refused(session, sandbox):
     assert sandbox.requests == []
 
 
+def test_a_redirect_uri_that_is_no_text_is_refused(session):
+    with pytest.raises(TypeError, match="redirect_uri"):
+        session.create_authorization_url(redirect_uri=b"https://app.example.com/callback")
+
+
 @pytest.mark.parametrize("code", ["", b"c", 7])
 def test_a_code_that_is_no_text_is_refused(session, sandbox, code):
     with pytest.raises(ValueError, match="code"):

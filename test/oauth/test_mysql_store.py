@@ -161,3 +161,10 @@ def test_the_lock_leaves_the_connection_as_it_was(open_store, mysql_url):
         query = sqlalchemy.text("SELECT @@session.wait_timeout = @@global.wait_timeout")
         assert connection.execute(query).scalar_one() == 1
     engine.dispose()
+
+
+def test_a_lock_that_does_not_become_free_is_an_error(open_store, monkeypatch):
+    monkeypatch.setattr("ultracart.oauth.stores.sql_locks.LOCK_TIMEOUT", 1)
+    one, two = open_store(), open_store()
+    with one.lock("merchant-7"), pytest.raises(TokenStoreError, match="not become free in 1 s"):
+        enter(two)

@@ -135,3 +135,39 @@ def test_keys_do_not_wait_for_each_other():
         assert flights.try_run("one", lambda: "never") is None
         work.go.set()
         assert slow.result(30) == "slow"
+
+
+class KeyWhileAnotherLeaves:
+    """A key whose second look-up, the one that registers a flight, lets another leave first."""
+
+    def __init__(self, another_leaves):
+        self._another_leaves = another_leaves
+        self._looked_up = 0
+
+    def __hash__(self):
+        self._looked_up += 1
+        if self._looked_up == 2:
+            self._another_leaves()
+        return hash("key")
+
+    def __eq__(self, other):
+        return other == "key"
+
+
+@pytest.mark.parametrize("how", ["run", "try_run"])
+def test_a_flight_that_leaves_first_is_shared(how):
+    flights = SingleFlight[object]()
+    first, second = Work("first"), Work("second")
+    second.go.set()
+    with ThreadPoolExecutor(1) as threads:
+
+        def another_leaves():
+            threads.submit(flights.run, "key", first)
+            wait_until(lambda: first.began)
+            if how == "run":
+                first.go.set()
+
+        got = getattr(flights, how)(KeyWhileAnotherLeaves(another_leaves), second)
+        first.go.set()
+    assert got == {"run": "first", "try_run": None}[how]
+    assert not second.began
