@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from _thread import RLock
 from collections.abc import Mapping
-from itertools import chain
 
 from . import header_precedence, json_body, serialization
 from . import models as _own_models
@@ -201,6 +200,7 @@ class ApiClient:
                 "_request_timeout": _request_timeout,
             }
             return self.pool.apply_async(self.call_api, arguments, options)
+        serialization.require_pairs(path_params, query_params, post_params)
         sanitize, to_pairs = self.sanitize_for_serialization, self.parameters_to_tuples
         headers = header_precedence.merge(header_params or {}, self.default_headers, self.cookie)
         if collection_formats or not serialization.is_text(headers.values()):
@@ -212,7 +212,7 @@ class ApiClient:
         fields: Any = None
         if post_params or files:
             fields = self.prepare_post_parameters(post_params, files)
-            if collection_formats or not serialization.is_text(chain.from_iterable(fields)):
+            if collection_formats or not serialization.is_text_in_pairs(fields):
                 fields = to_pairs(sanitize(fields), collection_formats)
         content = sanitize(body) if body else body
         if response_type and response_type != "file":

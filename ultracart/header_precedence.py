@@ -8,14 +8,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
+from .exceptions import ApiTypeError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
     from typing import Any, Optional
 
 
 def merge(own: Any, defaults: Mapping[str, Any], cookie: Optional[str]) -> dict[str, Any]:
-    """The headers of one call: the client's defaults win over its own, the cookie over both."""
-    pairs = [*dict(own).items(), *defaults.items()]
+    """The headers of one call: the client's defaults win over its own, the cookie over both.
+
+    Raises:
+        ApiTypeError: ``own`` is no mapping.
+    """
+    if not isinstance(own, Mapping):
+        raise ApiTypeError("header_params must be a dict, not %s" % type(own).__name__)
+    pairs = [*own.items(), *defaults.items()]
     if cookie:
         pairs.append(("Cookie", cookie))
     stays = _last_of_each_name(tuple([name for name, _ in pairs]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 from .exceptions import (
     ApiConnectionError,
@@ -89,6 +90,29 @@ def is_text(values: Iterable[Any]) -> bool:
     return set(map(type, values)) <= {str}
 
 
+def is_text_in_pairs(pairs: Iterable[Any]) -> bool:
+    """Whether all names and values of these pairs are ``str``."""
+    return is_text(chain.from_iterable(pairs))
+
+
+def require_pairs(path_params: Any, query_params: Any, post_params: Any) -> None:
+    """Check what a call is given for its path, query and form.
+
+    Raises:
+        ApiTypeError: one of them is neither a mapping nor (name, value) pairs.
+    """
+    given = {"path_params": path_params, "query_params": query_params, "post_params": post_params}
+    for name, params in given.items():
+        if not params or isinstance(params, Mapping):
+            continue
+        if isinstance(params, (list, tuple)):
+            fits = all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in params)
+        else:
+            fits = isinstance(params, Iterable) and not isinstance(params, (str, bytes))
+        if not fits:
+            raise ApiTypeError("%s must be a dict or (name, value) pairs" % name)
+
+
 def _wire_names(model: Any) -> Iterable[tuple[str, str]]:
     return ((name, model.attribute_map[name]) for name in model.swagger_types)
 
@@ -138,7 +162,7 @@ def expand_path(template: str, params: Iterable[tuple[str, Any]], safe: str) -> 
             )
         if not is_encodable(str(value)):
             raise ApiValueError("path parameter %s holds a lone surrogate" % ascii(name))
-        template = template.replace("{%s}" % name, quote(str(value), safe=safe))
+        template = template.replace("{%s}" % name, quote(str(value), safe=safe or ""))
     return template if template.isascii() else quote(template, safe=_URL_CHARACTERS)
 
 

@@ -22,7 +22,7 @@ FLOORS = [
     Floor("version"),
     Floor("json_body"),
     Floor("exceptions", "json_body"),
-    Floor("header_precedence"),
+    Floor("header_precedence", "exceptions"),
     Floor("redaction"),
     Floor("forks"),
     Floor("debug_log"),

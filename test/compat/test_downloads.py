@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 import tempfile
 
@@ -169,3 +170,18 @@ def test_default_folder_is_the_systems(server, client, monkeypatch, tmp_path):
     client.configuration.temp_folder_path = None
     server.script(named('"a.txt"'))
     assert download(client) == str(tmp_path / "a.txt")
+
+
+def test_a_disk_that_is_full_leaves_no_file(server, client, folder):
+    server.script(named('"a.txt"'))
+    client.call_api("/warm", "GET")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    server.script(named('"a.txt"', body=b"x" * 100_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))  # Python ignores the signal
+    try:
+        with pytest.raises(ApiException, match="cannot be written") as caught:
+            download(client)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert everything(folder) == []
+    assert len(caught.value.body) == 100_000

@@ -378,3 +378,18 @@ def test_argument_errors_are_ours_and_chain_nothing(server: Any, api_of: Any) ->
     error = refused(lambda: exchange(api_of("https://[zz]")), server)
     assert isinstance(error, UltraCartError)
     assert "During handling" not in "".join(traceback.format_exception(None, error, None))
+
+
+NO_PAIRS = [("query_params", 7), ("query_params", "ab"), ("path_params", ["ab", 1])]
+NO_PAIRS += [("post_params", [1]), ("post_params", [("a", "b", "c")])]
+NO_PAIRS += [("header_params", "ab"), ("header_params", [("X-A", "b")])]
+
+
+@pytest.mark.parametrize(("name", "value"), NO_PAIRS)
+def test_parameters_that_are_no_pairs(server: Any, client_of: Any, name: str, value: Any) -> None:
+    client = client_of(server)
+    refused(lambda: client.call_api("/items", "POST", **{name: value}), server, name)
+
+
+def test_a_limiter_that_is_none(server: Any, api_of: Any) -> None:
+    refused(lambda: exchange(api_of(server, request_limiter=7)), server, "request_limiter")

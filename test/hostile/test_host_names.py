@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import subprocess
@@ -101,3 +102,16 @@ def test_the_codec_that_cannot_be_loaded_is_an_api_exception() -> None:
         [sys.executable, "-c", WITHOUT_DESCRIPTORS], capture_output=True, text=True
     )
     assert done.stdout == "ApiConnectionError False\n", done.stderr
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_reset_while_connecting_is_named(
+    api_of: Any, judge: Any, monkeypatch: pytest.MonkeyPatch, tls: bool
+) -> None:
+    def reset(*_: Any) -> None:
+        raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+
+    monkeypatch.setattr("socket.socket.connect", reset)
+    api = api_of("%s://127.0.0.1:9" % ("https" if tls else "http"))
+    failure = judge.failure(lambda: exchange(api), ApiConnectionError, sent=False)
+    assert "Connection reset by peer" in str(failure)

@@ -8,7 +8,7 @@ import pytest
 
 from ultracart.sandbox import Application, Sandbox
 
-from .conftest import query_of, s256
+from .conftest import API_VERSION, query_of, s256
 
 
 def test_token_answer(sandbox, wire):
@@ -250,3 +250,13 @@ def test_client_secret_is_checked_where_there_is_one(connect):
             refresh_token=token.json()["refresh_token"],
         )
         assert answer.status == 200
+
+
+@pytest.mark.parametrize("path", ["/oauth/token", "/oauth/revoke", "/oauth/device/authorize"])
+def test_a_parameter_sent_twice_is_refused(sandbox, wire, path):
+    headers = {**API_VERSION, "Content-Type": "application/x-www-form-urlencoded"}
+    form = "grant_type=refresh_token&client_id=sandbox_client&client_id=other"
+    answer = wire.send("POST", path, body=form, headers=headers)
+    assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
+    assert "'client_id'" in answer.headers["UC-REST-ERROR"]
+    assert sandbox.requests[-1].path == path

@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, Request, Response, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.exceptions import HTTPException
 
-from .answers import ultracart_error
+from .answers import json_response, ultracart_error
 from .authorization_server import SandboxAuthorizationServer
 from .pages import PAGE_PATHS, create_pages
 from .resources import CannedAnswers, create_resources
@@ -72,6 +72,18 @@ def create_app(
 
 def _token_endpoints(state: State, server: SandboxAuthorizationServer) -> Blueprint:
     blueprint = Blueprint("tokens", __name__)
+
+    @blueprint.before_request
+    def require_each_parameter_once() -> Optional[Response]:
+        """RFC 6749, section 3.2: what a server must make of one sent twice is anybody's guess."""
+        repeated = [name for name, values in request.form.lists() if len(values) > 1]
+        if not repeated:
+            return None
+        why = f"The parameter {repeated[0]!a} is sent more than once."
+        answer = {"error": "invalid_request", "error_description": why}
+        response = json_response(state.switches.oauth_error_status, answer)
+        response.headers["UC-REST-ERROR"] = why
+        return response
 
     # The lock makes each of these one step: two refreshes with one token never both rotate it.
     @blueprint.post("/oauth/token")

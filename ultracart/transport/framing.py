@@ -256,7 +256,9 @@ class BoundedConnection(_Base):
                 return sock
             except OSError as error:
                 sock.close()
-                failure = error
+                # Not a reset by name: urllib3 takes that for one after the request was sent.
+                reset = isinstance(error, (ConnectionResetError, BrokenPipeError))
+                failure = ConnectionAbortedError(0, error.strerror) if reset else error
             except BaseException:
                 sock.close()
                 raise

@@ -138,6 +138,9 @@ def transport_settings(configuration: Configuration) -> TransportSettings:
     parts, origin = _origin(configuration.host, "Configuration.host")
     if "?" in configuration.host or "#" in configuration.host:
         raise ConfigurationError("Configuration.host must have no query and no fragment")
+    limiter = configuration.request_limiter
+    if limiter is not None and not callable(limiter):
+        raise ConfigurationError("Configuration.request_limiter must be a RequestLimiter or None")
     explicit = configuration.proxy or None
     insecure = bool(configuration.allow_insecure_transport)
     trust_env = bool(configuration.trust_env)
