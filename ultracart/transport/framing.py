@@ -35,7 +35,7 @@ class _Current(threading.local):
 
 
 # The call in progress in this thread; urllib3 offers no way to hand it to the connection.
-current = _Current()
+current: _Current = _Current()
 
 
 class ProxyRefused(OSError):
