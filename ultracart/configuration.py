@@ -358,7 +358,14 @@ def _auth_lookup(configuration: Configuration) -> Callable[[str], Optional[dict[
     replaced = getattr(configuration.auth_settings, "__func__", None)
     if replaced is not Configuration.auth_settings:
         return configuration.auth_settings().get
+    if type(configuration) is Configuration and not (
+        configuration.api_key != {}
+        or configuration.access_token
+        or configuration.refresh_api_key_hook
+    ):
+        return _NOTHING.get  # as for the token requests of a session
     return configuration.auth_setting
 
 
+_NOTHING: dict[str, Any] = {}
 global_configuration: Configuration = Configuration()

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import os
 import threading
+from weakref import ref
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
     from typing import Callable
 
-_renewals: list[Callable[[], None]] = []
+# Weak, or Python would keep the modules of all of these to its very end, and end later for it.
+_renewals: list[ref[Callable[[], None]]] = []
 _pid = os.getpid()
 _lock = threading.Lock()
 
 
 def run_in_child(renew: Callable[[], None]) -> None:
-    """Call ``renew()`` once in every forked child, before what it renews is used there."""
-    _renewals.append(renew)
+    """Call ``renew()``, a function of a module, once in every forked child, before its first use
+    of what that makes new."""
+    _renewals.append(ref(renew))
 
 
 def notice_fork() -> None:
@@ -39,8 +42,10 @@ def _after_fork_in_child() -> None:
 
 def _renew_all() -> None:
     global _pid
-    for renew in _renewals:
-        renew()
+    for known in _renewals:
+        renew = known()
+        if renew is not None:  # pragma: no branch - a module is gone only when Python ends
+            renew()
     _pid = os.getpid()  # last: another thread must not pass before all is new
 
 

@@ -36,6 +36,8 @@ NATIVE_TYPES_MAPPING: dict[str, type] = {
     "datetime": datetime.datetime,
     "object": object,
 }
+_SEQUENCES = frozenset([list, tuple])
+_TWO = frozenset([2])
 _SEPARATORS = {"ssv": " ", "tsv": "\t", "pipes": "|"}
 # What a cyclic or absurdly nested argument would otherwise end in: RecursionError.
 _DEEPEST = 200
@@ -101,16 +103,24 @@ def require_pairs(path_params: Any, query_params: Any, post_params: Any) -> None
     Raises:
         ApiTypeError: one of them is neither a mapping nor (name, value) pairs.
     """
-    given = {"path_params": path_params, "query_params": query_params, "post_params": post_params}
-    for name, params in given.items():
-        if not params or isinstance(params, Mapping):
-            continue
-        if isinstance(params, (list, tuple)):
-            fits = all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in params)
-        else:
-            fits = isinstance(params, Iterable) and not isinstance(params, (str, bytes))
-        if not fits:
-            raise ApiTypeError("%s must be a dict or (name, value) pairs" % name)
+    if path_params:
+        _require_pairs("path_params", path_params)
+    if query_params:
+        _require_pairs("query_params", query_params)
+    if post_params:
+        _require_pairs("post_params", post_params)
+
+
+def _require_pairs(name: str, params: Any) -> None:
+    if isinstance(params, (list, tuple)):
+        sequences = _SEQUENCES.issuperset(map(type, params)) or all(
+            isinstance(pair, (list, tuple)) for pair in params
+        )
+        fits = sequences and _TWO.issuperset(map(len, params))
+    else:
+        fits = isinstance(params, Iterable) and not isinstance(params, (str, bytes))
+    if not fits:
+        raise ApiTypeError("%s must be a dict or (name, value) pairs" % name)
 
 
 def _wire_names(model: Any) -> Iterable[tuple[str, str]]:

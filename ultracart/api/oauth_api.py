@@ -276,7 +276,8 @@ class OauthApi:
         for name, value in required.items():
             _check_text(name, value, required=True)
         for name, value in optional.items():
-            _check_text(name, value, required=False)
+            if value is not None:
+                _check_text(name, value, required=False)
         given = [(name, value) for name, value in {**required, **optional}.items() if value]
         return self._call(operation, given, options)
 

@@ -18,7 +18,7 @@ _UNRESERVED = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRS
 _TOKEN = _UNRESERVED.union("!#$%&'*+^`|")
 _BODILESS = frozenset(["GET", "HEAD"])
 
-MultipartEncoder = Callable[[Any], "tuple[bytes, str]"]
+MultipartEncoder = Callable[[Any], tuple[bytes, str]]
 
 
 def prepare_message(

@@ -6,17 +6,20 @@ import ipaddress
 import os
 from base64 import b64encode
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..exceptions import ApiConnectionError, ConfigurationError
 from .deadline import TimeBounds, time_bounds
 
 if TYPE_CHECKING:
+    from typing import TypeVar
+
     from typing_extensions import dataclass_transform
 
     from ..configuration import Configuration
 
+    _V = TypeVar("_V", bound="_Value")
     _frozen = dataclass_transform(kw_only_default=True, frozen_default=True)
 else:
 
@@ -24,8 +27,6 @@ else:
         """Tells type checkers that the constructor follows from the fields."""
         return cls
 
-
-_V = TypeVar("_V", bound="_Value")
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
