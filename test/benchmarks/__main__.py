@@ -132,7 +132,7 @@ class Benchmark:
 
     def start(self) -> list[Row]:
         """Import, touch and cold start."""
-        number = self.rounds(15, 5)
+        number = self.rounds(15, 3)
         imports: dict[str, list[float]] = {}
         touches: dict[str, list[float]] = {}
         cold: dict[str, list[float]] = {}
@@ -189,13 +189,12 @@ class Benchmark:
         rounds = self.rounds(60, 8)
         yield self.calls("warm call, http", "warm", "http", 200, rounds, 1.0, 0.9)
         yield self.calls("warm call, TLS", "warm", "https", 200, rounds, 1.0, 0.9)
-        threads = self.rounds(30, 4)
+        threads = self.rounds(30, 2)
         yield self.calls("16 threads, one client", "threads", "http", 800, threads, 1.0, 0.9)
-        fresh = self.rounds(9, 2)
-        yield self.calls("fresh client for each call, http", "fresh", "http", 2000, fresh, 0.8, 0.6)
-        yield self.calls(
-            "fresh client for each call, TLS", "fresh", "https", 200, self.rounds(3, 1), 0.03, 0.02
-        )
+        name, calls, fresh = "fresh client for each call", self.rounds(2000, 500), self.rounds(9, 2)
+        yield self.calls(name + ", http", "fresh", "http", calls, fresh, 0.8, 0.6)
+        calls, fresh = self.rounds(200, 50), self.rounds(3, 1)
+        yield self.calls(name + ", TLS", "fresh", "https", calls, fresh, 0.03, 0.02)
         yield self.models()
         yield from self.growth()
 
@@ -236,7 +235,7 @@ def running_server() -> Iterator[dict[str, Any]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python test/benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds: under a minute")
+    parser.add_argument("--quick", action="store_true", help="less of all: about a minute")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--plot", type=Path, help="draw the figures into this SVG file")
     for peer in PEERS:

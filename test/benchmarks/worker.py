@@ -140,7 +140,7 @@ class Commands:
 
     def soak(self, calls: int) -> dict[str, int]:
         call = self._warm
-        return growth(lambda times: repeat(call, times), 2000, calls, trace=False)
+        return growth(lambda times: repeat(call, times), 12_000, calls, trace=False)
 
 
 def main() -> None:

@@ -115,3 +115,22 @@ def test_a_reset_while_connecting_is_named(
     api = api_of("%s://127.0.0.1:9" % ("https" if tls else "http"))
     failure = judge.failure(lambda: exchange(api), ApiConnectionError, sent=False)
     assert "Connection reset by peer" in str(failure)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_replaced_socket_class_is_used(
+    serve: Any, api_of: Any, authority: Any, monkeypatch: pytest.MonkeyPatch, tls: bool
+) -> None:
+    made = []
+
+    class Tunnel(socket.socket):
+        def connect(self, address: Any) -> None:
+            made.append(address)
+            super().connect(address)
+
+    server = serve(TOKEN, tls=authority.context() if tls else None)
+    monkeypatch.setattr("socket.socket", Tunnel)
+    api = api_of(server, ssl_ca_cert=authority.path)
+    for _ in range(2):
+        assert exchange(api).access_token == "a"
+    assert len(made) == 1

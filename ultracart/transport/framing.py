@@ -38,6 +38,37 @@ class _Current(threading.local):
 current: _Current = _Current()
 
 
+class _TimeKept:
+    """Mixin for a socket whose time the deadline keeps alone.
+
+    urllib3 sets the timeout that it was given, here none, twice for each request. Each time is a
+    system call, for which this thread gives way to the others.
+    """
+
+    def settimeout(self, value: Optional[float]) -> None:
+        if value is not None:
+            super().settimeout(value)  # type: ignore[misc]
+
+
+class _PlainSocket(_TimeKept, socket.socket):
+    pass
+
+
+class TLSSocket(_TimeKept, ssl.SSLSocket):
+    """What a TLS context makes of a connected socket."""
+
+
+# Who replaces this class, to reach a network in another way, is not passed over.
+_SOCKET = socket.socket
+
+
+def _allow(sock: Any, seconds: float) -> None:
+    """Let the next wait on ``sock`` take so long, give or take what nobody notices."""
+    allowed = sock.gettimeout()
+    if allowed is None or not -0.05 <= seconds - allowed <= 0.01:
+        sock.settimeout(seconds)
+
+
 class ProxyRefused(OSError):
     """The proxy answered CONNECT with the status in ``args``; its own words are not kept."""
 
@@ -69,7 +100,7 @@ class _SocketReader(io.RawIOBase):
         if self.finished:
             return 0
         if self._deadline is not None:
-            self._sock.settimeout(self._deadline.left())
+            _allow(self._sock, self._deadline.left())
         try:
             count: int = self._receive(buffer)
         except ssl.SSLError as error:
@@ -241,7 +272,8 @@ class BoundedConnection(_Base):
             host, self.port, type=socket.SOCK_STREAM
         ):
             try:
-                sock = socket.socket(family, kind, protocol)
+                kept = socket.socket is _SOCKET
+                sock = (_PlainSocket if kept else socket.socket)(family, kind, protocol)
             except OSError as error:  # this system may lack what the name has: IPv6, for one
                 failure = error
                 continue
@@ -284,8 +316,7 @@ class BoundedConnection(_Base):
             # A proxy's CONNECT is sent while connecting and is not the request.
             if not self._connecting and not deadline.request_sent:
                 deadline.start_sending()
-            sock: Any = self.sock
-            sock.settimeout(deadline.left())
+            _allow(self.sock, deadline.left())
         super().send(data)
 
     def response_class(  # type: ignore[override]  # a class for http.client, a factory here

@@ -8,6 +8,7 @@ import ssl
 from typing import Any, Optional
 
 from ..exceptions import ConfigurationError
+from .framing import TLSSocket
 from .settings import TransportSettings
 
 # OpenSSL 3's option to take a cut connection for one that has ended; Python 3.9 switches it on and
@@ -30,6 +31,7 @@ def tls_context(settings: TransportSettings) -> ssl.SSLContext:
         ConfigurationError: a file that is missing or not what it should be.
     """
     context = _Context(ssl.PROTOCOL_TLS_CLIENT)
+    context.sslsocket_class = TLSSocket
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options &= ~_IGNORE_UNEXPECTED_EOF
     if settings.verify_ssl:
