@@ -96,8 +96,8 @@ class _Workers:
                 self.threads -= 1
             try:
                 self.make(self.jobs.get_nowait())
-            except queue.Empty:
-                pass  # another thread has it
+            except queue.Empty:  # pragma: no cover - another thread has it
+                pass
         return True
 
     def work(self) -> None:
@@ -116,7 +116,7 @@ class _Workers:
             del job  # an idle thread keeps no client alive
 
     def make(self, job: Any) -> None:
-        if job is None:
+        if job is None:  # pragma: no cover - the pool was closed a moment ago
             return
         result, call, args, kwargs = job
         result.run(call, args, kwargs)

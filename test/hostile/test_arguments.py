@@ -342,7 +342,8 @@ class Count(IntEnum):
 def test_member_of_an_enumeration_is_sent_as_its_value(server: Any, client_of: Any) -> None:
     client, form = client_of(server), {"Content-Type": "application/x-www-form-urlencoded"}
     OauthApi(client).oauth_access_token(Grant.DEVICE, Grant.DEVICE)
-    fields = {"g": Grant.DEVICE, "n": Count.ONE, "l": [Grant.DEVICE, Count.ONE]}
+    ratio = type("Ratio", (float,), {})(0.5)
+    fields = {"g": Grant.DEVICE, "n": Count.ONE, "l": [Grant.DEVICE, Count.ONE], "r": ratio}
     client.call_api("/{g}/{n}", "GET", fields, fields, collection_formats={"l": "csv"})
     client.call_api("/x", "POST", header_params={**form, "X-G": Grant.DEVICE}, post_params=fields)
     client.call_api("/x", "POST", body=fields)

@@ -88,3 +88,16 @@ def test_background_call_without_a_thread_to_spare(
     assert exchange(api, async_req=True).get(5).access_token == "a"
     monkeypatch.setattr(threading.Thread, "start", real)
     assert exchange(api, async_req=True).get(5).access_token == "a"
+
+
+def test_threads_of_another_process_are_not_waited_for() -> None:
+    pool = async_calls.CallPool()
+    pool.apply_async(int, ("7",)).get(5)
+    theirs: Any = pool._workers
+    theirs.pid -= 1  # what a forked child finds
+    assert pool.apply_async(int, ("8",)).get(5) == 8
+    assert pool._workers is not theirs
+    pool._workers, mine = theirs, pool._workers
+    pool.close()
+    assert theirs.jobs.empty()  # it is theirs to close
+    mine.end()

@@ -28,7 +28,7 @@ print("encodings.idna" in sys.modules)
 
 
 WITHOUT_DESCRIPTORS = """
-import os, resource, ultracart, ultracart.rest
+import os, resource, sys, ultracart, ultracart.rest
 configuration = ultracart.Configuration()
 configuration.host = "https://b\\u00fccher.example"
 api = ultracart.OauthApi(ultracart.ApiClient(configuration))
@@ -37,8 +37,11 @@ hoard = []
 try:
     while True: hoard.append(os.open(os.devnull, 0))
 except OSError: pass
+loaded = "encodings.idna" in sys.modules
 try: api.oauth_me()
-except ultracart.ApiException as error: print(type(error).__name__, error.request_sent)
+except ultracart.ApiException as error: failure = error
+for descriptor in hoard: os.close(descriptor)
+print(type(failure).__name__, failure.request_sent, loaded or "idna" in str(failure))
 """
 
 
@@ -101,7 +104,7 @@ def test_the_codec_that_cannot_be_loaded_is_an_api_exception() -> None:
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_DESCRIPTORS], capture_output=True, text=True
     )
-    assert done.stdout == "ApiConnectionError False\n", done.stderr
+    assert done.stdout == "ApiConnectionError False True\n", done.stderr
 
 
 @pytest.mark.parametrize("tls", [False, True])

@@ -203,7 +203,7 @@ def _ascii_name(host: str) -> str:
         return host
     try:
         return host.encode("idna").decode("ascii")
-    except OSError as error:  # out of descriptors
+    except OSError as error:  # pragma: no cover - out of descriptors; coverage loads the codec
         failure = "the idna codec cannot be loaded: %s" % error.strerror
         raise ApiConnectionError(reason=failure, request_sent=False) from error
 
