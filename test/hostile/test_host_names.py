@@ -29,6 +29,7 @@ print("encodings.idna" in sys.modules)
 
 WITHOUT_DESCRIPTORS = """
 import os, resource, sys, ultracart, ultracart.rest
+ultracart.OauthMeResponse  # loaded before the descriptors run out
 configuration = ultracart.Configuration()
 configuration.host = "https://b\\u00fccher.example"
 api = ultracart.OauthApi(ultracart.ApiClient(configuration))
