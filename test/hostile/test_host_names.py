@@ -42,7 +42,7 @@ loaded = "encodings.idna" in sys.modules
 try: api.oauth_me()
 except ultracart.ApiException as error: failure = error
 for descriptor in hoard: os.close(descriptor)
-print(type(failure).__name__, failure.request_sent, loaded or "idna" in str(failure))
+print(type(failure).__name__, failure.request_sent, loaded or "Unicode tables" in str(failure))
 """
 
 

@@ -186,6 +186,9 @@ def _parsed(url: Any, name: str, like: str) -> tuple[SplitResult, Origin]:
             ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         raise ConfigurationError(example) from None
+    except (ImportError, LookupError, OSError):  # pragma: no cover - coverage has loaded them
+        failure = "no descriptor is left to load the Unicode tables that %s needs" % name
+        raise ApiConnectionError(reason=failure, request_sent=False) from None
     scheme = parts.scheme
     if scheme not in _DEFAULT_PORTS or not host:
         raise ConfigurationError(example)
@@ -201,11 +204,7 @@ def _ascii_name(host: str) -> str:
         if host and not all(0 < len(label) < 64 for label in labels):
             raise ValueError
         return host
-    try:
-        return host.encode("idna").decode("ascii")
-    except OSError as error:  # pragma: no cover - out of descriptors; coverage loads the codec
-        failure = "the idna codec cannot be loaded: %s" % error.strerror
-        raise ApiConnectionError(reason=failure, request_sent=False) from error
+    return host.encode("idna").decode("ascii")
 
 
 def _base_url(parts: SplitResult) -> str:
