@@ -45,13 +45,15 @@ class _TimeKept:
     system call, for which this thread gives way to the others.
     """
 
+    __slots__ = ()
+
     def settimeout(self, value: Optional[float]) -> None:
         if value is not None:
             super().settimeout(value)  # type: ignore[misc]
 
 
 class _PlainSocket(_TimeKept, socket.socket):
-    pass
+    __slots__ = ()
 
 
 class TLSSocket(_TimeKept, ssl.SSLSocket):

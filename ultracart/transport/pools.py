@@ -8,6 +8,7 @@ TLS handshake for each; the parked pools longest unused are closed beyond a smal
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections import deque
 from collections.abc import Hashable
@@ -128,7 +129,20 @@ def _after_fork_in_child() -> None:
     _registry = _Registry()
 
 
+def _close_idle_at_exit() -> None:
+    """Close what waits for a next call; the pools stay usable for what runs later still.
+
+    urllib3 1.26 leaves these connections to the end of the interpreter, which complains of them.
+    """
+    for shared in _registry.all():
+        idle = getattr(shared.pool.pool, "queue", ())
+        for connection in list(idle):
+            if connection is not None:
+                connection.close()
+
+
 run_in_child(_after_fork_in_child)
+atexit.register(_close_idle_at_exit)
 
 
 def lease(key: Hashable, make: Callable[[], Any]) -> Lease:
