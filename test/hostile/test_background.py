@@ -101,3 +101,9 @@ def test_threads_of_another_process_are_not_waited_for() -> None:
     pool.close()
     assert theirs.jobs.empty()  # it is theirs to close
     mine.end()
+
+
+def test_background_call_just_after_the_pool_was_closed() -> None:
+    pool = async_calls.CallPool()
+    pool._workers.end()  # by another thread, which has yet to replace them
+    assert pool.apply_async(int, ("8",)).get(5) == 8
