@@ -113,18 +113,24 @@ _registry = _Registry()
 _inherited: list[Any] = []
 
 
+def _idle(shared: Shared) -> list[Any]:
+    """The connections that wait for a next call; takes no lock. A closed pool has no queue."""
+    waiting = getattr(shared.pool.pool, "queue", ())
+    return [connection for connection in list(waiting) if connection is not None]
+
+
 def _after_fork_in_child() -> None:
     global _registry
     for shared in _registry.all():
         # urllib3 empties this queue when the process ends; its lock may be held by a thread that
         # was not inherited.
-        queue = getattr(shared.pool, "pool", None)
+        queue = shared.pool.pool
+        idle = [connection.sock for connection in _idle(shared)]
         if queue is not None:
-            idle = [connection.sock for connection in queue.queue if connection is not None]
             queue.__init__(queue.maxsize)
-            for sock in idle:
-                if sock is not None:
-                    sock.close()  # this process's descriptor; says nothing to the server
+        for sock in idle:
+            if sock is not None:
+                sock.close()  # this process's descriptor; says nothing to the server
     _inherited.append(_registry)
     _registry = _Registry()
 
@@ -135,10 +141,8 @@ def _close_idle_at_exit() -> None:
     urllib3 1.26 leaves these connections to the end of the interpreter, which complains of them.
     """
     for shared in _registry.all():
-        idle = getattr(shared.pool.pool, "queue", ())
-        for connection in list(idle):
-            if connection is not None:
-                connection.close()
+        for connection in _idle(shared):
+            connection.close()
 
 
 run_in_child(_after_fork_in_child)
