@@ -132,14 +132,19 @@ class BusyStore(MemoryTokenStore):
         return super().lock("held elsewhere", blocking=False)
 
 
-def test_a_token_that_expires_during_an_early_try_is_refreshed(
-    make_session, sandbox, log_in_to, time_
-):
+@pytest.fixture
+def stale(make_session, sandbox, log_in_to, time_):
+    """A busy store, a session on it whose token is due for an early refresh, and that token."""
     store = BusyStore()
     session = make_session(token_store=store)
     log_in_to(session, sandbox)
     old = session.access_token()
     time_.pass_(3590)
+    return store, session, old
+
+
+def test_a_token_that_expires_during_an_early_try_is_refreshed(stale, sandbox, time_):
+    store, session, old = stale
     with store.lock("held elsewhere"), ThreadPoolExecutor(2) as threads:
         early = threads.submit(session.access_token)
         assert store.tried.wait(30)
@@ -152,14 +157,8 @@ def test_a_token_that_expires_during_an_early_try_is_refreshed(
     assert sandbox.counters.refreshes == 1
 
 
-def test_an_early_try_that_fails_late_does_not_bring_the_old_token_back(
-    make_session, sandbox, log_in_to, time_
-):
-    store = BusyStore()
-    session = make_session(token_store=store)
-    log_in_to(session, sandbox)
-    old = session.access_token()
-    time_.pass_(3590)
+def test_an_early_try_that_fails_late_does_not_bring_the_old_token_back(stale):
+    store, session, old = stale
     with store.lock("held elsewhere"), ThreadPoolExecutor(1) as thread:
         early = thread.submit(session.access_token)
         assert store.tried.wait(30)
