@@ -23,12 +23,94 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 
-from .json_body import decode
+from ..json_body import decode
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing costs more to load than this package
+if TYPE_CHECKING:  # what type checkers and editors see; at run time _HOMES decides
     from typing import Any, Callable, Optional
+
+    from .answers import (
+        AccessDeniedError as AccessDeniedError,
+        AuthorizationPendingError as AuthorizationPendingError,
+        BadRequestException as BadRequestException,
+        ExpiredTokenError as ExpiredTokenError,
+        ForbiddenException as ForbiddenException,
+        InvalidClientError as InvalidClientError,
+        InvalidGrantError as InvalidGrantError,
+        InvalidRequestError as InvalidRequestError,
+        InvalidScopeError as InvalidScopeError,
+        NotFoundException as NotFoundException,
+        RateLimitException as RateLimitException,
+        ServiceException as ServiceException,
+        SlowDownError as SlowDownError,
+        UnauthorizedClientError as UnauthorizedClientError,
+        UnauthorizedException as UnauthorizedException,
+        UnsupportedGrantTypeError as UnsupportedGrantTypeError,
+    )
+    from .sessions import (
+        OAuthSessionError as OAuthSessionError,
+        ReauthorizationRequired as ReauthorizationRequired,
+        StateMismatchError as StateMismatchError,
+        TokenStoreError as TokenStoreError,
+    )
+    from .version4 import ApiAttributeError as ApiAttributeError, ApiKeyError as ApiKeyError
+
+__all__ = [
+    "AccessDeniedError",
+    "ApiAttributeError",
+    "ApiConnectionError",
+    "ApiException",
+    "ApiKeyError",
+    "ApiResponseError",
+    "ApiTimeoutError",
+    "ApiTypeError",
+    "ApiValueError",
+    "AuthorizationPendingError",
+    "BadRequestException",
+    "ConfigurationError",
+    "ExpiredTokenError",
+    "ForbiddenException",
+    "InvalidClientError",
+    "InvalidGrantError",
+    "InvalidRequestError",
+    "InvalidScopeError",
+    "NotFoundException",
+    "OAuthError",
+    "OAuthSessionError",
+    "OpenApiException",
+    "RateLimitException",
+    "ReauthorizationRequired",
+    "ServiceException",
+    "SlowDownError",
+    "StateMismatchError",
+    "TokenStoreError",
+    "UltraCartError",
+    "UnauthorizedClientError",
+    "UnauthorizedException",
+    "UnsupportedGrantTypeError",
+    "error_class",
+    "error_fields",
+    "oauth_error_class",
+]
+
+_HOMES = {
+    **dict.fromkeys(
+        """
+        BadRequestException UnauthorizedException ForbiddenException NotFoundException
+        RateLimitException ServiceException InvalidGrantError InvalidClientError
+        InvalidRequestError InvalidScopeError UnauthorizedClientError UnsupportedGrantTypeError
+        AccessDeniedError AuthorizationPendingError SlowDownError ExpiredTokenError
+        """.split(),
+        "answers",
+    ),
+    **dict.fromkeys(
+        "OAuthSessionError ReauthorizationRequired StateMismatchError TokenStoreError".split(),
+        "sessions",
+    ),
+    **dict.fromkeys(["ApiAttributeError", "ApiKeyError"], "version4"),
+}
 
 # What a message quotes from a server is cut here, in characters: an error page is no message.
 _MAX_QUOTED = 500
@@ -71,14 +153,6 @@ class ApiTypeError(UltraCartError, TypeError):
 
 class ApiValueError(UltraCartError, ValueError):
     """A required argument that is ``None`` or empty, or an impossible value; before any I/O."""
-
-
-class ApiAttributeError(UltraCartError, AttributeError):
-    """Never raised here; the name exists for code written for the official 4.x SDK."""
-
-
-class ApiKeyError(UltraCartError, KeyError):
-    """Never raised here; the name exists for code written for the official 4.x SDK."""
 
 
 class ApiException(UltraCartError):
@@ -189,136 +263,18 @@ class ApiResponseError(ApiException):
     """An answer that is not what the API promises: HTML, bad JSON, too large, no token."""
 
 
-class BadRequestException(ApiException):
-    """400 without an OAuth error code."""
-
-
-class UnauthorizedException(ApiException):
-    """401: the credentials were missing, wrong or expired."""
-
-
-class ForbiddenException(ApiException):
-    """403: the credentials are valid but lack the permission."""
-
-
-class NotFoundException(ApiException):
-    """404: no such resource."""
-
-
-class RateLimitException(ApiException):
-    """429: too many requests, or concurrent ones of one application; see ``retry_after``."""
-
-
-class ServiceException(ApiException):
-    """5xx: the server failed; it may have acted before it did."""
-
-
 class OAuthError(ApiException):
     """The server answered with an OAuth error code (RFC 6749, section 5.2), also in a 200."""
-
-
-class InvalidGrantError(OAuthError):
-    """The code or refresh token is wrong, expired, used or revoked (RFC 6749, 5.2)."""
-
-    error: Optional[str] = "invalid_grant"
-
-
-class InvalidClientError(OAuthError):
-    """The application is unknown or did not authenticate (RFC 6749, 5.2)."""
-
-    error: Optional[str] = "invalid_client"
-
-
-class InvalidRequestError(OAuthError):
-    """A parameter is missing, repeated or malformed (RFC 6749, 5.2)."""
-
-    error: Optional[str] = "invalid_request"
-
-
-class InvalidScopeError(OAuthError):
-    """The scope is unknown or exceeds what was granted (RFC 6749, 5.2)."""
-
-    error: Optional[str] = "invalid_scope"
-
-
-class UnauthorizedClientError(OAuthError):
-    """The application may not use this grant type (RFC 6749, 5.2)."""
-
-    error: Optional[str] = "unauthorized_client"
-
-
-class UnsupportedGrantTypeError(OAuthError):
-    """The server does not know this grant type (RFC 6749, 5.2)."""
-
-    error: Optional[str] = "unsupported_grant_type"
-
-
-class AccessDeniedError(OAuthError):
-    """The merchant said no (RFC 6749, 4.1.2.1; RFC 8628, 3.5)."""
-
-    error: Optional[str] = "access_denied"
-
-
-class AuthorizationPendingError(OAuthError):
-    """The merchant has not answered yet: poll again (RFC 8628, 3.5)."""
-
-    error: Optional[str] = "authorization_pending"
-
-
-class SlowDownError(OAuthError):
-    """Poll again, five seconds slower from now on (RFC 8628, 3.5)."""
-
-    error: Optional[str] = "slow_down"
-
-
-class ExpiredTokenError(OAuthError):
-    """The device code has expired: start again (RFC 8628, 3.5)."""
-
-    error: Optional[str] = "expired_token"
-
-
-class OAuthSessionError(UltraCartError):
-    """A failure of the session layer that is not the failure of one call."""
-
-
-class StateMismatchError(OAuthSessionError):
-    """A callback whose ``state`` is unknown, used, expired or missing (RFC 6749, 10.12)."""
-
-
-class ReauthorizationRequired(OAuthSessionError):
-    """The merchant must authorize again: the grant has ended or was never there.
-
-    ``account`` names the merchant's account in the token store; ``__cause__`` holds the
-    answer that ended the grant, where there was one.
-    """
-
-    def __init__(self, message: str = "authorize again", *, account: Optional[str] = None) -> None:
-        super().__init__(message)
-        self.account = account
-
-
-class TokenStoreError(OAuthSessionError):
-    """The token store failed; the token in it is untouched."""
 
 
 # The root's name in the official 4.x SDK.
 OpenApiException = UltraCartError
 
-_BY_STATUS: dict[int, type[ApiException]] = {
-    400: BadRequestException,
-    401: UnauthorizedException,
-    403: ForbiddenException,
-    404: NotFoundException,
-    429: RateLimitException,
-}
-_BY_ERROR: dict[str, type[OAuthError]] = {
-    str(cls.error): cls for cls in OAuthError.__subclasses__() if cls.error
-}
-
 
 def oauth_error_class(error: str) -> type[OAuthError]:
     """The class for an OAuth error code; ``OAuthError`` itself for a code of no RFC we know."""
-    return _BY_ERROR.get(error, OAuthError)
+    answers = _answers()
+    return OAuthError if answers is None else answers.BY_ERROR.get(error, OAuthError)
 
 
 def error_class(status: int, body: Any) -> type[ApiException]:
@@ -329,13 +285,25 @@ def error_class(status: int, body: Any) -> type[ApiException]:
     """
     error = error_fields(body).get("error")
     if isinstance(error, str) and status < 500:
-        if error in _BY_ERROR:
-            return _BY_ERROR[error]
-        if status == 400:
-            return OAuthError
-    if status >= 500:
-        return ServiceException
-    return _BY_STATUS.get(status, ApiException)
+        found = oauth_error_class(error)
+        if found is not OAuthError or status == 400:
+            return found
+    answers = _answers()
+    return (
+        ApiException if answers is None else answers.BY_STATUS.get(min(status, 500), ApiException)
+    )
+
+
+def _answers() -> Any:
+    """The module ``answers``; ``None`` where it cannot be loaded any more.
+
+    Then no descriptor is left, or Python is about to end. Nobody has named one of its classes, so
+    nobody can tell one from its base.
+    """
+    try:
+        return import_module(".answers", __name__)
+    except (ImportError, OSError):
+        return None
 
 
 def error_fields(body: Any) -> Mapping[str, Any]:
@@ -369,3 +337,19 @@ def _bare_url(url: str) -> str:
     bare = url.partition("?")[0].partition("#")[0]
     # Slashes as browsers take them: any number, either way.
     return sub(r"^(\w[\w+.-]*:(?=[/\\]))?([/\\]*)[^/\\]*@", r"\1\2", bare)
+
+
+def _find(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError("module %r has no attribute %r" % (__name__, name))
+    value = getattr(import_module("." + _HOMES[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+if not TYPE_CHECKING:  # type checkers would take every misspelt name for something of it
+    __getattr__ = _find
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
