@@ -14,56 +14,62 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # what type checkers and editors see; at run time _HOMES decides
     from typing import Any
 
-    from . import api as api
-    from . import api_client as api_client
-    from . import apis as apis
-    from . import exceptions as exceptions
-    from . import model as model
-    from . import models as models
-    from . import oauth as oauth
-    from . import rest as rest
-    from . import sandbox as sandbox
+    from . import (
+        api as api,
+        api_client as api_client,
+        apis as apis,
+        exceptions as exceptions,
+        model as model,
+        models as models,
+        oauth as oauth,
+        rest as rest,
+        sandbox as sandbox,
+    )
     from .api.oauth_api import OauthApi as OauthApi
     from .api_client import ApiClient as ApiClient
     from .configuration import Configuration as Configuration
-    from .exceptions import AccessDeniedError as AccessDeniedError
-    from .exceptions import ApiAttributeError as ApiAttributeError
-    from .exceptions import ApiConnectionError as ApiConnectionError
-    from .exceptions import ApiException as ApiException
-    from .exceptions import ApiKeyError as ApiKeyError
-    from .exceptions import ApiResponseError as ApiResponseError
-    from .exceptions import ApiTimeoutError as ApiTimeoutError
-    from .exceptions import ApiTypeError as ApiTypeError
-    from .exceptions import ApiValueError as ApiValueError
-    from .exceptions import AuthorizationPendingError as AuthorizationPendingError
-    from .exceptions import BadRequestException as BadRequestException
-    from .exceptions import ConfigurationError as ConfigurationError
-    from .exceptions import ExpiredTokenError as ExpiredTokenError
-    from .exceptions import ForbiddenException as ForbiddenException
-    from .exceptions import InvalidClientError as InvalidClientError
-    from .exceptions import InvalidGrantError as InvalidGrantError
-    from .exceptions import InvalidRequestError as InvalidRequestError
-    from .exceptions import InvalidScopeError as InvalidScopeError
-    from .exceptions import NotFoundException as NotFoundException
-    from .exceptions import OAuthError as OAuthError
-    from .exceptions import OAuthSessionError as OAuthSessionError
-    from .exceptions import OpenApiException as OpenApiException
-    from .exceptions import RateLimitException as RateLimitException
-    from .exceptions import ReauthorizationRequired as ReauthorizationRequired
-    from .exceptions import ServiceException as ServiceException
-    from .exceptions import SlowDownError as SlowDownError
-    from .exceptions import StateMismatchError as StateMismatchError
-    from .exceptions import TokenStoreError as TokenStoreError
-    from .exceptions import UltraCartError as UltraCartError
-    from .exceptions import UnauthorizedClientError as UnauthorizedClientError
-    from .exceptions import UnauthorizedException as UnauthorizedException
-    from .exceptions import UnsupportedGrantTypeError as UnsupportedGrantTypeError
-    from .models import Error as Error
-    from .models import ErrorResponse as ErrorResponse
-    from .models import OauthDeviceAuthorizationResponse as OauthDeviceAuthorizationResponse
-    from .models import OauthMeResponse as OauthMeResponse
-    from .models import OauthRevokeSuccessResponse as OauthRevokeSuccessResponse
-    from .models import OauthTokenResponse as OauthTokenResponse
+    from .exceptions import (
+        AccessDeniedError as AccessDeniedError,
+        ApiAttributeError as ApiAttributeError,
+        ApiConnectionError as ApiConnectionError,
+        ApiException as ApiException,
+        ApiKeyError as ApiKeyError,
+        ApiResponseError as ApiResponseError,
+        ApiTimeoutError as ApiTimeoutError,
+        ApiTypeError as ApiTypeError,
+        ApiValueError as ApiValueError,
+        AuthorizationPendingError as AuthorizationPendingError,
+        BadRequestException as BadRequestException,
+        ConfigurationError as ConfigurationError,
+        ExpiredTokenError as ExpiredTokenError,
+        ForbiddenException as ForbiddenException,
+        InvalidClientError as InvalidClientError,
+        InvalidGrantError as InvalidGrantError,
+        InvalidRequestError as InvalidRequestError,
+        InvalidScopeError as InvalidScopeError,
+        NotFoundException as NotFoundException,
+        OAuthError as OAuthError,
+        OAuthSessionError as OAuthSessionError,
+        OpenApiException as OpenApiException,
+        RateLimitException as RateLimitException,
+        ReauthorizationRequired as ReauthorizationRequired,
+        ServiceException as ServiceException,
+        SlowDownError as SlowDownError,
+        StateMismatchError as StateMismatchError,
+        TokenStoreError as TokenStoreError,
+        UltraCartError as UltraCartError,
+        UnauthorizedClientError as UnauthorizedClientError,
+        UnauthorizedException as UnauthorizedException,
+        UnsupportedGrantTypeError as UnsupportedGrantTypeError,
+    )
+    from .models import (
+        Error as Error,
+        ErrorResponse as ErrorResponse,
+        OauthDeviceAuthorizationResponse as OauthDeviceAuthorizationResponse,
+        OauthMeResponse as OauthMeResponse,
+        OauthRevokeSuccessResponse as OauthRevokeSuccessResponse,
+        OauthTokenResponse as OauthTokenResponse,
+    )
 
     configuration: Configuration
 

@@ -6,12 +6,9 @@ nothing else.
 
 from __future__ import annotations
 
-import os
-from _thread import RLock
 from collections.abc import Mapping
 
-from . import header_precedence, json_body, serialization
-from . import models as _own_models
+from . import header_precedence, json_body, models as _own_models, serialization
 from .configuration import OAUTH_SCHEME, Configuration, Timeout, _auth_lookup, global_configuration
 from .exceptions import (
     ApiConnectionError,
@@ -19,8 +16,9 @@ from .exceptions import (
     ApiResponseError,
     ApiTypeError,
     ApiValueError,
-    UnauthorizedException,
+    OAuthError,
 )
+from .forks import loading_transport
 from .version import __version__
 
 TYPE_CHECKING = False
@@ -32,16 +30,6 @@ API_VERSION = "2017-03-01"
 _JSON = "application/json"
 _METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PATCH", "PUT", "DELETE")
 _default_client: Optional[ApiClient] = None
-# A fork waits, at most two seconds, while another thread loads the transport: the child would
-# wait for ever for that import. Bounded, since the fork may hold a lock that the import needs.
-_loading = RLock()
-_held: list[bool] = []
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=lambda: _held.append(_loading.acquire(timeout=2)),
-        after_in_parent=lambda: _loading.release() if _held.pop() else None,
-        after_in_child=lambda: _loading.release() if _held.pop() else None,
-    )
 
 
 class ApiClient:
@@ -108,7 +96,7 @@ class ApiClient:
         """The transport, a :class:`ultracart.rest.RESTClientObject`."""
         if self._rest_client is None:
             try:
-                with _loading:
+                with loading_transport:
                     from .rest import RESTClientObject  # keeps urllib3 out of ``import ultracart``
             except OSError as error:  # out of descriptors, for one
                 failure = "the transport cannot be loaded: %s" % error.strerror
@@ -260,7 +248,9 @@ class ApiClient:
             return self.request(
                 method, url, authorized_query, headers, fields, body, preload, timeout
             )
-        except UnauthorizedException:
+        except ApiException as error:
+            if error.status != 401 or isinstance(error, OAuthError):
+                raise
             source = self.configuration.access_token
             invalidate = getattr(source, "invalidate", None)
             rejected = str(headers.get("Authorization", "")).partition("Bearer ")[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import weakref
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any, Optional
 
 LOGGER = logging.getLogger("ultracart")
@@ -74,24 +74,27 @@ def format_changed(line_format: str) -> None:
             handler.setFormatter(formatter(line_format))
 
 
-def log_call(
-    method: str,
-    path: str,
-    outcome: object,
-    seconds: float,
-    parameters: Iterable[str],
-    size: Optional[int] = None,
-) -> None:
-    """One line for one exchange: names of parameters, never a value."""
+def log_exchange(call: Any, answer: Any, seconds: float) -> None:
+    """One line for one exchange of ``transport.call.Call`` and its answer, a response or an
+    exception: names of what was sent, never a value."""
+    parameters = [
+        str(name) for part in (call.query, call.fields, call.body) for name in _names(part)
+    ]
+    content = getattr(answer, "content", None)
     LOGGER.debug(
-        "%s %s -> %s in %.1f ms (parameters: %s%s)",
-        method,
-        path,
-        outcome,
+        "%s -> %s in %.1f ms (parameters: %s%s)",
+        call.request_line(),
+        answer if isinstance(answer, Exception) else answer.status,
         seconds * 1000,
         ", ".join(parameters) or "none",
-        "" if size is None else "; %d bytes" % size,
+        "" if content is None else "; %d bytes" % len(content),
     )
+
+
+def _names(part: Any) -> list[Any]:
+    if isinstance(part, Mapping):
+        return list(part)
+    return [item[0] for item in part if item] if isinstance(part, (list, tuple)) else []
 
 
 def _has_real_handler() -> bool:

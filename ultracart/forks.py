@@ -1,23 +1,30 @@
-"""Decides when a forked child is noticed: what belongs to one process is then made anew.
+"""Decides when a forked child is noticed, and what a fork waits for.
 
 Python runs hooks where Python itself forks. A server written in C, such as uWSGI, forks without
 them; so whoever is about to use what must not be inherited calls :func:`notice_fork` first.
+
+Python keeps these hooks, and with them the names of this module, to its very end. So all of them
+are here, where they keep nothing else: it would end later for each module kept.
 """
 
 from __future__ import annotations
 
 import os
-import threading
-from weakref import ref
+from _thread import RLock, allocate_lock
+from _weakref import ref
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
     from typing import Callable
 
-# Weak, or Python would keep the modules of all of these to its very end, and end later for it.
+# A fork waits, at most two seconds, while another thread loads the transport: the child would
+# wait for ever for that import. Bounded, since the fork may hold a lock that the import needs.
+loading_transport = RLock()
+_held: list[bool] = []
+
 _renewals: list[ref[Callable[[], None]]] = []
 _pid = os.getpid()
-_lock = threading.Lock()
+_lock = allocate_lock()
 
 
 def run_in_child(renew: Callable[[], None]) -> None:
@@ -36,7 +43,8 @@ def notice_fork() -> None:
 
 def _after_fork_in_child() -> None:
     global _lock
-    _lock = threading.Lock()
+    _let_others_load()
+    _lock = allocate_lock()
     _renew_all()
 
 
@@ -49,5 +57,14 @@ def _renew_all() -> None:
     _pid = os.getpid()  # last: another thread must not pass before all is new
 
 
+def _let_others_load() -> None:
+    if _held.pop():
+        loading_transport.release()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(
+        before=lambda: _held.append(loading_transport.acquire(timeout=2)),
+        after_in_parent=_let_others_load,
+        after_in_child=_after_fork_in_child,
+    )

@@ -13,10 +13,10 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.filepost import encode_multipart_formdata
 
@@ -33,13 +33,18 @@ from .exceptions import (
 from .forks import notice_fork
 from .redaction import redactor, secrets_in
 from .transport import pools
-from .transport.body import BodyError, read_body
-from .transport.call import Call, Verbs, log_exchange
-from .transport.deadline import Deadline, time_bounds
+from .transport.call import Call, Verbs
 from .transport.framing import BoundedConnection, ProxyRefused, current
+from .transport.limits import (
+    BodyError,
+    Deadline,
+    RetryDecision,
+    read_body,
+    retry_after_seconds,
+    time_bounds,
+)
 from .transport.message import prepare_message, target
-from .transport.retry import RetryDecision, retry_after_seconds
-from .transport.settings import TransportSettings, transport_settings
+from .transport.settings import Proxy, TransportSettings, transport_settings
 from .transport.tls import tls_context
 
 if TYPE_CHECKING:
@@ -59,34 +64,20 @@ class _NoTimeout(urllib3.Timeout):
 
 
 _METHODS = frozenset(["GET", "HEAD", "DELETE", "POST", "PUT", "PATCH", "OPTIONS"])
-# urllib3 repeats and redirects nothing on its own: transport/retry.py decides.
+# urllib3 repeats and redirects nothing on its own: transport/limits.py decides.
 _NO_RETRIES = urllib3.Retry.from_int(False, redirect=False)
 # Time is kept by transport/framing.py, which bounds each phase as a whole.
 _NO_TIMEOUT = _NoTimeout(connect=None, read=None)
 _TIMEOUTS = (socket.timeout, urllib3.exceptions.TimeoutError, urllib3.exceptions.EmptyPoolError)
 
 
-class _PlainConnection(BoundedConnection, HTTPConnection):  # pyright: ignore
-    pass
+@cache
+def _bounded(connection: type) -> type:
+    """urllib3's class of connections, made to keep to the call that each serves."""
+    return type("Bounded" + connection.__name__, (BoundedConnection, connection), {})
 
 
-class _TLSConnection(BoundedConnection, HTTPSConnection):  # pyright: ignore
-    def connect(self) -> None:
-        super().connect()
-        if self.cert_reqs == ssl.CERT_NONE:
-            # The user chose verify_ssl = False; a warning for each request says nothing new.
-            self.is_verified = True
-
-
-class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _PlainConnection  # pyright: ignore
-
-
-class _TLSPool(HTTPSConnectionPool):
-    ConnectionCls = _TLSConnection  # pyright: ignore
-
-
-def _make_pool(settings: TransportSettings) -> HTTPConnectionPool:
+def _make_pool(settings: TransportSettings) -> Any:
     """The pool for one origin, its TLS context and its proxy."""
     origin = settings.origin
     options: dict[str, Any] = {"maxsize": settings.pool_maxsize}
@@ -96,20 +87,28 @@ def _make_pool(settings: TransportSettings) -> HTTPConnectionPool:
         options["cert_reqs"] = ssl.CERT_REQUIRED if settings.verify_ssl else ssl.CERT_NONE
         if settings.assert_hostname is not None:
             options["assert_hostname"] = settings.assert_hostname
-    if settings.proxy is None:
-        pool_class = _TLSPool if origin.scheme == "https" else _PlainPool
-        return pool_class(origin.host, origin.port, **options)
+    pool: Any
+    if settings.proxy is not None:
+        pool = _proxied_pool(settings, settings.proxy, options)
+    elif origin.scheme == "https":
+        pool = HTTPSConnectionPool(origin.host, origin.port, **options)
+    else:
+        pool = HTTPConnectionPool(origin.host, origin.port, **options)
+    pool.ConnectionCls = _bounded(pool.ConnectionCls)
+    return pool
+
+
+def _proxied_pool(settings: TransportSettings, proxy: Proxy, options: dict[str, Any]) -> Any:
     headers = None
-    if settings.proxy.authorization is not None:
-        headers = {"proxy-authorization": settings.proxy.authorization}
-    if settings.proxy.url.startswith("https:"):
+    if proxy.authorization is not None:
+        headers = {"proxy-authorization": proxy.authorization}
+    if proxy.url.startswith("https:"):
         # Trusted like any server, but no business of the client's certificate.
         bare = settings.replaced(cert_file=None, key_file=None)
         options["proxy_ssl_context"] = tls_context(bare)
-    manager = urllib3.ProxyManager(settings.proxy.url, proxy_headers=headers, **options)
-    manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TLSPool}
-    pool: HTTPConnectionPool = manager.connection_from_host(origin.host, origin.port, origin.scheme)
-    return pool
+    manager = urllib3.ProxyManager(proxy.url, proxy_headers=headers, **options)
+    origin = settings.origin
+    return manager.connection_from_host(origin.host, origin.port, origin.scheme)
 
 
 class RESTResponse(io.IOBase):
@@ -244,6 +243,8 @@ class RESTClientObject(Verbs):
             started = time.monotonic()
             answer = self._attempt_in_turn(call)
             if self.configuration.debug:
+                from .debug_log import log_exchange  # logging costs more than this module
+
                 log_exchange(call, answer, time.monotonic() - started)
             if not isinstance(answer, ApiException):
                 return answer

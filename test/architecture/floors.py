@@ -31,19 +31,19 @@ FLOORS = [
     Floor("files", "exceptions"),
     Floor("models", "exceptions redaction"),
     Floor("model", "models"),
-    Floor("transport", "exceptions redaction forks debug_log configuration serialization"),
+    Floor("transport", "exceptions redaction forks configuration serialization"),
     Floor("transport.tls", "exceptions transport", packages="certifi"),
     # The one module on urllib3.
     Floor(
         "rest",
-        "exceptions redaction forks configuration transport transport.tls",
+        "exceptions redaction forks debug_log configuration transport transport.tls",
         packages="urllib3",
     ),
     Floor("async_calls"),
     Floor(
         "api_client",
-        "version json_body exceptions header_precedence configuration serialization files models "
-        "rest async_calls",
+        "version json_body exceptions header_precedence forks configuration serialization files "
+        "models rest async_calls",
     ),
     Floor("api", "exceptions configuration serialization models api_client"),
     Floor("apis", "api"),
@@ -84,9 +84,10 @@ LATE_IMPORTS = {
     ("ultracart.api_client", "ultracart.async_calls"): "few need threads",
     ("ultracart.api_client", "ultracart.files"): "few upload or download",
     ("ultracart.configuration", "ultracart.debug_log"): "logging costs more than the module",
-    ("ultracart.transport.call", "ultracart.debug_log"): "as above",
+    ("ultracart.rest", "ultracart.debug_log"): "as above",
     ("ultracart.configuration", "platform"): "only the debug report needs it",
     ("ultracart.models.model", "pprint"): "only what is shown to people needs it",
+    ("ultracart.models.model", "inspect"): "as above",
     ("ultracart.redaction", "re"): "as below",
     ("ultracart.redaction", "urllib.parse"): "only a failed call pays for it",
     ("ultracart.configuration", "base64"): "only HTTP Basic needs it",

@@ -62,8 +62,10 @@ def test_sessions_load_no_database_before_a_store_is_named() -> None:
 
 def test_a_call_loads_the_transport() -> None:
     """The tests above would prove nothing if no module were ever listed."""
-    loaded = _loaded_by("import ultracart.rest")
+    loaded = _loaded_by("import ultracart.rest, ultracart.api, ultracart.models.model")
     assert {"urllib3", "ultracart.rest"} <= loaded
+    # Not what only a refused call, a session or code for another SDK needs.
+    assert {name for name in loaded if name.startswith("ultracart.exceptions.")} == set()
 
 
 def test_everything_but_the_extras_works_without_them() -> None:

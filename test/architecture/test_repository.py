@@ -65,12 +65,15 @@ def test_all_is_complete() -> None:
     """What type checkers are shown and what is exported are the same names."""
     for module in ("ultracart", "ultracart.models", "ultracart.oauth"):
         text = MODULES[module].read_text(encoding="utf-8")
-        shown = set(re.findall(r" as (\w+)$", text, re.MULTILINE)) | (
-            {"configuration"} if module == "ultracart" else set()
-        )
-        shown |= {a for a, b in re.findall(r"^ +(\w+) as (\w+),?$", text, re.MULTILINE) if a == b}
+        shown = {a for a, b in re.findall(r"\b(\w+) as (\w+)\b", text) if a == b}
+        if module == "ultracart":
+            shown.add("configuration")
         loaded = importlib.import_module(module)
         assert shown == {*loaded.__all__, *getattr(loaded, "_SUBMODULES", ())}, module
+    errors = importlib.import_module("ultracart.exceptions")
+    shown = set(re.findall(r"\b(\w+) as \1\b", MODULES["ultracart.exceptions"].read_text("utf-8")))
+    homes = {name: getattr(errors, name).__module__ for name in errors.__all__}
+    assert shown == {name for name, home in homes.items() if home != "ultracart.exceptions"}
 
 
 def test_requirements_are_those_of_setup() -> None:

@@ -19,15 +19,15 @@ from ultracart.oauth import device, token, token_endpoint
 from ultracart.oauth.stores import base, sql_locks, sqlalchemy
 from ultracart.sandbox import permissions
 from ultracart.sandbox.switches import Switches
-from ultracart.transport import framing, retry
+from ultracart.transport import framing, limits
 
 from .pages import README, ROOT
 
 _DOCS = ROOT / "docs"
 _ERRORS = {
-    name: value
-    for name, value in vars(exceptions).items()
-    if isinstance(value, type) and issubclass(value, exceptions.UltraCartError)
+    name: getattr(exceptions, name)
+    for name in exceptions.__all__
+    if isinstance(getattr(exceptions, name), type)
 }
 #: Names of the official 4.x SDK, which nothing raises; MovingFromOfficialSdk.md lists them.
 _NAMES_ONLY = {"ApiAttributeError", "ApiKeyError", "OpenApiException"}
@@ -179,7 +179,7 @@ CLAIMS = [
     ("ManyMerchants.md", "opens at most %s", _NUMBERS[_POOL_SIZE]),
     ("Network.md", "The default is `%s`", Configuration().timeout),
     ("Network.md", "times of their own, `%s`", token_endpoint._TIMEOUT),
-    ("Network.md", "twice more, after %s and %s seconds", retry._RECONNECT_AFTER),
+    ("Network.md", "twice more, after %s and %s seconds", limits._RECONNECT_AFTER),
     ("Network.md", "`retry_budget`, %d seconds", Configuration().retry_budget),
     ("OAuthSession.md", "at most %s times", _NUMBERS[token_endpoint.MAX_ATTEMPTS]),
     ("OAuthSession.md", "within %s seconds", _NUMBERS[int(token_endpoint.ATTEMPTS_WITHIN)]),

@@ -19,9 +19,9 @@ from .pages import PAGES, ROOT, relative, tokens
 _DOCS = ROOT / "docs"
 _CHANGELOG = ROOT / "CHANGELOG.md"
 _ERRORS = {
-    name: value
-    for name, value in vars(exceptions).items()
-    if isinstance(value, type) and issubclass(value, BaseException)
+    name: getattr(exceptions, name)
+    for name in exceptions.__all__
+    if isinstance(getattr(exceptions, name), type)
 }
 _CLASSES: dict[str, Any] = {
     **{name: getattr(ultracart, name) for name in ultracart.__all__},

@@ -73,8 +73,8 @@ def test_configuration_copies() -> None:
 
 EXCEPTIONS = [
     value
-    for value in vars(exceptions).values()
-    if isinstance(value, type) and issubclass(value, ultracart.UltraCartError)
+    for value in (getattr(exceptions, name) for name in exceptions.__all__)
+    if isinstance(value, type)
 ]
 
 

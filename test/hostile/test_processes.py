@@ -331,6 +331,50 @@ def test_out_of_descriptors_in_the_first_call(
     assert done.stdout.splitlines() == ["ApiConnectionError False"] * 2 + ["M"], done.stderr
 
 
+WARM = """
+import os, resource, sys
+api.oauth_me()
+ultracart.OauthTokenResponse
+hoard, finders = [], sys.meta_path
+"""
+LOSSES = {
+    "descriptors": """
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+try:
+    while True: hoard.append(os.open(os.devnull, 0))
+except OSError: pass
+""",
+    "finders": "sys.meta_path = None",  # as when Python is about to end
+}
+REFUSED = """
+for attempt in range(2):
+    try: api.oauth_access_token("c", "refresh_token", refresh_token="t")
+    except ultracart.ApiException as error: print(type(error).__name__, error.status, error.error)
+for descriptor in hoard: os.close(descriptor)
+sys.meta_path = finders
+try: api.oauth_access_token("c", "refresh_token", refresh_token="t")
+except ultracart.InvalidGrantError as error: print(type(error).__name__)
+"""
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
+@pytest.mark.parametrize("named", [True, False], ids=["class named", "class not named"])
+def test_an_answer_that_says_no_where_nothing_can_be_loaded(
+    serve: Any, loss: str, named: bool
+) -> None:
+    """The class that the program has named, or the base: nobody could tell the two apart."""
+
+    def step(peer: Peer) -> None:
+        me = "/me" in peer.server.requests[-1].line
+        refusal = answer('{"error":"invalid_grant"}', "400 Bad Request")
+        peer.send(answer('{"merchant_id":"M"}') if me else refusal)
+
+    script = "from ultracart import InvalidGrantError\n" * named + WARM + loss + REFUSED
+    done = run(serve(step), script)
+    shown = "InvalidGrantError" if named else "OAuthError"
+    assert done.stdout.splitlines() == [shown + " 400 invalid_grant"] * 2 + ["InvalidGrantError"]
+
+
 def test_close_is_complete(serve: Any, client_of: Any, descriptors: Callable[[], int]) -> None:
     server = serve(answer('{"access_token":"a"}'))
     warm = client_of(server)

@@ -8,13 +8,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from ultracart import ApiClient, Configuration, OauthApi
 from ultracart.exceptions import error_fields
 from ultracart.redaction import redactor
-from ultracart.transport.retry import retry_after_seconds
+from ultracart.transport.limits import retry_after_seconds
 
 from .oracle import CODE, judge, sender
 from .server import HostileServer, answer

@@ -19,7 +19,7 @@ from ..serialization import model_class
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
-    from typing import Any, Callable, ClassVar, Optional
+    from typing import Any, Callable, Optional
 
     from ..models.oauth_device_authorization_response import OauthDeviceAuthorizationResponse
     from ..models.oauth_me_response import OauthMeResponse
@@ -305,20 +305,23 @@ class _Operation:
     is an error without them.
     """
 
-    method = "POST"
-    headers: ClassVar[dict[str, str]] = {"Accept": _JSON, "Content-Type": _FORM}
-    schemes: tuple[str, ...] = (BROWSER_KEY_SCHEME, OAUTH_SCHEME, SIMPLE_KEY_SCHEME)
-
     def __init__(
         self,
         path: str,
         model: str,
         accept: Callable[[Any], Optional[str]],
+        *,
+        method: str = "POST",
+        content_type: str = _FORM,
+        schemes: tuple[str, ...] = (BROWSER_KEY_SCHEME, OAUTH_SCHEME, SIMPLE_KEY_SCHEME),
         empty: Optional[Mapping[str, Any]] = None,
     ) -> None:
         self.path = path
         self.model = model
         self.accept = accept
+        self.method = method
+        self.headers = {"Accept": _JSON, "Content-Type": content_type}
+        self.schemes = schemes
         self.empty = empty
 
     @property
@@ -344,12 +347,6 @@ class _Operation:
         if self.empty is None:
             raise ApiResponseError(reason="the answer is empty")
         return model_class(models, self.model)(**self.empty)
-
-
-class _BearerGet(_Operation):
-    method = "GET"
-    headers = {"Accept": _JSON, "Content-Type": _JSON}
-    schemes = (OAUTH_SCHEME,)
 
 
 def _usable_token(token: OauthTokenResponse) -> Optional[str]:
@@ -390,4 +387,11 @@ _REVOKE = _Operation(
 _DEVICE = _Operation(
     "/oauth/device/authorize", "OauthDeviceAuthorizationResponse", _usable_device_code
 )
-_ME = _BearerGet("/oauth/me", "OauthMeResponse", _somebody)
+_ME = _Operation(
+    "/oauth/me",
+    "OauthMeResponse",
+    _somebody,
+    method="GET",
+    content_type=_JSON,
+    schemes=(OAUTH_SCHEME,),
+)

@@ -14,8 +14,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; at run time _HOMES deci
     from .device import DeviceAuthorization as DeviceAuthorization
     from .request_limiter import RequestLimiter as RequestLimiter
     from .session import OAuthSession as OAuthSession
-    from .stores.base import Cipher as Cipher
-    from .stores.base import TokenStore as TokenStore
+    from .stores.base import Cipher as Cipher, TokenStore as TokenStore
     from .stores.memory import MemoryTokenStore as MemoryTokenStore
     from .stores.sqlalchemy import SQLAlchemyTokenStore as SQLAlchemyTokenStore
     from .stores.sqlite import SQLiteTokenStore as SQLiteTokenStore

@@ -1,13 +1,12 @@
-"""Decides what is known of a call, what is logged of it, and the verbs' signatures."""
+"""Decides what is known of a call, and the verbs' signatures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
-from ..exceptions import ApiException
 from ..redaction import secrets_in, secrets_in_headers
-from .deadline import Deadline
+from .limits import Deadline
 from .settings import TransportSettings
 
 if TYPE_CHECKING:
@@ -201,21 +200,3 @@ class Verbs:
             _preload_content,
             _request_timeout,
         )
-
-
-def log_exchange(call: Call, answer: Any, seconds: float) -> None:
-    """Log an exchange: its answer (response or exception) and duration; never a value sent."""
-    from .. import debug_log  # logging is loaded only by those who debug
-
-    names = [str(name) for part in (call.query, call.fields, call.body) for name in _names(part)]
-    outcome = answer.status if not isinstance(answer, ApiException) else answer
-    path = call.target.partition("?")[0]
-    content = getattr(answer, "content", None)
-    size = None if content is None else len(content)
-    debug_log.log_call(call.method, path, outcome, seconds, names, size)
-
-
-def _names(part: Any) -> list[Any]:
-    if isinstance(part, Mapping):
-        return list(part)
-    return [item[0] for item in part if item] if isinstance(part, (list, tuple)) else []

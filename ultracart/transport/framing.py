@@ -16,7 +16,7 @@ import ssl
 import threading
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from .deadline import Deadline
+from .limits import Deadline
 
 # Interim answers of one call; RFC 9110, section 15.2 allows any number, a client must bound it.
 _MAX_INTERIM = 16
@@ -38,30 +38,31 @@ class _Current(threading.local):
 current: _Current = _Current()
 
 
-class _TimeKept:
-    """Mixin for a socket whose time the deadline keeps alone.
+# Who replaces this class, to reach a network in another way, is not passed over.
+_SOCKET = socket.socket
+
+
+def _settimeout(sock: socket.socket, value: Optional[float]) -> None:
+    """Sets a timeout, but leaves to the deadline what is to have none.
 
     urllib3 sets the timeout that it was given, here none, twice for each request. Each time is a
     system call, for which this thread gives way to the others.
     """
+    if value is not None:
+        _SOCKET.settimeout(sock, value)
+
+
+class _PlainSocket(socket.socket):
+    """What connects, as it is or below TLS."""
 
     __slots__ = ()
-
-    def settimeout(self, value: Optional[float]) -> None:
-        if value is not None:
-            super().settimeout(value)  # type: ignore[misc]
+    settimeout = _settimeout
 
 
-class _PlainSocket(_TimeKept, socket.socket):
-    __slots__ = ()
-
-
-class TLSSocket(_TimeKept, ssl.SSLSocket):
+class TLSSocket(ssl.SSLSocket):
     """What a TLS context makes of a connected socket."""
 
-
-# Who replaces this class, to reach a network in another way, is not passed over.
-_SOCKET = socket.socket
+    settimeout = _settimeout
 
 
 def _allow(sock: Any, seconds: float) -> None:
@@ -238,6 +239,9 @@ class BoundedConnection(_Base):
             super().connect()
         finally:
             self._connecting = False
+        if getattr(self, "cert_reqs", None) == ssl.CERT_NONE:
+            # The user chose verify_ssl = False; a warning for each request says nothing new.
+            self.is_verified = True
 
     def _tunnel(self) -> None:
         deadline = current.deadline

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Optional
 from urllib.parse import quote_plus, urlsplit
 
 from ..exceptions import ApiTypeError, ApiValueError
 from ..serialization import is_encodable
 from .settings import TransportSettings
 
+if TYPE_CHECKING:
+    from typing import Callable
+
+    MultipartEncoder = Callable[[Any], tuple[bytes, str]]
+
 FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
 _UNRESERVED = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._~")
 _TOKEN = _UNRESERVED.union("!#$%&'*+^`|")
 _BODILESS = frozenset(["GET", "HEAD"])
-
-MultipartEncoder = Callable[[Any], tuple[bytes, str]]
 
 
 def prepare_message(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..exceptions import ApiConnectionError, ConfigurationError
-from .deadline import TimeBounds, time_bounds
+from .limits import time_bounds
 
 if TYPE_CHECKING:
     from typing import TypeVar
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
 
     from ..configuration import Configuration
+    from .limits import TimeBounds
 
     _V = TypeVar("_V", bound="_Value")
     _frozen = dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -67,11 +68,6 @@ class Origin(_Value):
         """Whether no packet to this origin leaves the machine."""
         address = _address(self.host)
         return self.host == "localhost" if address is None else address.is_loopback
-
-    @property
-    def is_address(self) -> bool:
-        """Whether the host is an IP address and not a name."""
-        return _address(self.host) is not None
 
 
 @lru_cache(maxsize=32)  # asked for each new client, and an application has few hosts

@@ -18,10 +18,21 @@ _IGNORE_UNEXPECTED_EOF = 1 << 7
 
 class _Context(ssl.SSLContext):
     def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
-        """As ever; but for a name in bytes ``ssl`` need not load the idna codec, some 4 ms."""
-        name = options.get("server_hostname")  # settings.py has seen to it that it is ASCII
-        options["server_hostname"] = name and name.encode("ascii")
-        return super().wrap_socket(*args, **options)
+        return super().wrap_socket(*args, **self._named(options))
+
+    def wrap_bio(self, *args: Any, **options: Any) -> ssl.SSLObject:
+        return super().wrap_bio(*args, **self._named(options))
+
+    def _named(self, options: dict[str, Any]) -> dict[str, Any]:
+        name = options.get("server_hostname")
+        if name is None:
+            # urllib3 1.26 names no address; it compares that itself where OpenSSL does not.
+            self.check_hostname = False
+        else:
+            # For a name in bytes ``ssl`` need not load the idna codec, some 4 ms; settings.py has
+            # seen to it that it is ASCII.
+            options["server_hostname"] = name.encode("ascii")
+        return options
 
 
 def tls_context(settings: TransportSettings) -> ssl.SSLContext:
@@ -36,9 +47,8 @@ def tls_context(settings: TransportSettings) -> ssl.SSLContext:
     context.options &= ~_IGNORE_UNEXPECTED_EOF
     if settings.verify_ssl:
         _load_trusted(context, settings.ssl_ca_cert)
-        # Where this is off urllib3 compares the names itself: with another name than the host's
-        # or none, as it is told, and with an address, which 1.26 does not hand to OpenSSL.
-        context.check_hostname = settings.assert_hostname is None and not settings.origin.is_address
+        # Where this is off urllib3 compares the names itself, with another than the host's or none.
+        context.check_hostname = settings.assert_hostname is None
     else:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -1,0 +1,251 @@
+"""Decides what one call may take: how much time, how many attempts, how large an answer.
+
+Time: urllib3's own timeouts bound each ``recv``, so a server that drips a byte a second holds its
+caller for ever. Here each phase of a call ends at a monotonic instant that reads and writes ask for
+(see ``framing``).
+
+Attempts: only what cannot have happened is repeated: no connection was made, or the server said
+with 429 or 503 and ``Retry-After`` that it did not serve the request. UltraCart has no idempotency
+key, so anything else would risk spending an authorization code or a refresh token twice.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+import zlib
+from collections.abc import Mapping
+from email.utils import mktime_tz, parsedate_tz
+from time import monotonic, time
+from typing import TYPE_CHECKING, Any, Optional
+
+from ..exceptions import ApiConnectionError, ApiException, ApiTypeError, ApiValueError
+
+if TYPE_CHECKING:
+    # Seconds for making the connection, for the answer, and (or ``None``) for the whole call.
+    TimeBounds = tuple[float, float, Optional[float]]
+
+# The longest timeout a socket accepts is smaller than the largest float: about 11 days here.
+_LONGEST = 1e6
+# Pauses before the second and third attempt to connect, in seconds.
+_RECONNECT_AFTER = (0.1, 0.3)
+# What one repetition takes from the budget at least, in seconds: "Retry-After: 0" must end too.
+_LEAST_CHARGE = 1.0
+# No server means a longer wait than a century; larger numbers break date arithmetic.
+_LONGEST_WAIT = 100 * 365 * 86400.0
+# One read; http.client of Python 3.9 allocates and clears as much as it is asked for.
+_READ = 256 * 1024
+# What is given to, and taken from, zlib at once: it copies what it has not used yet.
+_FEED = 16 * 1024
+_CHUNK = 64 * 1024
+# A gzip file may have several members (RFC 1952, section 2.2); each costs 40 kB of set-up.
+_MAX_MEMBERS = 64
+# zlib's window argument for gzip framing, and for raw deflate (which some servers send).
+_GZIP = 16 + zlib.MAX_WBITS
+_RAW_DEFLATE = -zlib.MAX_WBITS
+
+
+def time_bounds(value: Any, name: str) -> TimeBounds:
+    """Read a timeout setting: one number for a whole call, or a pair (connect, answer).
+
+    Raises:
+        ApiTypeError, ApiValueError: naming ``name``, for anything else.
+    """
+    if isinstance(value, (tuple, list)):
+        if len(value) != 2:
+            raise ApiValueError("%s must be a number or a (connect, read) pair" % name)
+        return _seconds(value[0], name), _seconds(value[1], name), None
+    total = _seconds(value, name)
+    return total, total, total
+
+
+def _seconds(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ApiTypeError(
+            "%s must be seconds (int or float) or a (connect, read) pair, not %s"
+            % (name, type(value).__name__)
+        )
+    if not 0 < value < math.inf:
+        raise ApiValueError("%s must be a positive, finite number of seconds" % name)
+    return float(min(value, _LONGEST))
+
+
+class Deadline:
+    """The time left of one call; also what its connection tells us about the request."""
+
+    __slots__ = ("_answer", "_call_ends", "_connect", "_phase_ends", "_streaming", "request_sent")
+
+    def __init__(self, bounds: TimeBounds) -> None:
+        self._connect, self._answer, total = bounds
+        self._call_ends = math.inf if total is None else monotonic() + total
+        self._phase_ends = self._call_ends
+        self._streaming = False
+        # Whether a byte of the current attempt's request may have reached the server.
+        self.request_sent: bool = False
+
+    def queueing_time(self) -> float:
+        """Seconds that the call may wait for its turn before anything is sent."""
+        if self._call_ends == math.inf:
+            return self._connect + self._answer
+        return max(0.0, self._call_ends - monotonic())
+
+    def start_attempt(self) -> None:
+        """A connection is wanted from now on."""
+        self.request_sent = False
+        self._phase_ends = min(self._call_ends, monotonic() + self._connect)
+
+    def start_sending(self) -> None:
+        """The request goes out: from now on the server may act, and the answer's time runs."""
+        self.request_sent = True
+        self._phase_ends = min(self._call_ends, monotonic() + self._answer)
+
+    def hand_over(self) -> None:
+        """The caller reads the body itself: from now on only silence is bounded."""
+        self._streaming = True
+
+    def left(self) -> float:
+        """Seconds left in this phase.
+
+        Raises:
+            socket.timeout: none are left.
+        """
+        if self._streaming:
+            return self._answer
+        left = self._phase_ends - monotonic()
+        if left <= 0:
+            raise socket.timeout("the time for this call has run out")
+        return left
+
+    def allows_wait(self, seconds: float) -> bool:
+        """Whether the call would still have time after waiting this long."""
+        return monotonic() + seconds < self._call_ends
+
+
+class RetryDecision:
+    """The retry state of one call."""
+
+    def __init__(self, budget: float, deadline: Deadline) -> None:
+        self._budget = budget
+        self._deadline = deadline
+        self._reconnects = 0
+
+    def pause_before_repeat(self, error: ApiException) -> Optional[float]:
+        """Seconds to wait before the call is repeated, or ``None`` to raise ``error``."""
+        if error.status in (429, 503):
+            pause = error.retry_after
+            if pause is None or max(pause, _LEAST_CHARGE) > self._budget:
+                return None
+            self._budget -= max(pause, _LEAST_CHARGE)
+        elif isinstance(error, ApiConnectionError) and error.request_sent is False:
+            # A refused certificate (status 0) is refused again.
+            if error.status is not None or self._reconnects >= len(_RECONNECT_AFTER):
+                return None
+            pause = _RECONNECT_AFTER[self._reconnects]
+            self._reconnects += 1
+        else:
+            return None
+        return pause if self._deadline.allows_wait(pause) else None
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> Optional[float]:
+    """``Retry-After`` in seconds (RFC 9110, section 10.2.3); ``None`` if absent or malformed.
+
+    A date is counted from the answer's own ``Date``, so that a wrong local clock does not matter;
+    a date in the past is 0.
+    """
+    value = (headers.get("Retry-After") or "").strip()
+    if value.isascii() and value.isdigit():
+        return min(float(value[:15]), _LONGEST_WAIT)
+    until = _http_date(value)
+    if until is None:
+        return None
+    now = _http_date((headers.get("Date") or "").strip())
+    return min(max(0.0, until - (time() if now is None else now)), _LONGEST_WAIT)
+
+
+def _http_date(value: str) -> Optional[float]:
+    """Unix seconds of an HTTP date in any of its three forms (RFC 9110, section 5.6.7)."""
+    parsed = parsedate_tz(value)
+    if parsed is None:
+        return None
+    try:
+        return float(mktime_tz(parsed))
+    except (ValueError, OverflowError):
+        return None
+
+
+class BodyError(Exception):
+    """The body cannot be used; the text says why in our words and quotes nothing."""
+
+
+def read_body(response: Any, limit: int, encoding: str) -> bytes:
+    """The decompressed body of an unread urllib3 response, at most ``limit`` bytes.
+
+    Raises:
+        BodyError: too large, or an encoding that was never asked for or is broken.
+    """
+    length = response.length_remaining
+    pieces = []
+    size = 0
+    while True:
+        if length and length <= min(_READ, limit):  # as nearly all are
+            pieces.append(response.read(decode_content=False))
+            break
+        piece = response.read(min(_READ, limit + 1 - size), decode_content=False)
+        if not piece:
+            break
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit:
+            raise BodyError("the answer is larger than max_response_size (%d bytes)" % limit)
+        if response.length_remaining == 0:
+            break
+    body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    encoding = encoding.strip().lower()
+    if not body or encoding in ("", "identity"):
+        return body
+    if encoding in ("gzip", "x-gzip"):
+        return _decompress(body, _GZIP, limit)
+    if encoding == "deflate":
+        # RFC 9110, section 8.4.1.2: zlib framing, which some servers leave out.
+        zlib_framed = (
+            len(body) > 1 and (body[0] & 0x0F) == 8 and (body[0] * 256 + body[1]) % 31 == 0
+        )
+        return _decompress(body, zlib.MAX_WBITS if zlib_framed else _RAW_DEFLATE, limit)
+    raise BodyError("the answer has a content encoding that was not asked for")
+
+
+def _decompress(body: bytes, window: int, limit: int) -> bytes:
+    pieces = []
+    size = 0
+    members = 1
+    decoder = zlib.decompressobj(window)
+    for start in range(0, len(body), _FEED):
+        pending = body[start : start + _FEED]
+        more = True
+        while more:
+            if decoder.eof:
+                # Whatever follows the end is another member of a gzip file, or padding.
+                pending = pending.lstrip(b"\0") if window == _GZIP else b""
+                if not pending:
+                    break
+                members += 1
+                if members > _MAX_MEMBERS:
+                    raise BodyError("the answer's compressed body has too many parts")
+                decoder = zlib.decompressobj(window)
+            room = min(_CHUNK, limit + 1 - size)
+            try:
+                piece = decoder.decompress(pending, room)
+            except zlib.error:
+                raise BodyError("the answer's compression is broken") from None
+            pieces.append(piece)
+            size += len(piece)
+            if size > limit:
+                raise BodyError(
+                    "the answer is larger than max_response_size (%d bytes) decompressed" % limit
+                )
+            pending = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
+            more = bool(pending) or len(piece) == room  # zlib may hold output without input
+    if not decoder.eof:
+        raise BodyError("the answer's compressed body is cut")
+    return b"".join(pieces)
