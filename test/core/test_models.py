@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 import ultracart
-from ultracart import ApiResponseError
-from ultracart import models as namespace
+from ultracart import ApiResponseError, models as namespace
 from ultracart.models import (
     Error,
     ErrorResponse,
