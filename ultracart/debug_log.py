@@ -75,7 +75,7 @@ def format_changed(line_format: str) -> None:
 
 
 def log_exchange(call: Any, answer: Any, seconds: float) -> None:
-    """One line for one exchange of ``transport.call.Call`` and its answer, a response or an
+    """One line for one exchange of ``transport.Call`` and its answer, a response or an
     exception: names of what was sent, never a value."""
     parameters = [
         str(name) for part in (call.query, call.fields, call.body) for name in _names(part)

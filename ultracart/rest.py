@@ -32,8 +32,7 @@ from .exceptions import (
 )
 from .forks import notice_fork
 from .redaction import redactor, secrets_in
-from .transport import pools
-from .transport.call import Call, Verbs
+from .transport import Call, Verbs, pools
 from .transport.framing import BoundedConnection, ProxyRefused, current
 from .transport.limits import (
     BodyError,
@@ -44,8 +43,7 @@ from .transport.limits import (
     time_bounds,
 )
 from .transport.message import prepare_message, target
-from .transport.settings import Proxy, TransportSettings, transport_settings
-from .transport.tls import tls_context
+from .transport.settings import Proxy, TransportSettings, tls_context, transport_settings
 
 if TYPE_CHECKING:
     from .configuration import Configuration, Timeout

@@ -31,12 +31,15 @@ FLOORS = [
     Floor("files", "exceptions"),
     Floor("models", "exceptions redaction"),
     Floor("model", "models"),
-    Floor("transport", "exceptions redaction forks configuration serialization"),
-    Floor("transport.tls", "exceptions transport", packages="certifi"),
+    Floor(
+        "transport",
+        "exceptions redaction forks configuration serialization",
+        packages="certifi",
+    ),
     # The one module on urllib3.
     Floor(
         "rest",
-        "exceptions redaction forks debug_log configuration transport transport.tls",
+        "exceptions redaction forks debug_log configuration transport",
         packages="urllib3",
     ),
     Floor("async_calls"),
@@ -96,7 +99,7 @@ LATE_IMPORTS = {
     ("ultracart.serialization", "urllib.parse"): "only path parameters need it",
     ("ultracart.serialization", "dateutil"): "only dates need it",
     ("ultracart.serialization", "six"): "only text beyond ASCII needs it",
-    ("ultracart.transport.tls", "certifi"): "not where the user has CA certificates",
+    ("ultracart.transport.settings", "certifi"): "not where the user has CA certificates",
     ("ultracart.transport.settings", "urllib"): "only proxies from the environment need it",
     ("ultracart.pytest_plugin", "ultracart.sandbox"): "the extra is optional",
 }

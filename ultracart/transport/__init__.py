@@ -1,6 +1,209 @@
 """The parts of the transport that need no HTTP library; ``ultracart.rest`` puts them together.
 
-``settings`` (what a pool depends on), ``tls`` (whom to trust), ``message`` (what is sent),
-``limits`` (time, attempts, size), ``framing`` (bytes off the wire), ``pools`` (what is shared),
-``call`` (what is known of a call).
+``settings`` (where to connect, whom to trust, what a pool depends on), ``message`` (what is sent),
+``limits`` (time, attempts, size), ``framing`` (bytes off the wire), ``pools`` (what is shared); and
+here what they serve: one call, and the signatures by which calls are asked for.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ..redaction import secrets_in, secrets_in_headers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional
+
+    from ..configuration import Timeout
+    from .limits import Deadline
+    from .settings import TransportSettings
+
+
+class Call:
+    """One call: what is sent, and the time it has."""
+
+    __slots__ = (
+        "body",
+        "content",
+        "deadline",
+        "fields",
+        "headers",
+        "method",
+        "preload",
+        "query",
+        "settings",
+        "target",
+    )
+    method: str
+    target: str
+    headers: dict[str, str]
+    content: Optional[bytes]
+    query: Any
+    fields: Any
+    body: Any
+    preload: bool
+    settings: TransportSettings
+    deadline: Deadline
+
+    def request_line(self) -> str:
+        return "%s %s" % (self.method, self.target.partition("?")[0])
+
+    def secrets(self) -> Iterator[str]:
+        """What this call sent that no message may show."""
+        yield from secrets_in_headers(self.headers)
+        for part in (self.query, self.fields, self.body):
+            yield from secrets_in(part)
+        proxy = self.settings.proxy
+        if proxy is not None and proxy.credentials is not None:
+            yield proxy.credentials
+            yield str(proxy.authorization).partition(" ")[2]
+            yield proxy.credentials.partition(":")[2]
+
+
+class Verbs:
+    """One method for each HTTP method, with the official SDK's signatures."""
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        query_params: Any = None,
+        headers: Optional[Mapping[str, Any]] = None,
+        body: Any = None,
+        post_params: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """Send one request."""
+        raise NotImplementedError  # pragma: no cover - of RESTClientObject
+
+    def GET(  # noqa: N802
+        self,
+        url: str,
+        headers: Optional[Mapping[str, Any]] = None,
+        query_params: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """:meth:`request` with method GET."""
+        return self.request(
+            "GET", url, query_params, headers, None, None, _preload_content, _request_timeout
+        )
+
+    def HEAD(  # noqa: N802
+        self,
+        url: str,
+        headers: Optional[Mapping[str, Any]] = None,
+        query_params: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """:meth:`request` with method HEAD."""
+        return self.request(
+            "HEAD", url, query_params, headers, None, None, _preload_content, _request_timeout
+        )
+
+    def DELETE(  # noqa: N802
+        self,
+        url: str,
+        headers: Optional[Mapping[str, Any]] = None,
+        query_params: Any = None,
+        body: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+        *,
+        post_params: Any = None,
+    ) -> Any:
+        """:meth:`request` with method DELETE."""
+        return self.request(
+            "DELETE",
+            url,
+            query_params,
+            headers,
+            body,
+            post_params,
+            _preload_content,
+            _request_timeout,
+        )
+
+    def OPTIONS(  # noqa: N802
+        self,
+        url: str,
+        headers: Optional[Mapping[str, Any]] = None,
+        query_params: Any = None,
+        post_params: Any = None,
+        body: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """:meth:`request` with method OPTIONS."""
+        return self.request(
+            "OPTIONS",
+            url,
+            query_params,
+            headers,
+            body,
+            post_params,
+            _preload_content,
+            _request_timeout,
+        )
+
+    def POST(  # noqa: N802
+        self,
+        url: str,
+        headers: Optional[Mapping[str, Any]] = None,
+        query_params: Any = None,
+        post_params: Any = None,
+        body: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """:meth:`request` with method POST."""
+        return self.request(
+            "POST",
+            url,
+            query_params,
+            headers,
+            body,
+            post_params,
+            _preload_content,
+            _request_timeout,
+        )
+
+    def PUT(  # noqa: N802
+        self,
+        url: str,
+        headers: Optional[Mapping[str, Any]] = None,
+        query_params: Any = None,
+        post_params: Any = None,
+        body: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """:meth:`request` with method PUT."""
+        return self.request(
+            "PUT", url, query_params, headers, body, post_params, _preload_content, _request_timeout
+        )
+
+    def PATCH(  # noqa: N802
+        self,
+        url: str,
+        headers: Optional[Mapping[str, Any]] = None,
+        query_params: Any = None,
+        post_params: Any = None,
+        body: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """:meth:`request` with method PATCH."""
+        return self.request(
+            "PATCH",
+            url,
+            query_params,
+            headers,
+            body,
+            post_params,
+            _preload_content,
+            _request_timeout,
+        )
