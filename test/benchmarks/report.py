@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Optional
 
 
 class Row(NamedTuple):
-    """One line of issue 7's table.
+    """One line of the table.
 
     ``unit`` is that of ``values``, one median for each library; ``ratios`` are medians of the
     ratios of neighbouring rounds; ``must`` and ``aim`` bound this project's ratio, or its value
