@@ -63,8 +63,8 @@ FLOORS = [
     ),
     Floor(
         "oauth",
-        "exceptions configuration models api_client api oauth.fork_safety oauth.token oauth.stores "
-        "oauth.stores.sqlalchemy",
+        "json_body exceptions configuration models api_client api oauth.fork_safety oauth.token "
+        "oauth.stores oauth.stores.sqlalchemy",
     ),
     # Nothing of the client, so that one mistake cannot make both agree.
     Floor("sandbox", packages="authlib flask werkzeug"),

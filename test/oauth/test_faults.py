@@ -102,9 +102,19 @@ def test_a_longer_retry_after_is_not_waited_for(authorized, sandbox, time_):
     assert time_.slept == []
 
 
-def test_an_answer_that_cannot_be_used_is_not_asked_for_again(authorized, sandbox, time_):
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"access_token": "a", "token_type": "mac"}',
+        # Read as leniently as a usable one: behind a byte order mark, with an endless number.
+        '\ufeff{"access_token": "a", "token_type": "mac"}',
+        '{"token_type": "bearer", "expires_in": %s}' % ("9" * 5000),
+    ],
+    ids=["another type", "byte order mark", "no token"],
+)
+def test_an_answer_that_cannot_be_used_is_not_asked_for_again(authorized, sandbox, time_, body):
     time_.pass_(3601)
-    sandbox.token_type = "mac"
+    sandbox.faults.add(TOKEN_PATH, status=200, body=body)
     sandbox.requests.clear()
     with pytest.raises(ApiException):
         authorized.access_token()

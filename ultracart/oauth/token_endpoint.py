@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from typing import Callable, NamedTuple, Optional, TypeVar
 
@@ -18,6 +17,7 @@ from ..exceptions import (
     RateLimitException,
     ServiceException,
 )
+from ..json_body import decode
 from ..models.oauth_device_authorization_response import OauthDeviceAuthorizationResponse
 from ..models.oauth_revoke_success_response import OauthRevokeSuccessResponse
 from ..models.oauth_token_response import OauthTokenResponse
@@ -177,7 +177,7 @@ def _may_have_been_lost(error: ApiException) -> bool:
     if isinstance(error, ApiResponseError):
         # A page of a proxy, or half an answer. A complete answer that cannot be used, such as a
         # token of another type, would be the same the next time.
-        return not _is_json_object(error.body)
+        return not isinstance(decode(error.body or "")[0], dict)
     return isinstance(
         error, (ApiConnectionError, ApiTimeoutError, ServiceException, RateLimitException)
     )
@@ -191,12 +191,3 @@ def _was_not_processed(error: ApiException) -> bool:
         or error.status == 429
         or (error.status == 503 and error.retry_after is not None)
     )
-
-
-def _is_json_object(body: object) -> bool:
-    if not isinstance(body, (str, bytes)):
-        return False
-    try:
-        return isinstance(json.loads(body), dict)
-    except (ValueError, RecursionError):
-        return False

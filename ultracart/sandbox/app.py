@@ -56,7 +56,7 @@ def create_app(
         if version == API_VERSION or path in PAGE_PATHS:
             return None
         if version is None and path == "/oauth/me":
-            return None  # a first token is tried out with a plain curl (issue 6)
+            return None  # a first token is tried out with a plain curl
         if path.startswith("/sandbox/"):
             return None
         return ultracart_error(
