@@ -16,9 +16,9 @@ from .exceptions import (
     ApiResponseError,
     ApiTypeError,
     ApiValueError,
-    OAuthError,
+    is_unauthorized,
 )
-from .forks import loading_transport
+from .forks import loading
 from .version import __version__
 
 TYPE_CHECKING = False
@@ -96,7 +96,7 @@ class ApiClient:
         """The transport, a :class:`ultracart.rest.RESTClientObject`."""
         if self._rest_client is None:
             try:
-                with loading_transport:
+                with loading:
                     from .rest import RESTClientObject  # keeps urllib3 out of ``import ultracart``
             except OSError as error:  # out of descriptors, for one
                 failure = "the transport cannot be loaded: %s" % error.strerror
@@ -249,7 +249,7 @@ class ApiClient:
                 method, url, authorized_query, headers, fields, body, preload, timeout
             )
         except ApiException as error:
-            if error.status != 401 or isinstance(error, OAuthError):
+            if not is_unauthorized(error):
                 raise
             source = self.configuration.access_token
             invalidate = getattr(source, "invalidate", None)

@@ -17,9 +17,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
     from typing import Callable
 
-# A fork waits, at most two seconds, while another thread loads the transport: the child would
-# wait for ever for that import. Bounded, since the fork may hold a lock that the import needs.
-loading_transport = RLock()
+# Held while a module is loaded on first need. A fork waits for that, at most two seconds, or the
+# child would wait for ever for that import; no longer, since it may hold a lock that this needs.
+loading = RLock()
 _held: list[bool] = []
 
 _renewals: list[ref[Callable[[], None]]] = []
@@ -59,12 +59,12 @@ def _renew_all() -> None:
 
 def _let_others_load() -> None:
     if _held.pop():
-        loading_transport.release()
+        loading.release()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=lambda: _held.append(loading_transport.acquire(timeout=2)),
+        before=lambda: _held.append(loading.acquire(timeout=2)),
         after_in_parent=_let_others_load,
         after_in_child=_after_fork_in_child,
     )

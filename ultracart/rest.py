@@ -29,6 +29,7 @@ from .exceptions import (
     ConfigurationError,
     error_class,
     error_fields,
+    load_answers,
 )
 from .forks import notice_fork
 from .redaction import redactor, secrets_in
@@ -61,6 +62,8 @@ class _NoTimeout(urllib3.Timeout):
         return 0.0
 
 
+# Calls of this process, counted as far as two.
+_calls = 0
 _METHODS = frozenset(["GET", "HEAD", "DELETE", "POST", "PUT", "PATCH", "OPTIONS"])
 # urllib3 repeats and redirects nothing on its own: transport/limits.py decides.
 _NO_RETRIES = urllib3.Retry.from_int(False, redirect=False)
@@ -69,10 +72,21 @@ _NO_TIMEOUT = _NoTimeout(connect=None, read=None)
 _TIMEOUTS = (socket.timeout, urllib3.exceptions.TimeoutError, urllib3.exceptions.EmptyPoolError)
 
 
+def _count_call() -> None:
+    """Get ready for refusals in a process that lives on: later, no descriptor may be left to load
+    their classes with. A process that makes one call does without, unless it is refused."""
+    global _calls
+    if _calls == 0 or load_answers() is not None:
+        _calls += 1
+
+
 @cache
 def _bounded(connection: type) -> type:
     """urllib3's class of connections, made to keep to the call that each serves."""
-    return type("Bounded" + connection.__name__, (BoundedConnection, connection), {})
+    # urllib3's own looks in each value for a marker that leaves a header out; there is none here.
+    python = [base for base in connection.__mro__ if base.__module__ == "http.client"]
+    members = {"putheader": vars(python[0])["putheader"]} if python else {}
+    return type("Bounded" + connection.__name__, (BoundedConnection, connection), members)
 
 
 def _make_pool(settings: TransportSettings) -> Any:
@@ -203,6 +217,8 @@ class RESTClientObject(Verbs):
             ApiException: the call failed, or its status is not 2xx.
         """
         notice_fork()
+        if _calls < 2:
+            _count_call()
         call = Call()
         call.method = method.upper()
         if call.method not in _METHODS:

@@ -17,7 +17,7 @@ MODULES = """
     ultracart.oauth.stores.base ultracart.sandbox ultracart.pytest_plugin ultracart.cli
 """.split()
 # Their classes can be made without arguments, and show some attributes only then.
-_ASSIGNING = ("ultracart.configuration", "ultracart.api_client", "ultracart.exceptions")
+_ASSIGNING = {"ultracart.configuration", "ultracart.api_client", "ultracart.exceptions"}
 _ALLOWED_DUNDERS = {"__init__", "__call__", "__enter__", "__exit__", "__getitem__"}
 
 
@@ -59,9 +59,7 @@ def _lines(name: str, value: Any) -> Iterator[str]:
         for owner in _own_classes(value):
             members.update(vars(owner))
         for member in sorted(members):
-            if member == "__init__" and hasattr(value, "__signature__"):
-                yield "    def __init__" + _signature(value)  # of a model: derived from its fields
-            elif not member.startswith("_") or member in _ALLOWED_DUNDERS:
+            if not member.startswith("_") or member in _ALLOWED_DUNDERS:
                 yield "    " + _member(member, members[member])
         for field, default in sorted(_instance_fields(value).items()):
             yield "    %s: field%s" % (field, default)
@@ -101,7 +99,7 @@ def _instance_fields(cls: type) -> dict[str, str]:
         for name, annotation in vars(owner).get("__annotations__", {}).items()
         if not name.startswith("_") and "ClassVar" not in str(annotation)
     }
-    if cls.__module__.startswith(_ASSIGNING) and "__init__" in vars(cls):
+    if cls.__module__ in _ASSIGNING and "__init__" in vars(cls):
         for name, value in vars(cls()).items():
             if not name.startswith("_"):
                 # The machine decides how large the pool is.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import pickle
+import sys
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -49,6 +51,20 @@ _FACTS: dict[str, Any] = {
     "request_sent": True,
     "request_line": "POST /oauth/token",
 }
+
+
+@pytest.mark.parametrize("name", exceptions.__all__)
+def test_one_public_name(name: str) -> None:
+    """Tracebacks, pickles and error trackers show where a program finds it."""
+    assert getattr(exceptions, name).__module__ == "ultracart.exceptions"
+
+
+def test_classes_stay_the_same_where_a_test_restores_the_modules() -> None:
+    with mock.patch.dict(sys.modules):
+        first = exceptions.error_class(404, None)
+        for name in [name for name in sys.modules if name.startswith("ultracart.exceptions.")]:
+            del sys.modules[name]
+    assert exceptions.error_class(404, None) is first is exceptions.NotFoundException
 
 
 @pytest.mark.parametrize(("parent", "name"), _CHILDREN)

@@ -289,3 +289,13 @@ def test_401_without_such_a_source_is_raised(
     server = serve(answer("", "401 Who"))
     judge.failure(lambda: api_of(server, access_token=token).oauth_me())
     assert len(server.requests) == 1
+
+
+def test_401_of_a_proxy_says_nothing_of_the_token(serve: Any, api_of: Any, judge: Any) -> None:
+    proxy = serve(answer("", "401 Who"))
+    source = Source()
+    url = "http://127.0.0.1:%d" % proxy.port
+    api = api_of("https://api.example.com", proxy=url, access_token=source)
+    assert judge.failure(api.oauth_me, ApiConnectionError).status == 401
+    assert len(proxy.requests) == 1
+    assert source.rejected == []

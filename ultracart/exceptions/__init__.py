@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 
+from ..forks import loading
 from ..json_body import decode
 
 TYPE_CHECKING = False
@@ -273,7 +274,7 @@ OpenApiException = UltraCartError
 
 def oauth_error_class(error: str) -> type[OAuthError]:
     """The class for an OAuth error code; ``OAuthError`` itself for a code of no RFC we know."""
-    answers = _answers()
+    answers = load_answers()
     return OAuthError if answers is None else answers.BY_ERROR.get(error, OAuthError)
 
 
@@ -288,22 +289,41 @@ def error_class(status: int, body: Any) -> type[ApiException]:
         found = oauth_error_class(error)
         if found is not OAuthError or status == 400:
             return found
-    answers = _answers()
+    answers = load_answers()
     return (
         ApiException if answers is None else answers.BY_STATUS.get(min(status, 500), ApiException)
     )
 
 
-def _answers() -> Any:
-    """The module ``answers``; ``None`` where it cannot be loaded any more.
+def is_unauthorized(error: ApiException) -> bool:
+    """Whether this is an UnauthorizedException, or its base where no other could be made."""
+    answers = load_answers()
+    if answers is None:
+        return type(error) is ApiException and error.status == 401
+    return isinstance(error, answers.UnauthorizedException)
 
-    Then no descriptor is left, or Python is about to end. Nobody has named one of its classes, so
-    nobody can tell one from its base.
+
+def load_answers() -> Any:
+    """The module ``answers``; ``None`` where it cannot be loaded any more, and a base must do.
+
+    Then no descriptor is left, or Python is about to end. Before that can be, ``rest`` has loaded
+    the module, in every process that makes more than one call.
     """
     try:
-        return import_module(".answers", __name__)
-    except (ImportError, OSError):
+        return _load("answers")
+    except (ImportError, OSError, MemoryError, RecursionError):
         return None
+
+
+def _load(name: str) -> Any:
+    module = globals().get(name)  # where Python puts it once it is whole
+    if module is None:
+        with loading:
+            module = import_module("." + name, __name__)
+        for value in list(vars(module).values()):
+            if getattr(value, "__module__", None) == module.__name__:
+                value.__module__ = __name__  # its public name, in tracebacks and pickles too
+    return module
 
 
 def error_fields(body: Any) -> Mapping[str, Any]:
@@ -342,7 +362,7 @@ def _bare_url(url: str) -> str:
 def _find(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError("module %r has no attribute %r" % (__name__, name))
-    value = getattr(import_module("." + _HOMES[name], __name__), name)
+    value = getattr(_load(_HOMES[name]), name)
     globals()[name] = value
     return value
 

@@ -1,7 +1,8 @@
 """Decides which class an answer that says no is raised as: by its OAuth code, or by its status.
 
-Loaded with the first such answer, or by who names one of these classes: most processes never are
-told no, and a class costs as much to make as a call takes.
+Loaded by who names one of these classes, else with the first refusal or the second call of a
+process: most of those that make one call are never told no, and these classes cost as much to make
+as three calls.
 """
 
 from __future__ import annotations

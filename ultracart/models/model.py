@@ -1,15 +1,14 @@
 """Decides what every model can do; a model file declares its fields and nothing else.
 
-A field is one line, ``name: Optional[type] = None``; the official SDK's tables (``swagger_types``,
-``attribute_map``), the reader of JSON and the constructor are derived from it, once for each class.
-Not ``dataclasses``: importing that costs more than all the rest of this package.
+A field is one line, ``name: Optional[type] = None``; the constructor, the official SDK's tables
+(``swagger_types``, ``attribute_map``) and the reader of JSON are derived from it, once for each
+class. Not ``dataclasses``: importing that costs more than all the rest of this package.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping
 
 from ..exceptions import ApiResponseError
 from ..redaction import is_secret_name, mask_fields
@@ -32,17 +31,6 @@ else:
 # Names of types in UltraCart's API description, where Python's differ.
 _SWAGGER_NAMES = {"dict[str, Any]": "object"}
 _NOT_THERE = object()
-
-
-class _Signature:
-    """What ``inspect`` and ``help`` show of a model: its constructor's parameters by name."""
-
-    def __get__(self, model: object, cls: type[Model]) -> Any:
-        if cls.__init__ is not Model.__init__:
-            raise AttributeError("__signature__")  # a user's subclass with a constructor of its own
-        from inspect import signature  # only people ask
-
-        return signature(cls._constructor().__get__(cls))
 
 
 @dataclass_transform()
@@ -77,18 +65,8 @@ class Model:
         cls.attribute_map = {name: name for name in types}
         scope = vars(sys.modules[cls.__module__])
         cls._readers = {name: (name, _reader(name, type_, scope)) for name, type_ in types.items()}
-
-    if not TYPE_CHECKING:  # type checkers derive each model's own from its fields
-        __signature__ = _Signature()
-
-        def __init__(self, *values: Any, **fields: Any) -> None:
-            # Without arguments, as for each answer, a field's value is its class's ``None``.
-            if values or fields:
-                self._constructor()(self, *values, **fields)
-
-    @classmethod
-    def _constructor(cls) -> Callable[..., None]:
-        return _constructor(cls.__name__, tuple(cls.attribute_map), cls._keyword_only)
+        # Not cls.__init__ = ...: type checkers would take that for every model's signature.
+        type.__setattr__(cls, "__init__", _constructor(cls.__name__, types, cls._keyword_only))
 
     @property
     def additional_properties(self) -> dict[str, Any]:
@@ -165,16 +143,14 @@ class Model:
     __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
 
-@lru_cache(maxsize=64)  # answers are read without it
 def _constructor(
-    model: str, names: tuple[str, ...], keyword_only: frozenset[str]
+    model: str, fields: Iterable[str], keyword_only: frozenset[str]
 ) -> Callable[..., None]:
-    """The function that sets each field from the argument of its name, or ``None``."""
-    positional = [name + "=None" for name in names if name not in keyword_only]
-    keyword = [name + "=None" for name in names if name in keyword_only]
+    positional = [name + "=None" for name in fields if name not in keyword_only]
+    keyword = [name + "=None" for name in fields if name in keyword_only]
     parameters = ["self", *positional, *(["*", *keyword] if keyword else [])]
     lines = ["def __init__(%s):" % ", ".join(parameters)]
-    lines += ["    self.%s = %s" % (name, name) for name in names]
+    lines += ["    self.%s = %s" % (name, name) for name in fields]
     namespace: dict[str, Any] = {}
     # Field names come from class bodies in this package alone.
     exec("\n".join(lines), namespace)  # noqa: S102  # nosec B102

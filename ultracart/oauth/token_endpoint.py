@@ -177,7 +177,8 @@ def _may_have_been_lost(error: ApiException) -> bool:
     if isinstance(error, ApiResponseError):
         # A page of a proxy, or half an answer. A complete answer that cannot be used, such as a
         # token of another type, would be the same the next time.
-        return not isinstance(decode(error.body or "")[0], dict)
+        body = error.body if isinstance(error.body, (str, bytes)) else ""
+        return not isinstance(decode(body)[0], dict)
     return isinstance(
         error, (ApiConnectionError, ApiTimeoutError, ServiceException, RateLimitException)
     )

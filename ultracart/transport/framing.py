@@ -14,7 +14,7 @@ import re
 import socket
 import ssl
 import threading
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from .limits import Deadline
 
@@ -223,8 +223,6 @@ class BoundedConnection(_Base):
     # A small body leaves together with its head: one packet, one system call.
     _head_waits = False
     _head = b""
-    # urllib3's own looks in each value for a marker that leaves a header out; there is none here.
-    putheader: Callable[..., None] = http.client.HTTPConnection.putheader
 
     def request(
         self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any

@@ -1,0 +1,102 @@
+"""What is loaded on first need when no descriptor is left, or Python's finders are gone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .server import Peer, answer
+from .test_processes import run
+
+FIRST_CALL = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+hoard = []
+try:
+    while True: hoard.append(os.open(os.devnull, 0))
+except OSError: pass
+for attempt in range(2):
+    try: api.oauth_me(); print("worked")
+    except ultracart.ApiException as error: print(type(error).__name__, error.request_sent)
+    except BaseException as error: print("foreign", repr(error))
+for descriptor in hoard: os.close(descriptor)
+print(api.oauth_me().merchant_id)
+"""
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("loaded", [False, True], ids=["nothing loaded", "transport loaded"])
+@pytest.mark.parametrize("model", [True, False], ids=["model", "no model"])
+def test_out_of_descriptors_in_the_first_call(
+    serve: Any, authority: Any, scheme: str, loaded: bool, model: bool
+) -> None:
+    tls = authority.context() if scheme == "https" else None
+    server = serve(answer('{"merchant_id":"M"}'), tls=tls)
+    script = "configuration.ssl_ca_cert = %r\n" % authority.path
+    script += (
+        "import ultracart.rest\n" * loaded + "ultracart.OauthMeResponse\n" * model + FIRST_CALL
+    )
+    done = run(server, script)
+    assert done.stdout.splitlines() == ["ApiConnectionError False"] * 2 + ["M"], done.stderr
+
+
+WARM = """
+import os, resource, sys
+api.oauth_me()
+ultracart.OauthTokenResponse
+hoard, finders = [], sys.meta_path
+"""
+LOSSES = {
+    "descriptors": """
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+try:
+    while True: hoard.append(os.open(os.devnull, 0))
+except OSError: pass
+""",
+    "finders": "sys.meta_path = None\n",  # as when Python is about to end
+}
+REFUSED = """
+def refused():
+    try: api.oauth_access_token("c", "refresh_token", refresh_token="t")
+    except ultracart.ApiException as error: print(type(error).__name__, error.status, error.error)
+refused()
+"""
+CAUGHT = """
+try: api.oauth_access_token("c", "refresh_token", refresh_token="t")
+except ultracart.UnauthorizedException: pass
+except ultracart.InvalidGrantError: print("caught")
+"""
+REGAINED = """
+for descriptor in hoard: os.close(descriptor)
+sys.meta_path = finders
+refused()
+"""
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
+@pytest.mark.parametrize(
+    ("before", "meanwhile"),
+    [
+        ("ultracart.InvalidGrantError\n", ["InvalidGrantError", "caught"]),
+        ("api.oauth_me()\n", ["InvalidGrantError", "caught"]),
+        ("", ["OAuthError"]),
+    ],
+    ids=["class named", "second call", "nothing"],
+)
+def test_a_refusal_where_nothing_can_be_loaded(
+    serve: Any, loss: str, before: str, meanwhile: list[str]
+) -> None:
+    """It has its class, or the base if its call is the first and nobody has named the class."""
+
+    def step(peer: Peer) -> None:
+        me = "/me" in peer.server.requests[-1].line
+        refusal = answer('{"error":"invalid_grant"}', "400 Bad Request")
+        peer.send(answer('{"merchant_id":"M"}') if me else refusal)
+
+    script = WARM + before + "ultracart.rest._calls -= not %r\n" % before
+    script += loss + REFUSED + CAUGHT * bool(before) + REGAINED
+    done = run(serve(step), script)
+    shown = [line.split()[0] for line in done.stdout.splitlines()]
+    assert shown == [*meanwhile, "InvalidGrantError"], done.stderr
+    assert done.stdout.startswith(meanwhile[0] + " 400 invalid_grant")
