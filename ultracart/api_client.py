@@ -18,7 +18,7 @@ from .exceptions import (
     ApiValueError,
     is_unauthorized,
 )
-from .forks import loading
+from .forks import load_logging_first, loading
 from .version import __version__
 
 TYPE_CHECKING = False
@@ -97,6 +97,7 @@ class ApiClient:
         if self._rest_client is None:
             try:
                 with loading:
+                    load_logging_first()
                     from .rest import RESTClientObject  # keeps urllib3 out of ``import ultracart``
             except OSError as error:  # out of descriptors, for one
                 failure = "the transport cannot be loaded: %s" % error.strerror

@@ -9,6 +9,7 @@ are here, where they keep nothing else: it would end later for each module kept.
 
 from __future__ import annotations
 
+import errno
 import os
 from _thread import RLock, allocate_lock
 from _weakref import ref
@@ -17,14 +18,37 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
     from typing import Callable
 
-# Held while a module is loaded on first need. A fork waits for that, at most two seconds, or the
-# child would wait for ever for that import; no longer, since it may hold a lock that this needs.
-loading = RLock()
-_held: list[bool] = []
-
 _renewals: list[ref[Callable[[], None]]] = []
 _pid = os.getpid()
 _lock = allocate_lock()
+# Seconds that a fork waits for a thread that is loading, and a thread for another one.
+_LONGEST_WAIT = 2
+_LONGEST_LOADING = 60
+
+
+class _Loading:
+    """Held while something is loaded on first need, which no child may inherit half done.
+
+    A fork waits for it, though not for long: it may hold a lock that the loading needs.
+
+    Raises:
+        OSError: it was not to be had, as in the child of a fork that did not wait long enough.
+    """
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+
+    def __enter__(self) -> None:
+        if not self.lock.acquire(timeout=_LONGEST_LOADING):
+            raise OSError(errno.EDEADLK, "it was being loaded when this process was forked")
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.lock.release()
+
+
+loading = _Loading()
+_held: list[bool] = []
+_logging_is_loaded = False
 
 
 def run_in_child(renew: Callable[[], None]) -> None:
@@ -43,7 +67,6 @@ def notice_fork() -> None:
 
 def _after_fork_in_child() -> None:
     global _lock
-    _let_others_load()
     _lock = allocate_lock()
     _renew_all()
 
@@ -58,13 +81,32 @@ def _renew_all() -> None:
 
 
 def _let_others_load() -> None:
-    if _held.pop():
-        loading.release()
+    if _held and _held.pop():
+        loading.lock.release()
+
+
+def _have_forks_wait() -> None:
+    os.register_at_fork(
+        before=lambda: _held.append(loading.lock.acquire(timeout=_LONGEST_WAIT)),
+        after_in_parent=_let_others_load,
+        after_in_child=_let_others_load,
+    )
+
+
+def load_logging_first() -> None:
+    """Keep a fork that waits from holding logging's lock, which urllib3 needs to load.
+
+    logging takes it in a hook of its own, and the hook that was registered last runs first.
+    """
+    global _logging_is_loaded
+    if not _logging_is_loaded and hasattr(os, "register_at_fork"):
+        with loading:
+            import logging  # noqa: F401  # urllib3 is about to do the same
+
+            _have_forks_wait()
+            _logging_is_loaded = True
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=lambda: _held.append(loading.acquire(timeout=2)),
-        after_in_parent=_let_others_load,
-        after_in_child=_after_fork_in_child,
-    )
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+    _have_forks_wait()

@@ -31,7 +31,7 @@ from .exceptions import (
     error_fields,
     load_answers,
 )
-from .forks import notice_fork
+from .forks import load_logging_first, notice_fork
 from .redaction import redactor, secrets_in
 from .transport import Call, Verbs, pools
 from .transport.framing import BoundedConnection, ProxyRefused, current
@@ -44,7 +44,7 @@ from .transport.limits import (
     time_bounds,
 )
 from .transport.message import prepare_message, target
-from .transport.settings import Proxy, TransportSettings, tls_context, transport_settings
+from .transport.settings import Proxy, TransportSettings, tls_options, transport_settings
 
 if TYPE_CHECKING:
     from .configuration import Configuration, Timeout
@@ -80,6 +80,9 @@ def _count_call() -> None:
         _calls += 1
 
 
+load_logging_first()
+
+
 @cache
 def _bounded(connection: type) -> type:
     """urllib3's class of connections, made to keep to the call that each serves."""
@@ -94,9 +97,7 @@ def _make_pool(settings: TransportSettings) -> Any:
     origin = settings.origin
     options: dict[str, Any] = {"maxsize": settings.pool_maxsize}
     if origin.scheme == "https":
-        options["ssl_context"] = tls_context(settings)
-        # urllib3 sets the context's verify_mode to this.
-        options["cert_reqs"] = ssl.CERT_REQUIRED if settings.verify_ssl else ssl.CERT_NONE
+        options.update(tls_options(settings))
         if settings.assert_hostname is not None:
             options["assert_hostname"] = settings.assert_hostname
     pool: Any
@@ -114,10 +115,16 @@ def _proxied_pool(settings: TransportSettings, proxy: Proxy, options: dict[str, 
     headers = None
     if proxy.authorization is not None:
         headers = {"proxy-authorization": proxy.authorization}
-    if proxy.url.startswith("https:"):
-        # Trusted like any server, but no business of the client's certificate.
-        bare = settings.replaced(cert_file=None, key_file=None)
-        options["proxy_ssl_context"] = tls_context(bare)
+    if proxy.origin.scheme == "https":
+        # Trusted like any server, but no business of the client's certificate and of the name that
+        # the server is to have.
+        bare = settings.replaced(
+            origin=proxy.origin, assert_hostname=None, cert_file=None, key_file=None
+        )
+        own = tls_options(bare)
+        options["proxy_ssl_context"] = own["ssl_context"]
+        if settings.origin.scheme == "http":
+            options.update(own)  # the connection to the proxy is all there is
     manager = urllib3.ProxyManager(proxy.url, proxy_headers=headers, **options)
     origin = settings.origin
     return manager.connection_from_host(origin.host, origin.port, origin.scheme)

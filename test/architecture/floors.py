@@ -89,6 +89,7 @@ LATE_IMPORTS = {
     ("ultracart.configuration", "ultracart.debug_log"): "logging costs more than the module",
     ("ultracart.rest", "ultracart.debug_log"): "as above",
     ("ultracart.configuration", "platform"): "only the debug report needs it",
+    ("ultracart.forks", "logging"): "only with urllib3, which loads it anyway",
     ("ultracart.models.model", "pprint"): "only what is shown to people needs it",
     ("ultracart.redaction", "re"): "as below",
     ("ultracart.redaction", "urllib.parse"): "only a failed call pays for it",

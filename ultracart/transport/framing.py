@@ -14,7 +14,7 @@ import re
 import socket
 import ssl
 import threading
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .limits import Deadline
 
@@ -42,27 +42,87 @@ current: _Current = _Current()
 _SOCKET = socket.socket
 
 
-def _settimeout(sock: socket.socket, value: Optional[float]) -> None:
-    """Sets a timeout, but leaves to the deadline what is to have none.
+def _timeouts(base: type[socket.socket]) -> Callable[[socket.socket, Optional[float]], None]:
+    """A ``settimeout`` that leaves to the deadline what is to have no timeout.
 
     urllib3 sets the timeout that it was given, here none, twice for each request. Each time is a
     system call, for which this thread gives way to the others.
     """
-    if value is not None:
-        _SOCKET.settimeout(sock, value)
+
+    def settimeout(sock: socket.socket, value: Optional[float]) -> None:
+        if value is not None:
+            base.settimeout(sock, value)
+
+    return settimeout
 
 
 class _PlainSocket(socket.socket):
     """What connects, as it is or below TLS."""
 
     __slots__ = ()
-    settimeout = _settimeout
+    settimeout = _timeouts(socket.socket)
 
 
 class TLSSocket(ssl.SSLSocket):
     """What a TLS context makes of a connected socket."""
 
-    settimeout = _settimeout
+    settimeout = _timeouts(ssl.SSLSocket)
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """For TLS inside of this one, through a proxy: urllib3 asks for each piece of a record."""
+        deadline = current.deadline
+        if deadline is not None:
+            self.settimeout(deadline.left())
+        return super().recv(buflen, flags)
+
+
+# A stand-in for this class, as gevent and truststore put in its place, expects a name as text.
+_TAKES_BYTES = ssl.SSLContext.__module__ == "ssl"
+
+
+class TLSContext(ssl.SSLContext):
+    """Checks the name of one host, also where urllib3 forgets to name it.
+
+    urllib3 1.26 names no address; and what it does not name to a proxy, nobody checks.
+    """
+
+    host: str
+    sslsocket_class = TLSSocket
+
+    def wrap_socket(
+        self,
+        sock: Any,
+        server_side: bool = False,
+        do_handshake_on_connect: bool = True,
+        suppress_ragged_eofs: bool = True,
+        server_hostname: Any = None,
+        session: Any = None,
+    ) -> ssl.SSLSocket:
+        return super().wrap_socket(
+            sock,
+            server_side,
+            do_handshake_on_connect,
+            suppress_ragged_eofs,
+            self._name(server_hostname),
+            session,
+        )
+
+    def wrap_bio(
+        self,
+        incoming: Any,
+        outgoing: Any,
+        server_side: bool = False,
+        server_hostname: Any = None,
+        session: Any = None,
+    ) -> ssl.SSLObject:
+        name = self._name(server_hostname)
+        return super().wrap_bio(incoming, outgoing, server_side, name, session)
+
+    def _name(self, given: Optional[str]) -> Any:
+        name = (given or self.host).strip("[]")
+        # For a name in bytes ``ssl`` need not load the idna codec, some 4 ms; ``settings`` has
+        # seen to it that it is ASCII.
+        return name.encode("ascii") if _TAKES_BYTES else name
 
 
 def _allow(sock: Any, seconds: float) -> None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..exceptions import ApiConnectionError, ConfigurationError
-from .framing import TLSSocket
+from ..forks import loading
+from .framing import TLSContext
 from .limits import time_bounds
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def _address(host: str) -> Union[ipaddress.IPv4Address, ipaddress.IPv6Address, N
 class Proxy(_Value):
     """A proxy, and the ``user:password`` for its ``Proxy-Authorization``, if any."""
 
+    origin: Origin
     url: str
     credentials: Optional[str]
 
@@ -251,7 +253,7 @@ def _proxy(url: Any, name: str) -> Proxy:
         credentials = "%s:%s" % (unquote(parts.username), unquote(parts.password or ""))
     host = "[%s]" % origin.host if ":" in origin.host else origin.host
     url = "%s://%s:%d" % (origin.scheme, host, origin.port)
-    return Proxy(url=url, credentials=credentials)
+    return Proxy(origin=origin, url=url, credentials=credentials)
 
 
 def _file(path: Any, name: str) -> Optional[str]:
@@ -283,33 +285,29 @@ def _count(value: Any, name: str) -> int:
     return value
 
 
-class _Context(ssl.SSLContext):
-    def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
-        return super().wrap_socket(*args, **self._named(options))
+def tls_options(settings: TransportSettings) -> dict[str, Any]:
+    """What urllib3 is told of TLS to the origin of ``settings``.
 
-    def wrap_bio(self, *args: Any, **options: Any) -> ssl.SSLObject:
-        return super().wrap_bio(*args, **self._named(options))
-
-    def _named(self, options: dict[str, Any]) -> dict[str, Any]:
-        name = options.get("server_hostname")
-        if name is None:
-            # urllib3 1.26 names no address; it compares that itself where OpenSSL does not.
-            self.check_hostname = False
-        else:
-            # For a name in bytes ``ssl`` need not load the idna codec, some 4 ms; _ascii_name has
-            # seen to it that it is ASCII.
-            options["server_hostname"] = name.encode("ascii")
-        return options
+    Raises:
+        ConfigurationError: a file that is missing or not what it should be.
+    """
+    with (
+        loading
+    ):  # OpenSSL gets ready with the first context: a child must not inherit it half done
+        context = _tls_context(settings)
+    # urllib3 sets the context's verify_mode to cert_reqs.
+    required = ssl.CERT_REQUIRED if settings.verify_ssl else ssl.CERT_NONE
+    return {"ssl_context": context, "cert_reqs": required}
 
 
-def tls_context(settings: TransportSettings) -> ssl.SSLContext:
+def _tls_context(settings: TransportSettings) -> ssl.SSLContext:
     """A client context for ``settings``. Costs some 15 ms, so it is shared with the pool.
 
     Raises:
         ConfigurationError: a file that is missing or not what it should be.
     """
-    context = _Context(ssl.PROTOCOL_TLS_CLIENT)
-    context.sslsocket_class = TLSSocket
+    context = TLSContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.host = settings.origin.host
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options &= ~_IGNORE_UNEXPECTED_EOF
     if settings.verify_ssl:
