@@ -75,6 +75,26 @@ def test_slow_answer_ends_in_time(serve: Any, api_of: Any, judge: Any, step: Any
     assert len(server.requests) == 1
 
 
+# A record of TLS: its head, and then byte by byte.
+RECORD = b"\x16\x03\x03\x40\x00"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_tls_behind_a_proxy_ends_in_time(
+    serve: Any, api_of: Any, judge: Any, authority: Any, scheme: str
+) -> None:
+    def step(peer: Any) -> None:
+        peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        peer.drip(RECORD + bytes(9999))
+
+    proxy = serve(step, tls=authority.context() if scheme == "https" else None)
+    url = "%s://localhost:%d" % (scheme, proxy.port)
+    api = api_of("https://api.example.com", proxy=url, ssl_ca_cert=authority.path)
+    judge.failure(
+        lambda: exchange(api, _request_timeout=0.4), ApiTimeoutError, within=1.4, sent=False
+    )
+
+
 @pytest.mark.parametrize("timeout", [1, 0.25, (3, 0.25), [3, 0.25], (3.0, 1)], ids=repr)
 def test_every_form_of_timeout_holds(serve: Any, api_of: Any, judge: Any, timeout: Any) -> None:
     api = api_of(serve(SLOW["dripped body"]))
