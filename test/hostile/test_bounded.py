@@ -85,6 +85,7 @@ def test_tls_behind_a_proxy_ends_in_time(
 ) -> None:
     def step(peer: Any) -> None:
         peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        peer.sock.recv(1)  # the client speaks first
         peer.drip(RECORD + bytes(9999))
 
     proxy = serve(step, tls=authority.context() if scheme == "https" else None)

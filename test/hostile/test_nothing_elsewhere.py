@@ -216,6 +216,7 @@ class TestProxy:
         "resets": lambda peer: peer.reset() or False,
         "garbage": lambda peer: peer.send(b"\x00\x01garbage\r\n\r\n") and False,
         "no TLS behind it": lambda peer: peer.send(b"HTTP/1.1 200 OK\r\n\r\nplain text") and False,
+        "early bytes": lambda peer: peer.send(b"HTTP/1.1 200 OK\r\n\r\nearly") and peer.silence(),
         "extra bytes": lambda peer: (
             peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd") and False
         ),

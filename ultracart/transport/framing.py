@@ -317,8 +317,10 @@ class BoundedConnection(_Base):
             answer, self._tunnel_answer = self._tunnel_answer, None
             if answer is not None:  # pragma: no branch - CONNECT could not even be sent
                 answer.close()
+        sock: Any = self.sock
+        if sock is None:  # closed for bytes that came before anything was asked of the server
+            raise http.client.HTTPException("more than an answer to CONNECT")
         if deadline is not None:  # the TLS handshake has what the proxy has left
-            sock: Any = self.sock
             sock.settimeout(deadline.left())
 
     def _new_conn(self) -> socket.socket:
