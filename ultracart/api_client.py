@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import header_precedence, json_body, models as _own_models, serialization
+from . import json_body, models as _own_models, serialization
 from .configuration import OAUTH_SCHEME, Configuration, Timeout, _auth_lookup, global_configuration
 from .exceptions import (
     ApiConnectionError,
@@ -19,6 +19,7 @@ from .exceptions import (
     is_unauthorized,
 )
 from .forks import load_logging_first, loading
+from .transport import merge_headers, replace_header
 from .version import __version__
 
 TYPE_CHECKING = False
@@ -131,7 +132,7 @@ class ApiClient:
 
     def set_default_header(self, header_name: str, header_value: Any) -> None:
         """Send this header with each request, in place of one of the same name in any case."""
-        header_precedence.replace(self.default_headers, header_name, header_value)
+        replace_header(self.default_headers, header_name, header_value)
 
     def call_api(
         self,
@@ -191,7 +192,7 @@ class ApiClient:
             return self.pool.apply_async(self.call_api, arguments, options)
         serialization.require_pairs(path_params, query_params, post_params)
         sanitize, to_pairs = self.sanitize_for_serialization, self.parameters_to_tuples
-        headers = header_precedence.merge(header_params or {}, self.default_headers, self.cookie)
+        headers = merge_headers(header_params or {}, self.default_headers, self.cookie)
         if collection_formats or not serialization.is_text(headers.values()):
             headers = dict(to_pairs(sanitize(headers), collection_formats))
         values = to_pairs(sanitize(path_params), collection_formats) if path_params else []
@@ -336,7 +337,7 @@ class ApiClient:
             if not setting or not setting["value"]:
                 continue
             if setting["in"] == "header":
-                header_precedence.replace(headers, setting["key"], setting["value"])
+                replace_header(headers, setting["key"], setting["value"])
             elif setting["in"] == "query":
                 querys.append((setting["key"], setting["value"]))
             else:

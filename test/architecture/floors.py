@@ -23,7 +23,6 @@ FLOORS = [
     Floor("json_body"),
     Floor("forks"),
     Floor("exceptions", "json_body forks"),
-    Floor("header_precedence", "exceptions"),
     Floor("redaction"),
     Floor("debug_log"),
     Floor("configuration", "version exceptions redaction debug_log"),
@@ -45,8 +44,8 @@ FLOORS = [
     Floor("async_calls"),
     Floor(
         "api_client",
-        "version json_body exceptions header_precedence forks configuration serialization files "
-        "models rest async_calls",
+        "version json_body exceptions forks configuration serialization files models transport "
+        "rest async_calls",
     ),
     Floor("api", "exceptions configuration serialization models api_client"),
     Floor("apis", "api"),
