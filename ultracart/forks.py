@@ -16,7 +16,7 @@ from _weakref import ref
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
-    from typing import Callable
+    from typing import Any, Callable
 
 _renewals: list[ref[Callable[[], None]]] = []
 _pid = os.getpid()
@@ -36,7 +36,7 @@ class _Loading:
     """
 
     def __init__(self) -> None:
-        self.lock = RLock()
+        self.lock: Any = RLock()
 
     def __enter__(self) -> None:
         if not self.lock.acquire(timeout=_LONGEST_LOADING):
@@ -46,7 +46,7 @@ class _Loading:
         self.lock.release()
 
 
-loading = _Loading()
+loading: _Loading = _Loading()
 _held: list[bool] = []
 _logging_is_loaded = False
 

@@ -14,7 +14,7 @@ import re
 import socket
 import ssl
 import threading
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from .limits import Deadline
 
@@ -42,31 +42,26 @@ current: _Current = _Current()
 _SOCKET = socket.socket
 
 
-def _timeouts(base: type[socket.socket]) -> Callable[[socket.socket, Optional[float]], None]:
-    """A ``settimeout`` that leaves to the deadline what is to have no timeout.
+class _PlainSocket(socket.socket):
+    """What connects, as it is or below TLS; its timeouts are the deadline's.
 
     urllib3 sets the timeout that it was given, here none, twice for each request. Each time is a
     system call, for which this thread gives way to the others.
     """
 
-    def settimeout(sock: socket.socket, value: Optional[float]) -> None:
-        if value is not None:
-            base.settimeout(sock, value)
-
-    return settimeout
-
-
-class _PlainSocket(socket.socket):
-    """What connects, as it is or below TLS."""
-
     __slots__ = ()
-    settimeout = _timeouts(socket.socket)
+
+    def settimeout(self, value: Optional[float]) -> None:
+        if value is not None:
+            super().settimeout(value)
 
 
 class TLSSocket(ssl.SSLSocket):
-    """What a TLS context makes of a connected socket."""
+    """What a TLS context makes of a connected socket; its timeouts are the deadline's too."""
 
-    settimeout = _timeouts(ssl.SSLSocket)
+    def settimeout(self, value: Optional[float]) -> None:
+        if value is not None:
+            super().settimeout(value)
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
         """For TLS inside of this one, through a proxy: urllib3 asks for each piece of a record."""
@@ -87,7 +82,7 @@ class TLSContext(ssl.SSLContext):
     """
 
     host: str
-    sslsocket_class = TLSSocket
+    sslsocket_class: type[ssl.SSLSocket] = TLSSocket
 
     def wrap_socket(
         self,

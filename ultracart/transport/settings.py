@@ -291,9 +291,8 @@ def tls_options(settings: TransportSettings) -> dict[str, Any]:
     Raises:
         ConfigurationError: a file that is missing or not what it should be.
     """
-    with (
-        loading
-    ):  # OpenSSL gets ready with the first context: a child must not inherit it half done
+    # OpenSSL gets ready with the first context: no child must inherit it half done.
+    with loading:
         context = _tls_context(settings)
     # urllib3 sets the context's verify_mode to cert_reqs.
     required = ssl.CERT_REQUIRED if settings.verify_ssl else ssl.CERT_NONE
