@@ -142,7 +142,10 @@ def _find(name: str) -> Any:
         return import_module("." + name, __name__)
     if name not in __all__:
         raise AttributeError("module %r has no attribute %r" % (__name__, name))
-    value = getattr(import_module("." + _HOMES.get(name, "exceptions"), __name__), name)
+    from .forks import loading
+
+    with loading:
+        value = getattr(import_module("." + _HOMES.get(name, "exceptions"), __name__), name)
     globals()[name] = value
     return value
 

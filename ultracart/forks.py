@@ -22,7 +22,7 @@ _renewals: list[ref[Callable[[], None]]] = []
 _pid = os.getpid()
 _lock = allocate_lock()
 # Seconds that a fork waits for a thread that is loading, and a thread for another one.
-_LONGEST_WAIT = 2
+_LONGEST_WAIT = 10
 _LONGEST_LOADING = 60
 
 

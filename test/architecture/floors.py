@@ -28,7 +28,7 @@ FLOORS = [
     Floor("configuration", "version exceptions redaction debug_log"),
     Floor("serialization", "exceptions", packages="six dateutil"),
     Floor("files", "exceptions"),
-    Floor("models", "exceptions redaction"),
+    Floor("models", "exceptions redaction forks"),
     Floor("model", "models"),
     Floor(
         "transport",
@@ -80,6 +80,7 @@ FLOORS = [
 # Imports inside functions, and why each is not at the top of its file.
 LATE_IMPORTS = {
     ("ultracart", "importlib"): "public names are resolved when they are first used",
+    ("ultracart", "ultracart.forks"): "as above",
     ("ultracart.models", "importlib"): "as above",
     ("ultracart.oauth", "importlib"): "as above",
     ("ultracart.api_client", "ultracart.rest"): "urllib3 stays out of `import ultracart`",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..forks import loading
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
     from typing import Any
@@ -42,7 +44,8 @@ def _find(name: str) -> Any:
         return import_module("." + name, __name__)
     if name not in _FILES:
         raise AttributeError("module %r has no attribute %r" % (__name__, name))
-    value = getattr(import_module("." + _FILES[name], __name__), name)
+    with loading:  # threads load them in their first calls
+        value = getattr(import_module("." + _FILES[name], __name__), name)
     globals()[name] = value
     return value
 
