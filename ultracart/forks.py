@@ -96,7 +96,8 @@ def _have_forks_wait() -> None:
 def load_logging_first() -> None:
     """Keep a fork that waits from holding logging's lock, which urllib3 needs to load.
 
-    logging takes it in a hook of its own, and the hook that was registered last runs first.
+    logging takes it in a hook of its own, and the hook that was registered last runs first. A fork
+    in the midst of logging's own first import, some two milliseconds, is not helped by this.
     """
     global _logging_is_loaded
     if not _logging_is_loaded and hasattr(os, "register_at_fork"):

@@ -57,6 +57,7 @@ _FACTS: dict[str, Any] = {
 def test_one_public_name(name: str) -> None:
     """Tracebacks, pickles and error trackers show where a program finds it."""
     assert getattr(exceptions, name).__module__ == "ultracart.exceptions"
+    assert name in dir(exceptions)
 
 
 def test_classes_stay_the_same_where_a_test_restores_the_modules() -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import pytest
+
+from ultracart import ApiConnectionError
+from ultracart.forks import loading
 
 from .server import answer
 
@@ -43,7 +47,6 @@ caller.join()
 print("child", status)
 """
 POINTS = [
-    "/logging/__init__.py:<module>",
     "/urllib3/__init__.py:<module>",
     "/urllib3/connectionpool.py:<module>",
     "/ultracart/models/oauth_me_response.py:<module>",
@@ -53,7 +56,7 @@ POINTS = [
 ]
 
 
-CASES = [(point, "") for point in POINTS] + [(point, "logging") for point in POINTS[1:]]
+CASES = [(point, "") for point in POINTS] + [(point, "logging") for point in POINTS]
 
 
 @pytest.mark.parametrize(("point", "first"), CASES)
@@ -64,3 +67,28 @@ def test_child_calls_after_a_fork_at(serve: Any, authority: Any, point: str, fir
         [sys.executable, "-c", FORK, *arguments], capture_output=True, text=True, timeout=30
     )
     assert sorted(done.stdout.splitlines()) == ["child 0", "parent M"], done.stderr
+
+
+def test_loading_that_never_ends_is_an_api_exception(
+    serve: Any, client_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a child whose parent gave up waiting: the thread that was loading is not there."""
+    monkeypatch.setattr("ultracart.forks._LONGEST_LOADING", 0.05)
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with loading:
+            held.set()
+            done.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(10)
+    try:
+        client = client_of(serve(answer("{}")))
+        with pytest.raises(ApiConnectionError, match="being loaded") as caught:
+            client.call_api("/x", "GET")
+        assert caught.value.request_sent is False
+    finally:
+        done.set()
+        holder.join()
