@@ -142,10 +142,9 @@ def _find(name: str) -> Any:
         return import_module("." + name, __name__)
     if name not in __all__:
         raise AttributeError("module %r has no attribute %r" % (__name__, name))
-    from .forks import loading
+    from .forks import load
 
-    with loading:
-        value = getattr(import_module("." + _HOMES.get(name, "exceptions"), __name__), name)
+    value = getattr(load("." + _HOMES.get(name, "exceptions"), __name__), name)
     globals()[name] = value
     return value
 

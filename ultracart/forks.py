@@ -13,6 +13,7 @@ import errno
 import os
 from _thread import RLock, allocate_lock
 from _weakref import ref
+from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
@@ -49,6 +50,12 @@ class _Loading:
 loading: _Loading = _Loading()
 _held: list[bool] = []
 _logging_is_loaded = False
+
+
+def load(module: str, package: str) -> Any:
+    """The module of this relative name; a fork waits while a thread loads it."""
+    with loading:
+        return import_module(module, package)
 
 
 def run_in_child(renew: Callable[[], None]) -> None:

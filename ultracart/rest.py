@@ -31,7 +31,7 @@ from .exceptions import (
     error_fields,
     load_answers,
 )
-from .forks import load_logging_first, notice_fork
+from .forks import notice_fork
 from .redaction import redactor, secrets_in
 from .transport import Call, Verbs, pools
 from .transport.framing import BoundedConnection, ProxyRefused, current
@@ -78,9 +78,6 @@ def _count_call() -> None:
     global _calls
     if _calls == 0 or load_answers() is not None:
         _calls += 1
-
-
-load_logging_first()
 
 
 @cache

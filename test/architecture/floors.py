@@ -81,7 +81,6 @@ FLOORS = [
 LATE_IMPORTS = {
     ("ultracart", "importlib"): "public names are resolved when they are first used",
     ("ultracart", "ultracart.forks"): "as above",
-    ("ultracart.models", "importlib"): "as above",
     ("ultracart.oauth", "importlib"): "as above",
     ("ultracart.api_client", "ultracart.rest"): "urllib3 stays out of `import ultracart`",
     ("ultracart.api_client", "ultracart.async_calls"): "few need threads",

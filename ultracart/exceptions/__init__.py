@@ -23,9 +23,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 
-from ..forks import loading
+from ..forks import load
 from ..json_body import decode
 
 TYPE_CHECKING = False
@@ -318,8 +317,7 @@ def load_answers() -> Any:
 def _load(name: str) -> Any:
     module = globals().get(name)  # where Python puts it once it is whole
     if module is None:
-        with loading:
-            module = import_module("." + name, __name__)
+        module = load("." + name, __name__)
         for value in list(vars(module).values()):
             if getattr(value, "__module__", None) == module.__name__:
                 value.__module__ = __name__  # its public name, in tracebacks and pickles too

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..forks import loading
+from ..forks import load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
@@ -38,14 +38,11 @@ _FILES = {
 
 
 def _find(name: str) -> Any:
-    from importlib import import_module
-
     if name in _FILES.values():  # importing the package was enough officially
-        return import_module("." + name, __name__)
+        return load("." + name, __name__)
     if name not in _FILES:
         raise AttributeError("module %r has no attribute %r" % (__name__, name))
-    with loading:  # threads load them in their first calls
-        value = getattr(import_module("." + _FILES[name], __name__), name)
+    value = getattr(load("." + _FILES[name], __name__), name)
     globals()[name] = value
     return value
 
