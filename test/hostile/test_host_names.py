@@ -15,6 +15,7 @@ from ultracart import ApiConnectionError
 
 from .conftest import exchange
 from .server import answer
+from .test_processes import EXHAUST_DESCRIPTORS
 
 TOKEN = answer('{"access_token":"a"}')
 PROGRAM = """
@@ -27,23 +28,23 @@ print("encodings.idna" in sys.modules)
 """
 
 
-WITHOUT_DESCRIPTORS = """
-import os, resource, sys, ultracart, ultracart.rest
+WITHOUT_DESCRIPTORS = (
+    """
+import sys, ultracart, ultracart.rest
 ultracart.OauthMeResponse  # loaded before the descriptors run out
 configuration = ultracart.Configuration()
 configuration.host = "https://b\\u00fccher.example"
 api = ultracart.OauthApi(ultracart.ApiClient(configuration))
-resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-hoard = []
-try:
-    while True: hoard.append(os.open(os.devnull, 0))
-except OSError: pass
+"""
+    + EXHAUST_DESCRIPTORS
+    + """
 loaded = "encodings.idna" in sys.modules
 try: api.oauth_me()
 except ultracart.ApiException as error: failure = error
-for descriptor in hoard: os.close(descriptor)
+release()
 print(type(failure).__name__, failure.request_sent, loaded or "Unicode tables" in str(failure))
 """
+)
 
 
 @pytest.fixture

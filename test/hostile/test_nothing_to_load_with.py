@@ -7,20 +7,14 @@ from typing import Any
 import pytest
 
 from .server import Peer, answer
-from .test_processes import run
+from .test_processes import EXHAUST_DESCRIPTORS, run
 
 FIRST_CALL = """
-import resource
-resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-hoard = []
-try:
-    while True: hoard.append(os.open(os.devnull, 0))
-except OSError: pass
 for attempt in range(2):
     try: api.oauth_me(); print("worked")
     except ultracart.ApiException as error: print(type(error).__name__, error.request_sent)
     except BaseException as error: print("foreign", repr(error))
-for descriptor in hoard: os.close(descriptor)
+release()
 print(api.oauth_me().merchant_id)
 """
 
@@ -34,26 +28,20 @@ def test_out_of_descriptors_in_the_first_call(
     tls = authority.context() if scheme == "https" else None
     server = serve(answer('{"merchant_id":"M"}'), tls=tls)
     script = "configuration.ssl_ca_cert = %r\n" % authority.path
-    script += (
-        "import ultracart.rest\n" * loaded + "ultracart.OauthMeResponse\n" * model + FIRST_CALL
-    )
+    script += "import ultracart.rest\n" * loaded + "ultracart.OauthMeResponse\n" * model
+    script += EXHAUST_DESCRIPTORS + FIRST_CALL
     done = run(server, script)
     assert done.stdout.splitlines() == ["ApiConnectionError False"] * 2 + ["M"], done.stderr
 
 
 WARM = """
-import os, resource, sys
 api.oauth_me()
 ultracart.OauthTokenResponse
-hoard, finders = [], sys.meta_path
+finders = sys.meta_path
+def release(): pass
 """
 LOSSES = {
-    "descriptors": """
-resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-try:
-    while True: hoard.append(os.open(os.devnull, 0))
-except OSError: pass
-""",
+    "descriptors": EXHAUST_DESCRIPTORS,
     "finders": "sys.meta_path = None\n",  # as when Python is about to end
 }
 REFUSED = """
@@ -68,7 +56,7 @@ except ultracart.UnauthorizedException: pass
 except ultracart.InvalidGrantError: print("caught")
 """
 REGAINED = """
-for descriptor in hoard: os.close(descriptor)
+release()
 sys.meta_path = finders
 refused()
 """

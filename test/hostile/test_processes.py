@@ -170,6 +170,19 @@ api = ultracart.OauthApi(ultracart.ApiClient(configuration))
 """
 
 
+# Part of a script: no descriptor is left, until it calls release().
+EXHAUST_DESCRIPTORS = """
+import os, resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+hoard = []
+try:
+    while True: hoard.append(os.open(os.devnull, 0))
+except OSError: pass
+def release():
+    for descriptor in hoard: os.close(descriptor)
+"""
+
+
 def run(server: HostileServer, script: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", SCRIPT + script, server.host]
     return subprocess.run(command, capture_output=True, text=True, timeout=30)
