@@ -71,6 +71,7 @@ class Node:
 Node.swagger_types["inner"] = Node
 
 
+@pytest.mark.usefixtures("collection_paused")
 def test_a_model_nested_too_deep_is_an_answer_that_cannot_be_read(
     client: ApiClient, answer: Answer
 ) -> None:

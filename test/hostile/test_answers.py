@@ -114,6 +114,7 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("body", UNUSABLE.values(), ids=UNUSABLE.keys())
+@pytest.mark.usefixtures("collection_paused")
 def test_no_token_is_a_clear_error(serve: Any, api_of: Any, judge: Any, body: str) -> None:
     error = judge.failure(
         lambda: exchange(api_of(serve(answer(body)))), ApiResponseError, sent=True
@@ -187,6 +188,7 @@ ODD_ERRORS += [
 
 @pytest.mark.parametrize("status", ["400 No", "401 Who", "500 Oops", "200 OK"])
 @pytest.mark.parametrize("body", ODD_ERRORS, ids=lambda text: ascii(text)[:40])
+@pytest.mark.usefixtures("collection_paused")
 def test_odd_error_body(serve: Any, api_of: Any, judge: Any, body: str, status: str) -> None:
     error = judge.failure(lambda: exchange(api_of(serve(answer(body, status)))), sent=True)
     assert error.status == int(status[:3])

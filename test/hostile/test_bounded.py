@@ -348,6 +348,7 @@ DEEP = {
 
 @pytest.mark.parametrize("status", ["200 OK", "400 No"])
 @pytest.mark.parametrize("body", DEEP.values(), ids=DEEP.keys())
+@pytest.mark.usefixtures("collection_paused")
 def test_deep_nesting(serve: Any, api_of: Any, judge: Any, body: str, status: str) -> None:
     judge.failure(lambda: exchange(api_of(serve(answer(body, status)))), sent=True)
 
