@@ -136,14 +136,12 @@ _SUBMODULES = frozenset(
 
 
 def _find(name: str) -> Any:
-    from importlib import import_module
-
-    if name in _SUBMODULES:
-        return import_module("." + name, __name__)
-    if name not in __all__:
+    if name not in _SUBMODULES and name not in __all__:
         raise AttributeError("module %r has no attribute %r" % (__name__, name))
     from .forks import load
 
+    if name in _SUBMODULES:
+        return load("." + name, __name__)
     value = getattr(load("." + _HOMES.get(name, "exceptions"), __name__), name)
     globals()[name] = value
     return value
@@ -154,7 +152,11 @@ if not TYPE_CHECKING:  # type checkers would take every misspelt name for someth
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_SUBMODULES})
+    from importlib.util import find_spec
+
+    # Without its extra the name is an error to those who look at every one, such as help().
+    without = () if find_spec("flask") and find_spec("authlib") else ("sandbox",)
+    return sorted({*globals(), *__all__, *_SUBMODULES}.difference(without))
 
 
 class _Package(type(sys)):  # type: ignore[misc]

@@ -1,25 +1,25 @@
 """Decides how arguments become a request and an answer becomes a result; knows no endpoint.
 
-Any UltraCart resource can be called with :meth:`ApiClient.call_api`; the operations of ``api/`` do
-nothing else.
+Any UltraCart resource can be called with :meth:`ApiClient.call_api`, as the operations of ``api/``
+do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from time import monotonic
 
 from . import json_body, models as _own_models, serialization
 from .configuration import OAUTH_SCHEME, Configuration, Timeout, _auth_lookup, global_configuration
 from .exceptions import (
-    ApiConnectionError,
     ApiException,
     ApiResponseError,
     ApiTypeError,
     ApiValueError,
     is_unauthorized,
+    load_part,
 )
-from .forks import load_logging_first, loading
-from .transport import merge_headers, replace_header
+from .transport import merge_headers, replace_header, time_left
 from .version import __version__
 
 TYPE_CHECKING = False
@@ -96,14 +96,8 @@ class ApiClient:
     def rest_client(self) -> Any:
         """The transport, a :class:`ultracart.rest.RESTClientObject`."""
         if self._rest_client is None:
-            try:
-                with loading:
-                    load_logging_first()
-                    from .rest import RESTClientObject  # keeps urllib3 out of ``import ultracart``
-            except OSError as error:  # out of descriptors, for one
-                failure = "the transport cannot be loaded: %s" % error.strerror
-                raise ApiConnectionError(reason=failure, request_sent=False) from error
-            self._rest_client = RESTClientObject(self.configuration)
+            # On first need, which keeps urllib3 out of ``import ultracart``.
+            self._rest_client = load_part(".rest", "RESTClientObject")(self.configuration)
         return self._rest_client
 
     @rest_client.setter
@@ -114,9 +108,7 @@ class ApiClient:
     def pool(self) -> Any:
         """The threads of ``async_req=True``; none run before the first such call."""
         if self._pool is None:
-            from .async_calls import CallPool  # few need threads
-
-            self._pool = CallPool()
+            self._pool = load_part(".async_calls", "CallPool")()  # few need threads
         return self._pool
 
     @property
@@ -205,7 +197,9 @@ class ApiClient:
             if collection_formats or not serialization.is_text_in_pairs(fields):
                 fields = to_pairs(sanitize(fields), collection_formats)
         content = sanitize(body) if body else body
-        if response_type and response_type != "file":
+        if response_type == "file":
+            load_part(".files", "check_folder")(self.configuration.temp_folder_path)
+        elif response_type:
             self._reader().prepare(response_type)
 
         response = self._send(
@@ -244,12 +238,16 @@ class ApiClient:
         timeout: Timeout,
     ) -> Any:
         """Send with credentials; on a 401 the token source may look again once, for one repeat."""
+        began = monotonic()
+
+        def send(query: list[tuple[str, Any]]) -> Any:
+            left = time_left(timeout, self.configuration.timeout, began, method, url)
+            return self.request(method, url, query, headers, fields, body, preload, left)
+
         authorized_query = list(query)
         self.update_params_for_auth(headers, authorized_query, auth_settings)
         try:
-            return self.request(
-                method, url, authorized_query, headers, fields, body, preload, timeout
-            )
+            return send(authorized_query)
         except ApiException as error:
             if not is_unauthorized(error):
                 raise
@@ -260,7 +258,7 @@ class ApiClient:
                 raise
         invalidate(rejected)
         self.update_params_for_auth(headers, query, auth_settings)
-        return self.request(method, url, query, headers, fields, body, preload, timeout)
+        return send(query)
 
     def request(
         self,
@@ -318,9 +316,7 @@ class ApiClient:
         pairs = post_params.items() if isinstance(post_params, Mapping) else post_params
         params = list(pairs or [])
         if files:
-            from .files import read_uploads  # few upload
-
-            params.extend(read_uploads(files))
+            params.extend(load_part(".files", "read_uploads")(files))  # few upload
         return params
 
     def update_params_for_auth(self, headers: Any, querys: Any, auth_settings: Any) -> None:
@@ -364,9 +360,8 @@ class ApiClient:
             ApiResponseError: the body is not such a value; ``.body`` has it.
         """
         if response_type == "file":
-            from .files import save_response  # few download
-
-            return save_response(response, self.configuration.temp_folder_path)
+            save = load_part(".files", "save_response")
+            return save(response, self.configuration.temp_folder_path)
         is_json = True
         try:
             data, is_json = json_body.decode(response.data)

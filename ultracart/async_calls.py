@@ -10,7 +10,6 @@ from typing import Any, Callable, Optional
 
 # How long an idle thread waits for another call, in seconds.
 _LINGER = 1.0
-_MAX_THREADS = 32
 
 
 class AsyncResult:
@@ -68,6 +67,8 @@ class _Workers:
     none is left behind by the last thread.
     """
 
+    limit = 32  # not a name of the module: at Python's end those may go before a pool does
+
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -85,7 +86,7 @@ class _Workers:
                 return False
             self.jobs.put(job)
             self.unfinished += 1
-            start = self.threads < min(self.unfinished, _MAX_THREADS)
+            start = self.threads < min(self.unfinished, self.limit)
             if start:
                 self.threads += 1
         try:
@@ -126,7 +127,7 @@ class _Workers:
     def end(self) -> None:
         """Accept no more; only when nobody is about to be accepted."""
         self.closed = True
-        for _ in range(_MAX_THREADS):
+        for _ in range(self.limit):
             self.jobs.put(None)
 
 

@@ -44,6 +44,22 @@ def read_uploads(files: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, byt
             yield field, (name, content, kind)
 
 
+def check_folder(folder: Any) -> None:
+    """See that ``folder`` can be the name of one, before anything is downloaded for it.
+
+    Raises:
+        ApiTypeError, ApiValueError: it is none.
+    """
+    name = "Configuration.temp_folder_path"
+    if folder is not None and not isinstance(folder, (str, os.PathLike)):
+        raise ApiTypeError("%s must be a path or None, not %s" % (name, type(folder).__name__))
+    try:
+        if b"\0" in os.fsencode(folder or ""):
+            raise ValueError
+    except ValueError:
+        raise ApiValueError("%s must be a name that the system takes" % name) from None
+
+
 def save_response(response: Any, folder: Optional[str]) -> str:
     """Write the body of ``response`` to a new file (mode 0600) in ``folder``; return its path.
 

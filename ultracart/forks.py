@@ -48,7 +48,7 @@ class _Loading:
 
 
 loading: _Loading = _Loading()
-_held: list[bool] = []
+_latest_hook = 0
 _logging_is_loaded = False
 
 
@@ -87,16 +87,22 @@ def _renew_all() -> None:
     _pid = os.getpid()  # last: another thread must not pass before all is new
 
 
-def _let_others_load() -> None:
-    if _held and _held.pop():  # pragma: no branch - a fork that gave up waiting holds nothing
-        loading.lock.release()
-
-
 def _have_forks_wait() -> None:
+    """From now on, and in place of an earlier call of this, a fork waits for what is loaded."""
+    global _latest_hook
+    _latest_hook += 1
+    number = _latest_hook
+
+    def wait() -> None:
+        if number == _latest_hook:
+            loading.lock.acquire(timeout=_LONGEST_WAIT)
+
+    def let_others_load() -> None:
+        if number == _latest_hook and loading.lock._is_owned():  # not where it waited in vain
+            loading.lock.release()
+
     os.register_at_fork(
-        before=lambda: _held.append(loading.lock.acquire(timeout=_LONGEST_WAIT)),
-        after_in_parent=_let_others_load,
-        after_in_child=_let_others_load,
+        before=wait, after_in_parent=let_others_load, after_in_child=let_others_load
     )
 
 

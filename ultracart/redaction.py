@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import unicode_escape_encode
 from collections.abc import Iterable, Iterator, Mapping
 
 TYPE_CHECKING = False
@@ -145,7 +146,7 @@ def _hider(secrets: Iterable[str]) -> Callable[[str], str]:
 def _forms(secret: str) -> set[str]:
     from urllib.parse import quote, quote_plus  # only a failed call pays for this import
 
-    forms = {secret, secret.encode("unicode_escape").decode("ascii"), repr(secret)[1:-1]}
+    forms = {secret, unicode_escape_encode(secret)[0].decode("ascii"), repr(secret)[1:-1]}
     try:
         forms |= {quote(secret, safe=""), quote_plus(secret)}
     except UnicodeEncodeError:

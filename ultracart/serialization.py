@@ -11,11 +11,13 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 
 from .exceptions import (
-    ApiConnectionError,
+    CANNOT_LOAD,
     ApiException,
     ApiResponseError,
     ApiTypeError,
     ApiValueError,
+    load_part,
+    not_loaded,
 )
 
 TYPE_CHECKING = False
@@ -241,10 +243,11 @@ class Deserializer:
             )
         if type_ is object:
             return _identity
-        if type_ is datetime.date:
-            return _read_date
-        if type_ is datetime.datetime:
+        # Subclasses too: libraries that stop the clock in tests put theirs in place of these.
+        if isinstance(type_, type) and issubclass(type_, datetime.datetime):
             return _read_datetime
+        if isinstance(type_, type) and issubclass(type_, datetime.date):
+            return _read_date
         if type_ in PRIMITIVE_TYPES:
             return _primitive_reader(type_)
         return self._model_reader(type_)
@@ -302,9 +305,8 @@ def model_class(models: Any, name: str) -> Any:
     """
     try:
         return getattr(models, name, None)
-    except OSError as error:  # out of descriptors, for one
-        failure = "the model %s cannot be loaded: %s" % (name, error.strerror)
-        raise ApiConnectionError(reason=failure, request_sent=False) from error
+    except CANNOT_LOAD as error:
+        raise not_loaded("the model " + name, error) from error
 
 
 def _construct(model: Any, given: Mapping[str, Any]) -> Any:
@@ -361,11 +363,10 @@ def _read_datetime(data: Any) -> Any:
 
 def _parse_date(data: Any, kind: str) -> Any:
     # Loaded by the first date of a process: an OAuth client never needs it.
-    from dateutil import parser
-
+    parse = load_part("dateutil.parser", "parse")
     if isinstance(data, str) and len(data) <= _LONGEST_DATE:
         try:
-            return parser.parse(data)
+            return parse(data)
         except (ValueError, TypeError, OverflowError, ArithmeticError, AttributeError, Warning):
             pass  # a Warning where the process makes errors of them: of an unknown time zone
     # The official SDK's words and status, which callers may test for.

@@ -6,7 +6,14 @@ from typing import Any, Callable
 
 import pytest
 
-from ultracart import ApiClient, ApiTypeError, Configuration, OauthApi, UnauthorizedException
+from ultracart import (
+    ApiClient,
+    ApiTimeoutError,
+    ApiTypeError,
+    Configuration,
+    OauthApi,
+    UnauthorizedException,
+)
 from ultracart.sandbox import Sandbox
 
 from .conftest import TOKEN_ANSWER
@@ -165,6 +172,61 @@ def test_second_401_is_final(sandbox: Sandbox, api: OauthApi) -> None:
         api.oauth_me()
     assert source.invalidated == ["stale"]
     assert len(sandbox.requests) == 2
+
+
+class Slow(Source):
+    """A source that takes two seconds for a token, on a clock of its own."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *tokens: str) -> None:
+        super().__init__(*tokens)
+        self.now = 1000.0
+        for module in ("ultracart.api_client", "ultracart.transport"):
+            monkeypatch.setattr(module + ".monotonic", lambda: self.now)
+
+    def __call__(self) -> str:
+        self.now += 2
+        return super().__call__()
+
+
+def test_one_number_bounds_the_source_and_the_repeat_too(
+    sandbox: Sandbox, api: OauthApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.faults.clear()
+    given: list[Any] = []
+    request = api.api_client.request
+    monkeypatch.setattr(
+        api.api_client, "request", lambda *args: given.append(args[-1]) or request(*args)
+    )
+    api.api_client.configuration.access_token = Slow(monkeypatch, "stale", "access_token_example")
+    api.oauth_me(_request_timeout=30)
+    api.api_client.configuration.timeout = 20
+    api.oauth_me()
+    api.oauth_me(_request_timeout=(3, 20))
+    api.api_client.configuration.access_token = "access_token_example"
+    api.oauth_me(_request_timeout=7)
+    api.oauth_me()
+    assert given == [28, 26, 18, (3, 20), 7, None]
+
+
+@pytest.mark.parametrize("time", [1, 2, 3, 4])
+def test_no_request_without_time_for_it(
+    sandbox: Sandbox, api: OauthApi, monkeypatch: pytest.MonkeyPatch, time: float
+) -> None:
+    sandbox.faults.clear()
+    api.api_client.configuration.access_token = Slow(monkeypatch, "stale", "access_token_example")
+    with pytest.raises(ApiTimeoutError, match="GET /rest/v2/oauth/me: no access token") as caught:
+        api.oauth_me(_request_timeout=time)
+    assert caught.value.request_sent is False
+    assert len(sandbox.requests) == (time > 2)
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan"), float("inf"), True, "9"])
+def test_impossible_times_are_named_whatever_the_source_takes(
+    api: OauthApi, monkeypatch: pytest.MonkeyPatch, timeout: Any
+) -> None:
+    api.api_client.configuration.access_token = Slow(monkeypatch, "t")
+    with pytest.raises((TypeError, ValueError), match="_request_timeout"):
+        api.oauth_me(_request_timeout=timeout)
 
 
 @pytest.mark.parametrize("token", ["stale", lambda: "stale"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import pkgutil
+import pydoc
 import threading
 from importlib import import_module
 from pathlib import Path
@@ -36,6 +38,28 @@ def test_lazy_names_are_listed_and_others_refused(name: str) -> None:
     assert set(module.__all__) <= set(dir(module))
     with pytest.raises(AttributeError, match="nonsense"):
         module.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("name", "needed"),
+    [("sandbox", "flask"), ("sandbox", "authlib"), ("oauth.SQLAlchemyTokenStore", "sqlalchemy")],
+)
+def test_a_name_whose_extra_is_missing_is_not_listed(
+    monkeypatch: pytest.MonkeyPatch, name: str, needed: str
+) -> None:
+    """Else help() and all else that looks at every name would end in an error."""
+    module, _, name = ("ultracart." + name).rpartition(".")
+    assert name in dir(import_module(module))
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda asked: None if asked == needed else asked
+    )
+    assert name not in dir(import_module(module))
+
+
+@pytest.mark.parametrize("name", ["ultracart", "ultracart.models", "ultracart.oauth"])
+def test_documentation_tools_can_read(name: str) -> None:
+    text = pydoc.render_doc(import_module(name), renderer=pydoc.plaintext)
+    assert text.startswith("Python Library Documentation: ")
 
 
 def test_importing_any_module_does_nothing(capfd: pytest.CaptureFixture[str]) -> None:
@@ -212,6 +236,29 @@ def test_a_download_may_come_from_a_response_of_the_callers_own(tmp_path: Path) 
         response = SimpleNamespace(data="t\u00e9xt", getheader=lambda name: None)
         path = client.deserialize(response, "file")
     assert Path(path).read_text(encoding="utf-8") == "t\u00e9xt"
+
+
+@pytest.mark.parametrize("folder", [7, b"folder", "fol\0der", "fol\ud800der", ["folder"]])
+def test_a_folder_that_cannot_be_one_is_refused_before_anything_is_sent(
+    client: ApiClient, sandbox: Sandbox, folder: Any
+) -> None:
+    client.configuration.temp_folder_path = folder
+    with pytest.raises((ApiTypeError, ApiValueError), match="temp_folder_path"):
+        client.call_api("/file", "GET", response_type="file")
+    assert not sandbox.requests
+
+
+class StoppedClock(datetime.datetime):
+    """What libraries that stop the clock in tests put in place of Python's class."""
+
+
+def test_dates_are_read_where_the_clock_was_stopped_meanwhile(
+    client: ApiClient, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(client.NATIVE_TYPES_MAPPING, "datetime", StoppedClock)
+    answer("2026-05-09T10:11:12Z")
+    read = client.call_api("/x", "GET", response_type="datetime", _return_http_data_only=True)
+    assert read.isoformat() == "2026-05-09T10:11:12+00:00"
 
 
 def test_a_download_onto_a_full_disk_leaves_nothing_and_loses_nothing(

@@ -65,8 +65,8 @@ def test_background_call_while_the_pool_is_closed() -> None:
 def test_background_call_after_more_of_them_than_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(async_calls, "_LINGER", 0.01)
     pool, go = async_calls.CallPool(), threading.Event()
-    results = [pool.apply_async(go.wait, (5,)) for _ in range(async_calls._MAX_THREADS + 9)]
-    assert pool._workers.threads == async_calls._MAX_THREADS
+    results = [pool.apply_async(go.wait, (5,)) for _ in range(pool._workers.limit + 9)]
+    assert pool._workers.threads == pool._workers.limit
     go.set()
     assert [result.get(5) for result in results] == [True] * len(results)
     for thread in background_threads():

@@ -46,12 +46,12 @@ LOSSES = {
 }
 REFUSED = """
 def refused():
-    try: api.oauth_access_token("c", "refresh_token", refresh_token="t")
+    try: api.oauth_access_token("c", "refresh_token", refresh_token="planted-refresh")
     except ultracart.ApiException as error: print(type(error).__name__, error.status, error.error)
 refused()
 """
 CAUGHT = """
-try: api.oauth_access_token("c", "refresh_token", refresh_token="t")
+try: api.oauth_access_token("c", "refresh_token", refresh_token="planted-refresh")
 except ultracart.UnauthorizedException: pass
 except ultracart.InvalidGrantError: print("caught")
 """
@@ -88,3 +88,47 @@ def test_a_refusal_where_nothing_can_be_loaded(
     shown = [line.split()[0] for line in done.stdout.splitlines()]
     assert shown == [*meanwhile, "InvalidGrantError"], done.stderr
     assert done.stdout.startswith(meanwhile[0] + " 400 invalid_grant")
+
+
+OPERATIONS = {
+    "download": 'client.call_api("/x", "GET", response_type="file")',
+    "upload": 'client.call_api("/x", "POST", files={"a": os.devnull})',
+    "date": 'client.call_api("/x", "GET", response_type="date")',
+    "background": 'client.call_api("/x", "GET", async_req=True).get(5)',
+    "date that is not there": 'client.call_api("/x", "GET", response_type="datetime")',
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS.keys())
+def test_what_few_calls_need_is_loaded_or_refused(serve: Any, operation: str) -> None:
+    server = serve(answer('"2026-05-09"'))
+    script = "client = api.api_client\nclient.call_api('/x', 'GET')\n" + EXHAUST_DESCRIPTORS
+    script += f"""
+def attempt():
+    try: print("done", bool({operation}))
+    except ultracart.ApiException as error: print(type(error).__name__, error.body)
+attempt()
+release()
+attempt()
+"""
+    done = run(server, script)
+    first, second = done.stdout.splitlines()
+    assert second == "done True", done.stderr
+    kept = '"2026-05-09"' if "datetime" in operation else "None"
+    assert first in ("done True", "ApiConnectionError " + kept)
+
+
+def test_a_part_that_is_not_whole_yet_is_refused(serve: Any) -> None:
+    """As for a signal handler that calls amid the first call of its process."""
+    script = """
+import types
+sys.modules["ultracart.rest"] = types.ModuleType("ultracart.rest")
+try: api.oauth_me()
+except ultracart.ApiConnectionError as error: print(error.request_sent, error)
+del sys.modules["ultracart.rest"]
+print(api.oauth_me().merchant_id)
+"""
+    done = run(serve(answer('{"merchant_id":"M"}')), script)
+    refused, worked = done.stdout.splitlines()
+    assert refused.startswith("False rest cannot be loaded: AttributeError"), done.stderr
+    assert worked == "M"

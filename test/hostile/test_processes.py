@@ -194,6 +194,8 @@ EXITS = {
     "context manager": "with api.api_client: api.oauth_me()",
     "client dropped": "api.oauth_me(); del api",
     "background": "api.oauth_me(async_req=True).get(5)",
+    "background, and a hook": "api.oauth_me(async_req=True).get(5); "
+    "sys.excepthook = lambda *told, kept=api: None",
     "background unfinished": "api.oauth_revoke('c', 't', async_req=True)",
     "unread answer": "raw = api.oauth_me(_preload_content=False); raw.read(); raw.close()",
     "error": "\ntry: api.oauth_device_authorize('c', 's')\nexcept ultracart.ApiException: pass",

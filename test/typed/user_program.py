@@ -31,6 +31,7 @@ def names_that_importing_the_package_gives() -> list[type[object]]:
 def misspelt() -> None:
     print(ultracart.OAuthApi)  # type: ignore[attr-defined]
     print(ultracart.models.OAuthTokenResponse)  # type: ignore[attr-defined]
+    print(ultracart.oauth.OauthSession)  # type: ignore[attr-defined]
     ultracart.configuration.verify_tls = False  # type: ignore[attr-defined]
     ultracart.OauthTokenResponse(acces_token="a")  # type: ignore[call-arg]
     print(ultracart.OauthApi().oauth_me().merchant)  # type: ignore[attr-defined]

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..forks import load
+from ..forks import load, load_logging_first
 from ..json_body import decode
 
 TYPE_CHECKING = False
@@ -90,9 +90,6 @@ __all__ = [
     "UnauthorizedClientError",
     "UnauthorizedException",
     "UnsupportedGrantTypeError",
-    "error_class",
-    "error_fields",
-    "oauth_error_class",
 ]
 
 _HOMES = {
@@ -118,6 +115,9 @@ _MAX_QUOTED = 500
 _MAX_SEARCHED = 4000
 # A longer body, in characters or bytes, describes no error.
 _MAX_DESCRIPTION = 256 * 1024
+# How loading fails: no descriptor or memory is left, Python is about to end, or a signal handler
+# calls amid the first call.
+CANNOT_LOAD = (ImportError, OSError, MemoryError, RecursionError)
 
 
 def _rebuild(
@@ -310,18 +310,38 @@ def load_answers() -> Any:
     """
     try:
         return _load("answers")
-    except (ImportError, OSError, MemoryError, RecursionError):
+    except CANNOT_LOAD:
         return None
 
 
 def _load(name: str) -> Any:
-    module = globals().get(name)  # where Python puts it once it is whole
-    if module is None:
-        module = load("." + name, __name__)
-        for value in list(vars(module).values()):
-            if getattr(value, "__module__", None) == module.__name__:
-                value.__module__ = __name__  # its public name, in tracebacks and pickles too
-    return module
+    return globals().get(name) or load("." + name, __name__)  # Python puts it here once it is whole
+
+
+def publish(part: dict[str, Any]) -> None:
+    """Give what a module of this package defines its public name, in tracebacks and pickles too."""
+    for value in list(part.values()):
+        if getattr(value, "__module__", None) == part["__name__"]:
+            value.__module__ = __name__
+
+
+def load_part(module: str, name: str) -> Any:
+    """What the module of this name has under ``name``; the module is loaded on first need.
+
+    Raises:
+        ApiConnectionError: it cannot be loaded; nothing has been sent.
+    """
+    try:
+        load_logging_first()
+        return getattr(load(module, "ultracart"), name)
+    except (AttributeError, *CANNOT_LOAD) as error:
+        raise not_loaded(module.strip("."), error) from error
+
+
+def not_loaded(what: str, error: BaseException) -> ApiConnectionError:
+    """The error of a call whose process cannot load what it needs."""
+    why = getattr(error, "strerror", None) or "%s: %s" % (type(error).__name__, error)
+    return ApiConnectionError(reason="%s cannot be loaded: %s" % (what, why), request_sent=False)
 
 
 def error_fields(body: Any) -> Mapping[str, Any]:

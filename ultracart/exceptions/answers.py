@@ -7,7 +7,7 @@ as three calls.
 
 from __future__ import annotations
 
-from . import ApiException, OAuthError
+from . import ApiException, OAuthError, publish
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
@@ -121,3 +121,6 @@ BY_ERROR: dict[str, type[OAuthError]] = {
         ExpiredTokenError,
     )
 }
+
+
+publish(globals())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import UltraCartError
+from . import UltraCartError, publish
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
@@ -31,3 +31,6 @@ class ReauthorizationRequired(OAuthSessionError):
 
 class TokenStoreError(OAuthSessionError):
     """The token store failed; the token in it is untouched."""
+
+
+publish(globals())

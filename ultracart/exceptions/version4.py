@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import UltraCartError
+from . import UltraCartError, publish
 
 
 class ApiAttributeError(UltraCartError, AttributeError):
@@ -11,3 +11,6 @@ class ApiAttributeError(UltraCartError, AttributeError):
 
 class ApiKeyError(UltraCartError, KeyError):
     """The official SDK's error for a key that a model does not have."""
+
+
+publish(globals())

@@ -151,7 +151,7 @@ def _constructor(
     parameters = ["self", *positional, *(["*", *keyword] if keyword else [])]
     lines = ["def __init__(%s):" % ", ".join(parameters)]
     lines += ["    self.%s = %s" % (name, name) for name in fields]
-    namespace: dict[str, Any] = {}
+    namespace: dict[str, Any] = {"__name__": __name__}  # which documentation tools read
     # Field names come from class bodies in this package alone.
     exec("\n".join(lines), namespace)  # noqa: S102  # nosec B102
     init: Callable[..., None] = namespace["__init__"]

@@ -6,6 +6,8 @@ nothing and needs no extra.
 
 from __future__ import annotations
 
+from ..forks import load, load_logging_first
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # what type checkers and editors see; at run time _HOMES decides
     from typing import Any
@@ -47,13 +49,12 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def _find(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError("module %r has no attribute %r" % (__name__, name))
-    from importlib import import_module
-
+    load_logging_first()  # a session logs
     try:
-        value = getattr(import_module("." + _HOMES[name], __name__), name)
+        value = getattr(load("." + _HOMES[name], __name__), name)
     except ModuleNotFoundError as error:
         if error.name != "sqlalchemy":
             raise
@@ -64,5 +65,13 @@ def __getattr__(name: str) -> Any:
     return value
 
 
+if not TYPE_CHECKING:  # type checkers would take every misspelt name for something of it
+    __getattr__ = _find
+
+
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    from importlib.util import find_spec
+
+    # Without its extra the name is an error to those who look at every one, such as help().
+    without = () if find_spec("sqlalchemy") else ("SQLAlchemyTokenStore",)
+    return sorted({*globals(), *__all__}.difference(without))

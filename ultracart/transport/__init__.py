@@ -1,8 +1,8 @@
-"""The parts of the transport that need no HTTP library; ``ultracart.rest`` puts them together.
+"""The parts of the transport that do not import urllib3; ``ultracart.rest`` puts them together.
 
 ``settings`` (where to connect, whom to trust, what a pool depends on), ``message`` (what is sent),
 ``limits`` (time, attempts, size), ``framing`` (bytes off the wire), ``pools`` (what is shared); and
-here what they serve: one call, its headers, and the signatures by which calls are asked for.
+here what they serve: one call, its headers, its time, and the signatures by which it is asked for.
 
 Of headers that a call, its client and its credentials each set, the later wins over an earlier one
 of the same name in any case (RFC 9110, section 5.1).
@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from time import monotonic
 
-from ..exceptions import ApiTypeError
+from ..exceptions import ApiTimeoutError, ApiTypeError
 from ..redaction import secrets_in, secrets_in_headers
 
 TYPE_CHECKING = False
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from ..configuration import Timeout
     from .limits import Deadline
     from .settings import TransportSettings
+
+# Seconds; below this a call's timeout stays what its caller said.
+_WORTH_COUNTING = 0.001
+_FOREVER = float("inf")
 
 
 class Call:
@@ -93,6 +98,28 @@ def replace_header(headers: Any, name: str, value: Any) -> None:
 def _last_of_each_name(names: tuple[Any, ...]) -> tuple[bool, ...]:
     lowered = [str(name).lower() for name in names]
     return tuple(name not in lowered[place:] for place, name in enumerate(lowered, 1))
+
+
+def time_left(timeout: Timeout, default: Timeout, began: float, method: str, url: str) -> Timeout:
+    """``timeout``, less what finding a credential took since ``began`` (monotonic seconds).
+
+    Only a number bounds a whole call; a pair holds for each request.
+
+    Raises:
+        ApiTimeoutError: nothing is left.
+    """
+    spent = monotonic() - began
+    whole = default if timeout is None else timeout
+    if spent < _WORTH_COUNTING or not isinstance(whole, (int, float)):
+        return timeout
+    if isinstance(whole, bool) or not 0 < whole < _FOREVER:
+        return timeout  # to be refused where it is used
+    if whole <= spent:
+        line = "%s /%s" % (method, "/".join(url.split("/")[3:]))
+        raise ApiTimeoutError(
+            reason="no access token in time", request_sent=False, request_line=line
+        )
+    return whole - spent
 
 
 class Verbs:
