@@ -30,6 +30,16 @@ def test_the_whole_way(session, sandbox):
     assert session.access_token("merchant-7") == token.access_token
 
 
+@pytest.mark.parametrize(("own", "asked"), [("order_read", "crm"), (None, "crm"), ("crm", None)])
+def test_the_scope_is_what_was_asked_for_where_the_answer_names_none(
+    make_session, sandbox, own, asked
+):
+    session = make_session(scope=own)
+    device = session.start_device_authorization(asked)
+    sandbox.faults.add("/oauth/token", status=200, body={"access_token": "a", "expires_in": 9})
+    assert session.wait_for_device(device).scope == "crm"
+
+
 def answer_after(sandbox, time_, count, answers):
     """Answer the polls one by one, then approve."""
     for status, body in answers:

@@ -38,6 +38,13 @@ def test_a_code_that_is_no_text_is_refused(session, sandbox, code):
     assert sandbox.requests == []
 
 
+@pytest.mark.parametrize("account", ["", 7, ["merchant-7"]])
+def test_no_account_has_such_a_name(session, sandbox, account):
+    with pytest.raises((TypeError, ValueError), match="account"):
+        session.invalidate(account, "access-token")
+    assert sandbox.requests == []
+
+
 @pytest.mark.parametrize("margin", ["60", True, (60,)])
 def test_a_margin_that_is_no_number_is_refused(make_session, margin):
     with pytest.raises(TypeError, match="refresh_margin"):

@@ -44,6 +44,8 @@ class DeviceAuthorization:
         interval: seconds between two polls.
         expires_in: seconds that both codes live.
         started_at: when they were asked for, in seconds of the session's monotonic clock.
+        scope: the scope that was asked for, which is the token's where its answer names none
+            (RFC 6749, section 5.1); ``None`` if unknown.
     """
 
     user_code: str
@@ -53,6 +55,7 @@ class DeviceAuthorization:
     interval: float
     expires_in: float
     started_at: float
+    scope: Optional[str] = None
 
     def __repr__(self) -> str:
         return "DeviceAuthorization(user_code=%r, verification_uri=%r, device_code=***)" % (
@@ -62,7 +65,11 @@ class DeviceAuthorization:
 
     @classmethod
     def from_response(
-        cls, response: OauthDeviceAuthorizationResponse, *, started_at: float
+        cls,
+        response: OauthDeviceAuthorizationResponse,
+        *,
+        started_at: float,
+        scope: Optional[str] = None,
     ) -> DeviceAuthorization:
         """The codes of an answer. Raises ApiResponseError if one is missing."""
         device_code, user_code = response.device_code, response.user_code
@@ -76,6 +83,7 @@ class DeviceAuthorization:
             _positive(response.interval, _DEFAULT_INTERVAL),
             _positive(response.expires_in, _DEFAULT_LIFETIME),
             started_at,
+            scope,
         )
 
 

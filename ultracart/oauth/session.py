@@ -68,14 +68,15 @@ class OAuthSession:
         token_store: where tokens are kept; default: in memory.
         configuration: host, TLS, proxy and timeouts; it is copied, without keys and token.
             Default: the global configuration.
-        pkce: send a PKCE challenge and verifier (RFC 7636).
+        pkce: send a PKCE challenge and verifier (RFC 7636). Default ``True``.
         issuer: what ``iss`` in a callback must be (RFC 9207); default: an ``iss`` is optional, and
             must be of the configured host.
         authorization_endpoint: default: ``/oauth/authorize`` below the configured host.
-        authorization_lifetime: seconds from the authorization URL to the callback.
+        authorization_lifetime: seconds from the authorization URL to the callback. Default 3600.
         refresh_margin: seconds before expiry at which a token is refreshed early, at most half of
             its lifetime; default: a tenth of its lifetime, at most 60.
-        max_parallel_requests: a cap on this process's parallel requests; callers queue.
+        max_parallel_requests: a cap on this process's parallel requests; callers queue. Default:
+            none.
         clock, monotonic, sleep: time in Unix seconds, monotonic seconds (default: of a clock that
             goes on while the machine sleeps), and how to wait seconds.
 
@@ -210,8 +211,9 @@ class OAuthSession:
             ApiException: UltraCart refused or could not be reached.
         """
         started_at = self._monotonic()
-        response = self._endpoint.authorize_device(scope or self._consent.scope or "")
-        return DeviceAuthorization.from_response(response, started_at=started_at)
+        asked = scope or self._consent.scope or ""
+        response = self._endpoint.authorize_device(asked)
+        return DeviceAuthorization.from_response(response, started_at=started_at, scope=asked)
 
     def wait_for_device(
         self, device: DeviceAuthorization, *, account: str = DEFAULT_ACCOUNT
@@ -228,7 +230,7 @@ class OAuthSession:
         issued = poll_until_answered(
             device, self._endpoint.poll_device, monotonic=self._monotonic, sleep=self._sleep
         )
-        return self._keep_new(account, issued, self._consent.scope)
+        return self._keep_new(account, issued, device.scope)
 
     # -- using it -----------------------------------------------------------------------------
 
@@ -272,7 +274,11 @@ class OAuthSession:
         """The server refused ``access_token``: do not hand it out again.
 
         The next call adopts the stored token if it is another one, else refreshes.
+
+        Raises:
+            TokenStoreError: the store failed.
         """
+        begin_call(account)
         if self._entries.get(account) is None:
             self._read(account)
         self._cache.expire(account, access_token)
