@@ -74,7 +74,8 @@ class Configuration(_Namespace):
         cert_file, key_file: client certificate and key (PEM), or ``None``.
         assert_hostname: name expected in the certificate instead of the host's, or ``False``.
         proxy: proxy URL, credentials included, or ``None``.
-        trust_env: use ``HTTPS_PROXY`` and ``NO_PROXY``, never for loopback hosts. Default ``True``.
+        trust_env: use ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``, never for
+            loopback hosts. Default ``True``.
         allow_insecure_transport: permit plain http to hosts other than loopback. Default ``False``.
         request_limiter: a cap on parallel requests, such as ``ultracart.oauth.RequestLimiter(1)``:
             called with the seconds that a request may wait, it returns a context manager that is

@@ -43,7 +43,7 @@ def debug_switched(configuration: Any, on: bool) -> None:
 
 
 def log_to_file(path: Optional[str], line_format: str) -> None:
-    """Append this package's lines to ``path`` (mode 0600), in place of any earlier file."""
+    """Append this package's lines to ``path`` (made with mode 0600), not to an earlier one."""
     global _file_handler
     handler: Optional[logging.Handler] = None
     if path is not None:

@@ -67,8 +67,10 @@ _calls = 0
 _METHODS = frozenset(["GET", "HEAD", "DELETE", "POST", "PUT", "PATCH", "OPTIONS"])
 # urllib3 repeats and redirects nothing on its own: transport/limits.py decides.
 _NO_RETRIES = urllib3.Retry.from_int(False, redirect=False)
-# Time is kept by transport/framing.py, which bounds each phase as a whole.
+# Time is kept by limits.Deadline, which transport/framing.py asks before each read and write.
 _NO_TIMEOUT = _NoTimeout(connect=None, read=None)
+# OpenSSL's codes: a certificate signed by itself, by an authority of its own, or by an unknown one.
+_UNKNOWN_AUTHORITY = (18, 19, 20, 21)
 _TIMEOUTS = (socket.timeout, urllib3.exceptions.TimeoutError, urllib3.exceptions.EmptyPoolError)
 
 
@@ -358,6 +360,8 @@ def _translated(error: Exception, call: Call, raw: Any) -> ApiException:
         # Status 0 as in the official SDK.
         why = getattr(low, "verify_message", None) or getattr(low, "reason", None)
         why = why or "the certificate is not for this host"
+        if getattr(low, "verify_code", 0) in _UNKNOWN_AUTHORITY:
+            why += " (Configuration.ssl_ca_cert names the authorities that are trusted)"
         failure = ApiConnectionError(status=0, reason="SSLError: TLS: %s" % why, **facts)
     elif isinstance(low, ProxyRefused):
         text = "the proxy refused the connection"

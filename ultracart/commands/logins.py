@@ -14,13 +14,12 @@ from urllib.parse import urlsplit
 from ..configuration import Configuration
 from ..exceptions import ApiConnectionError, ApiTimeoutError
 from ..oauth.stores.sqlite import SQLiteTokenStore
-from ..transport.settings import transport_settings
+from ..transport.settings import Origin, transport_settings
 from .console import CommandError
 from .data_directory import data_directory
 from .program import DEFAULT_ACCOUNT
 
 _FILE = "tokens.sqlite3"
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 #: What a sandbox knows without being told, so that a login there needs no options. Real UltraCart
 #: has no defaults: the wrong application or permission would be asked for.
 SANDBOX_CLIENT_ID = "sandbox_client"
@@ -87,7 +86,7 @@ def reaching(host: str) -> Iterator[None]:
 
 def is_sandbox(host: str) -> bool:
     """Whether the server is on this machine, where only a sandbox can be."""
-    return urlsplit(host).hostname in _LOOPBACK
+    return Origin(scheme="", host=urlsplit(host).hostname or "", port=0).is_loopback
 
 
 def new_login(arguments: argparse.Namespace, host: str) -> Login:
@@ -136,14 +135,15 @@ def _nobody(arguments: argparse.Namespace, host: str, elsewhere: Iterable[Login]
     message = "account %s is not logged in at %s" % (arguments.account, host)
     if arguments.client_id is not None:
         message += " with the application %s" % arguments.client_id
+    application = arguments.client_id or (None if is_sandbox(host) else "YOUR_CLIENT_ID")
     hosts = sorted({login.host for login in elsewhere})
     if hosts:
         return "%s, but at %s: give --host or set ULTRACART_HOST, or run: %s" % (
             message,
             " and ".join(hosts),
-            login_command(arguments, arguments.client_id),
+            login_command(arguments, application),
         )
-    return "%s. Run: %s" % (message, login_command(arguments, arguments.client_id))
+    return "%s. Run: %s" % (message, login_command(arguments, application))
 
 
 def login_command(arguments: argparse.Namespace, client_id: Optional[str]) -> str:

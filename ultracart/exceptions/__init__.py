@@ -232,7 +232,7 @@ class ApiException(UltraCartError):
     def _message(
         self, fields: Mapping[str, Any], own_reason: bool, redact: Callable[[str], str]
     ) -> str:
-        parts = [] if self.status is None else ["HTTP %s" % self.status]
+        parts = ["HTTP %s" % self.status] if self.status else []
         if self.error is not None:
             described = self.error_description
             parts.append(_quote(self.error + (": " + described if described else ""), redact))

@@ -18,7 +18,7 @@ class ForkAware(Protocol):
     """Something with process-local state."""
 
     def _after_fork(self) -> None:
-        """Replace locks and connections; runs in the child before any other Python code."""
+        """Replace locks and connections, before the child uses them."""
 
 
 _registered: weakref.WeakSet[Any] = weakref.WeakSet()

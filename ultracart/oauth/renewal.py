@@ -14,7 +14,7 @@ from .token_endpoint import TokenEndpoint
 
 
 class Renewal:
-    """Replaces tokens by newer ones, and ends them; always called under the store's lock."""
+    """Replaces tokens by newer ones, and ends them; under the store's lock, but ``settled``."""
 
     def __init__(
         self,

@@ -137,7 +137,7 @@ class RetryDecision:
                 return None
             self._budget -= max(pause, _LEAST_CHARGE)
         elif isinstance(error, ApiConnectionError) and error.request_sent is False:
-            # A refused certificate (status 0) is refused again.
+            # A certificate (status 0) or a proxy (its status) that refuses will refuse again.
             if error.status is not None or self._reconnects >= len(_RECONNECT_AFTER):
                 return None
             pause = _RECONNECT_AFTER[self._reconnects]

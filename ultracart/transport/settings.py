@@ -241,7 +241,11 @@ def _environment_proxy(origin: Origin) -> Optional[Proxy]:
     url = proxies.get(origin.scheme) or proxies.get("all")
     if not url or bypassed("%s:%d" % (origin.host, origin.port), proxies):
         return None
-    return _proxy(url, "the proxy variable for %s in the environment" % origin.scheme)
+    variable = origin.scheme if proxies.get(origin.scheme) else "all"
+    name = (
+        "%s_PROXY in the environment, unless Configuration.trust_env is False," % variable.upper()
+    )
+    return _proxy(url, name)
 
 
 def _proxy(url: Any, name: str) -> Proxy:

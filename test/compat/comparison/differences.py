@@ -75,7 +75,8 @@ SETTINGS = [
     Difference(
         "Proxy variables",
         "ignored",
-        "`HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` count; `trust_env = False` ignores them",
+        "`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` count; `trust_env = False` "
+        "ignores them",
         "Every tool around it uses them.",
         {"configuration: proxy from the environment": gives("http://HOST/x")},
     ),
