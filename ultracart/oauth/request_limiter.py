@@ -30,6 +30,8 @@ class RequestLimiter:
         if max_parallel_requests < 1:
             raise ApiValueError("max_parallel_requests must be at least 1")
         self._most = max_parallel_requests
+        self._inside: list[_Turn] = []
+        self._queue: deque[_Turn] = deque()
         self._after_fork()
         renew_after_fork(self)
 
@@ -47,47 +49,51 @@ class RequestLimiter:
         Raises:
             ApiTimeoutError: no place became free in time; nothing was sent.
         """
-        self._enter(timeout)
+        turn = _Turn()
         try:
+            self._wait(turn, timeout)
             yield
         finally:
-            self._leave()
+            turn.is_over = True  # first, and in one step: a Ctrl-C may come at any later line
+            with self._mutex:
+                self._let_in()
 
-    def _enter(self, timeout: Optional[float]) -> None:
+    def _wait(self, turn: _Turn, timeout: Optional[float]) -> None:
         with self._mutex:
-            if self._free and not self._queue:
-                self._free -= 1
-                return
-            turn = threading.Event()
             self._queue.append(turn)
-        try:
-            came = turn.wait(timeout)
-        except BaseException:
-            if not self._give_up(turn):
-                self._leave()
-            raise
-        if not came and self._give_up(turn):
+            self._let_in()
+        # The turn may come just when the wait ends.
+        came = turn.gate.acquire(timeout=-1 if timeout is None else timeout)
+        if not came and turn not in self._inside:
             raise ApiTimeoutError(
                 reason="waited %g s for one of %d parallel requests" % (timeout or 0, self._most),
                 request_sent=False,
             )
 
-    def _give_up(self, turn: threading.Event) -> bool:
-        """Leave the queue; False if the turn has just come."""
-        with self._mutex:
-            if turn in self._queue:
-                self._queue.remove(turn)
-                return True
-        return False
-
-    def _leave(self) -> None:
-        with self._mutex:
-            if self._queue:
-                self._queue.popleft().set()  # the place is handed over, so nobody can cut in
-            else:
-                self._free += 1
+    def _let_in(self) -> None:
+        """Give the free places to those who have waited longest, so that nobody cuts in."""
+        self._inside = [turn for turn in self._inside if not turn.is_over]
+        while self._queue and len(self._inside) < self._most:
+            turn = self._queue[0]
+            if not turn.is_over and turn not in self._inside:
+                self._inside.append(turn)
+            if turn.gate.locked():
+                turn.gate.release()
+            self._queue.popleft()
 
     def _after_fork(self) -> None:
         self._mutex = threading.Lock()
-        self._free = self._most
-        self._queue: deque[threading.Event] = deque()
+        self._inside = []
+        self._queue = deque()
+
+
+class _Turn:
+    """One caller: waits until the gate is opened, is inside until it is over."""
+
+    __slots__ = ("gate", "is_over")
+
+    def __init__(self) -> None:
+        # No Event: those have a lock of their own, which a Ctrl-C can leave taken.
+        self.gate = threading.Lock()
+        self.gate.acquire()
+        self.is_over = False

@@ -41,7 +41,7 @@ class SingleFlight(Generic[T]):
             OAuthSessionError: the call on its way is this thread's own, which waits for this one.
         """
         while True:
-            flight = self._flights.get(key)
+            flight = self._under_way(key)
             if flight is not None and flight.leader == threading.get_ident():
                 raise OAuthSessionError(
                     "a refresh needs its own result: a token store, cipher, log handler or signal"
@@ -57,7 +57,7 @@ class SingleFlight(Generic[T]):
 
     def try_run(self, key: Hashable, work: Callable[[], T]) -> Optional[T]:
         """The result of ``work()``; ``None`` at once if a call for ``key`` is on its way."""
-        if key in self._flights:
+        if self._under_way(key) is not None:
             return None
         flight = self._fly(key, work)
         return flight.result if flight.landed.is_set() else None
@@ -76,9 +76,21 @@ class SingleFlight(Generic[T]):
             own.error = error
             raise
         finally:
-            if self._flights.get(key) is own:
-                del self._flights[key]
-            own.landed.set()
+            try:
+                self._remove(key, own)
+            finally:
+                own.landed.set()
+
+    def _under_way(self, key: Hashable) -> Optional[_Flight[T]]:
+        flight = self._flights.get(key)
+        if flight is None or not flight.landed.is_set():
+            return flight
+        self._remove(key, flight)  # in case its leader was interrupted before it could
+        return self._flights.get(key)
+
+    def _remove(self, key: Hashable, flight: _Flight[T]) -> None:
+        if self._flights.get(key) is flight:
+            self._flights.pop(key, None)
 
     def _after_fork(self) -> None:
         self._flights = {}

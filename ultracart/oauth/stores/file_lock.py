@@ -10,9 +10,11 @@ from __future__ import annotations
 import errno
 import os
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
+from io import FileIO
 from typing import Callable, Optional
 
 from ...exceptions import TokenStoreError
@@ -46,65 +48,74 @@ class FileLocks:
         self._directory = directory
         self._timeout = timeout
         self._sleep = sleep
-        self._held: set[int] = set()
+        # What was locked, by its descriptor. A set of weak references would run code when one ends,
+        # where a Ctrl-C is lost.
+        self._locked: dict[int, weakref.ref[FileIO]] = {}
         renew_after_fork(self)
 
     @contextmanager
     def lock(self, name: str, *, blocking: bool = True) -> Iterator[bool]:
         """Enter with ``True`` once it is held; with ``False`` if taken and not ``blocking``."""
         path = os.path.join(self._directory, sha256(name.encode("utf-8")).hexdigest()[:32])
-        descriptor = self._acquire(path, blocking)
-        if descriptor is None:
-            yield False
-            return
-        self._held.add(descriptor)
+        file = self._acquire(path, blocking)
         try:
-            yield True
+            yield file is not None
         finally:
-            # Not in a forked child: the descriptor is the parent's lock, and was closed already.
-            if descriptor in self._held:
-                self._held.discard(descriptor)
-                _release(path, descriptor)
+            # Not in a forked child: it is the parent's lock, and was closed here already.
+            if file is not None and not file.closed:
+                _release(path, file)
 
-    def _acquire(self, path: str, blocking: bool) -> Optional[int]:
+    def _acquire(self, path: str, blocking: bool) -> Optional[FileIO]:
         deadline = time.monotonic() + self._timeout
         pause = _FIRST_PAUSE
         while True:
             try:
-                descriptor = self._try(path)
+                file = self._try(path)
             except OSError as error:
                 raise TokenStoreError(
                     "cannot lock in %s: %s" % (self._directory, error.strerror or error)
                 ) from None
-            if descriptor is not None or not blocking:
-                return descriptor
+            if file is not None or not blocking:
+                return file
             if time.monotonic() >= deadline:
                 raise TokenStoreError("the lock did not become free in %g s" % self._timeout)
             self._sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _try(self, path: str) -> Optional[int]:
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    def _try(self, path: str) -> Optional[FileIO]:
         try:
-            descriptor = os.open(path, flags, 0o600)
+            file = _open(path)
         except FileNotFoundError:
             os.makedirs(self._directory, 0o700, exist_ok=True)
-            descriptor = os.open(path, flags, 0o600)
-        held = False
+            file = _open(path)
         try:
             # The last holder may have removed this file between our open and our lock.
-            held = _lock_now(descriptor) and _is_still(path, descriptor)
-        finally:
-            if not held:
-                os.close(descriptor)
-        return descriptor if held else None
+            if _lock_now(file.fileno()) and _is_still(path, file.fileno()):
+                self._locked[file.fileno()] = weakref.ref(file)
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()
+        return None
 
     def _after_fork(self) -> None:
         # A copy of the parent's descriptor would keep its lock alive after the parent's death.
-        held, self._held = self._held, set()
-        for descriptor in held:
-            with suppress(OSError):
-                os.close(descriptor)
+        locked, self._locked = self._locked, {}
+        for known in locked.values():
+            file = known()
+            if file is not None:
+                with suppress(OSError):
+                    file.close()
+
+
+def _open(path: str) -> FileIO:
+    """The lock file. Its lock ends with this object: also where a Ctrl-C came between two lines."""
+    return FileIO(path, "r+", opener=_descriptor)
+
+
+def _descriptor(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
 
 
 def _is_still(path: str, descriptor: int) -> bool:
@@ -116,17 +127,17 @@ def _is_still(path: str, descriptor: int) -> bool:
         return False
 
 
-def _release(path: str, descriptor: int) -> None:
+def _release(path: str, file: FileIO) -> None:
     # Removed while still locked, so that whoever waits for it notices and nobody holds a lock on a
     # file that others cannot see; the number of files stays that of the locks in use.
     if os.name == "nt":  # pragma: no cover
-        os.close(descriptor)
+        file.close()
         with suppress(OSError):  # somebody else has it open: theirs now
             os.unlink(path)
         return
     with suppress(OSError):
         os.unlink(path)
-    os.close(descriptor)
+    file.close()
 
 
 if os.name == "nt":  # pragma: no cover

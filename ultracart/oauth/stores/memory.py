@@ -22,8 +22,10 @@ class MemoryTokenStore(TokenStore):
 
     def __init__(self) -> None:
         self._tokens: dict[str, Token] = {}
-        self._locks: dict[str, _SharedLock] = {}
         self._mutex = threading.Lock()
+        # Who is inside the lock of an account, and what those wait for who want to be.
+        self._holders: dict[str, _Hold] = {}
+        self._freed = threading.Condition(self._mutex)
         self._forked = False
         renew_after_fork(self)
 
@@ -62,35 +64,38 @@ class MemoryTokenStore(TokenStore):
                 "a MemoryTokenStore does not reach across processes: after fork, use a"
                 " SQLiteTokenStore or SQLAlchemyTokenStore"
             )
-        with self._mutex:
-            lock = self._locks.setdefault(account, _SharedLock())
-            lock.users += 1
+        hold = _Hold()
+
+        def take() -> bool:
+            holder = self._holders.get(account)
+            if holder is None or holder.is_over:
+                self._holders[account] = hold
+            return self._holders[account] is hold
+
         try:
-            held = lock.mutex.acquire(blocking, LOCK_TIMEOUT if blocking else -1)
+            with self._mutex:
+                held = self._freed.wait_for(take, LOCK_TIMEOUT if blocking else 0)
             if blocking and not held:
                 raise TokenStoreError("the lock of account %r did not become free" % account)
-            try:
-                yield held
-            finally:
-                if held:
-                    lock.mutex.release()
+            yield held
         finally:
+            hold.is_over = True  # first, and in one step: a Ctrl-C may come at any later line
             with self._mutex:
-                lock.users -= 1
-                if not lock.users:
-                    self._locks.pop(account, None)
+                if self._holders.get(account) is hold:
+                    del self._holders[account]
+                    self._freed.notify_all()
 
     def _after_fork(self) -> None:
         self._mutex = threading.Lock()
-        self._locks = {}
+        self._holders = {}
+        self._freed = threading.Condition(self._mutex)
         self._forked = True
 
 
-class _SharedLock:
-    """One account's lock, and how many are at it: the last one out removes it."""
+class _Hold:
+    """One stay inside an account's lock."""
 
-    __slots__ = ("mutex", "users")
+    __slots__ = ("is_over",)
 
     def __init__(self) -> None:
-        self.mutex = threading.Lock()
-        self.users = 0
+        self.is_over = False

@@ -68,18 +68,16 @@ class SQLiteTokenStore(TokenStore):
         return "SQLiteTokenStore(%r)" % self._path
 
     def load(self, account: str) -> Optional[Token]:
-        # The hot one of the five: no context manager, and check_account is left to save.
+        # The hot one of the five: check_account is left to save.
         notice_fork()
-        self._mutex.acquire()
         try:
-            connection = self._connection or self._open()
-            row = connection.execute(
-                "SELECT token FROM ultracart_token WHERE account = ?", (account,)
-            ).fetchone()
+            with self._mutex:
+                connection = self._connection or self._open()
+                row = connection.execute(
+                    "SELECT token FROM ultracart_token WHERE account = ?", (account,)
+                ).fetchone()
         except sqlite3.Error as error:
             raise self._failure("load", error) from None
-        finally:
-            self._mutex.release()
         return None if row is None else decode_token(row[0], self._cipher, account)
 
     def save(self, account: str, token: Token) -> None:
@@ -142,8 +140,10 @@ class SQLiteTokenStore(TokenStore):
         try:
             with self._mutex:
                 connection = self._connection or self._open()
-                connection.execute("BEGIN IMMEDIATE")
                 try:
+                    if connection.in_transaction:  # a Ctrl-C came between the lines below
+                        connection.execute("ROLLBACK")
+                    connection.execute("BEGIN IMMEDIATE")
                     yield connection
                     connection.execute("COMMIT")
                 except BaseException:
