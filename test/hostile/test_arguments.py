@@ -319,7 +319,8 @@ def test_upload_of_a_number_closes_no_descriptor(server: Any, client_of: Any) ->
 def test_multipart_form(server: Any, client_of: Any, tmp_path: Path) -> None:
     client = client_of(server)
     send = functools.partial(client.call_api, "/x", "POST", header_params=MULTIPART)
-    for value in ([SIMPLE_KEY], {"a": 1}, SIMPLE_KEY + "\ud800"):
+    another_header = ("a.txt", b"data", "text/plain\r\nX-Evil: 1")
+    for value in ([SIMPLE_KEY], {"a": 1}, SIMPLE_KEY + "\ud800", another_header):
         refused(functools.partial(send, post_params=[("odd", value)]), server, "odd")
     upload = tmp_path / "caf\udce9.txt"  # what the system calls a name that it cannot decode
     upload.write_bytes(b"content")

@@ -52,6 +52,17 @@ def test_refused_connection_is_tried_again(serve: Any, pauses: Any) -> None:
     assert noted == [0.1, 0.3]
 
 
+def test_handshake_that_is_cut_is_tried_again(serve: Any, authority: Any, pauses: Any) -> None:
+    def cut(peer: Peer) -> Any:
+        return False if peer.server.connections < 3 else None
+
+    server = serve(answer('{"access_token":"a"}'), tls=authority.context(), connected=cut)
+    api, noted = pauses(server, ssl_ca_cert=authority.path)
+    assert exchange(api).access_token == "a"
+    assert server.connections == 3
+    assert noted == [0.1, 0.3]
+
+
 def test_idle_connection_closed_by_the_server_is_unseen(serve: Any, api_of: Any) -> None:
     closed = threading.Event()
 

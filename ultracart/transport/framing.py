@@ -16,7 +16,7 @@ import ssl
 import threading
 from typing import TYPE_CHECKING, Any, Optional
 
-from .limits import Deadline
+from .limits import Deadline, is_cut
 
 # Interim answers of one call; RFC 9110, section 15.2 allows any number, a client must bound it.
 _MAX_INTERIM = 16
@@ -162,7 +162,7 @@ class _SocketReader(io.RawIOBase):
         try:
             count: int = self._receive(buffer)
         except ssl.SSLError as error:
-            if not self.in_headers or not _is_cut(error):
+            if not self.in_headers or not is_cut(error):
                 raise
             count = 0  # nothing was cut if nothing had begun; end_headers() sees the rest
         self.ended = count == 0
@@ -252,11 +252,6 @@ class _Response(http.client.HTTPResponse):
         reader: Any = self.fp
         reader.start_trailers()
         super()._read_and_discard_trailer()  # type: ignore[misc]
-
-
-def _is_cut(error: ssl.SSLError) -> bool:
-    # Python 3.9 has no class for what OpenSSL 3 says.
-    return isinstance(error, ssl.SSLEOFError) or error.reason == "UNEXPECTED_EOF_WHILE_READING"
 
 
 def _is_number(text: str) -> bool:

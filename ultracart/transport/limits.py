@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import socket
+import ssl
 import zlib
 from collections.abc import Mapping
 from email.utils import mktime_tz, parsedate_tz
@@ -137,14 +138,23 @@ class RetryDecision:
                 return None
             self._budget -= max(pause, _LEAST_CHARGE)
         elif isinstance(error, ApiConnectionError) and error.request_sent is False:
-            # A certificate (status 0) or a proxy (its status) that refuses will refuse again.
-            if error.status is not None or self._reconnects >= len(_RECONNECT_AFTER):
+            # A certificate (status 0) or a proxy (its status) that refuses will refuse again; a
+            # handshake that was cut has refused nothing.
+            refused = error.status is not None and not is_cut(error.__cause__)
+            if refused or self._reconnects >= len(_RECONNECT_AFTER):
                 return None
             pause = _RECONNECT_AFTER[self._reconnects]
             self._reconnects += 1
         else:
             return None
         return pause if self._deadline.allows_wait(pause) else None
+
+
+def is_cut(error: Optional[BaseException]) -> bool:
+    """Whether TLS ended without a goodbye."""
+    # Python 3.9 has no class for what OpenSSL 3 says.
+    unexpected = isinstance(error, ssl.SSLError) and error.reason == "UNEXPECTED_EOF_WHILE_READING"
+    return unexpected or isinstance(error, ssl.SSLEOFError)
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> Optional[float]:

@@ -111,6 +111,8 @@ def _parts(fields: Any) -> Iterator[tuple[str, Any]]:
             )
         if isinstance(value, str):
             _encoded(value, ascii(name))
+        if isinstance(value, tuple) and len(value) > 2:
+            value = (*value[:2], _header_value("Content-Type of %s" % ascii(name), value[2]))
         yield name, value
 
 
