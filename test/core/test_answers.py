@@ -127,6 +127,14 @@ def test_token_of_another_type_is_not_used_and_not_lost(api: OauthApi, answer: A
     assert _SECRET not in str(caught.value)
 
 
+@pytest.mark.parametrize("spelling", ["", " ", "Bearer", " BEARER "])
+def test_token_type_that_says_nothing_or_bearer(
+    api: OauthApi, answer: Answer, spelling: str
+) -> None:
+    answer({**TOKEN_ANSWER, "token_type": spelling})
+    assert _exchange(api).access_token == _SECRET
+
+
 @pytest.mark.parametrize("status", [200, 400, 401])
 def test_oauth_error_whatever_the_status(api: OauthApi, answer: Answer, status: int) -> None:
     described = {"error": "invalid_grant", "error_description": "used", "error_uri": "https://e"}

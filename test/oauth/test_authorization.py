@@ -29,6 +29,21 @@ def query_of(url):
     return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
 
 
+def test_what_no_url_can_carry_is_refused(make_session):
+    with pytest.raises(ApiValueError, match="UTF-8"):
+        make_session(scope="order_read\ud800").create_authorization_url()
+
+
+@pytest.mark.parametrize(
+    "form", ["code={0}&state={1}", "state={1}&code={0}", "/cb?code={0}&state={1}"]
+)
+def test_a_question_mark_in_the_query_is_nothing_but_a_character(session, sandbox, form):
+    request = session.create_authorization_url()
+    with pytest.raises(InvalidGrantError):
+        session.fetch_token(form.format("a?b", request.state), request=request)
+    assert sandbox.requests[-1].form["code"] == "a?b"
+
+
 def test_the_url_asks_for_a_code_with_s256(session, sandbox):
     request = session.create_authorization_url(scope="item_read order_read")
     assert request.url.startswith(sandbox.host + "/oauth/authorize?")

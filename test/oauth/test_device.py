@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ultracart.exceptions import (
@@ -16,8 +18,7 @@ DENY = {"error": "access_denied"}
 
 
 def polls(sandbox):
-    """Unix times of the polls."""
-    return [r.time for r in sandbox.requests if "device_code" in r.form]
+    return [request for request in sandbox.requests if "device_code" in request.form]
 
 
 def test_the_whole_way(session, sandbox):
@@ -97,6 +98,25 @@ def test_a_lost_poll_and_429_are_waited_out(session, sandbox, time_):
     assert time_.slept == [5, 10, 33]
 
 
+def test_429_is_waited_for_whatever_its_code(session, sandbox, time_):
+    device = session.start_device_authorization("crm")
+    sandbox.approve_device(device.user_code)
+    slow_down = {"status": 429, "body": {"error": "slow_down"}, "headers": {"Retry-After": "40"}}
+    sandbox.faults.add("/oauth/token", **slow_down)
+    session.wait_for_device(device)
+    assert time_.slept == [5, 40]
+
+
+@pytest.mark.parametrize("body", [{"access_token": "a", "token_type": "mac"}, {"expires_in": 9}])
+def test_an_answer_that_cannot_be_used_ends_the_wait_and_is_kept(session, sandbox, body):
+    device = session.start_device_authorization("crm")
+    sandbox.faults.add("/oauth/token", status=200, body=body)
+    with pytest.raises(ApiResponseError) as caught:
+        session.wait_for_device(device)
+    assert json.loads(caught.value.body) == body
+    assert len(polls(sandbox)) == 1
+
+
 def test_the_merchant_says_no(session, sandbox):
     device = session.start_device_authorization("crm")
     sandbox.deny_device(device.user_code)
@@ -112,8 +132,7 @@ def test_no_poll_after_the_code_has_expired(session, sandbox, time_):
     device = session.start_device_authorization("crm")
     with pytest.raises(ExpiredTokenError):
         session.wait_for_device(device)
-    asked = [r for r in sandbox.requests if "device_code" in r.form]
-    assert len(asked) == 6
+    assert len(polls(sandbox)) == 6
     assert time_.now - began <= 31
 
 

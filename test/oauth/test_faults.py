@@ -13,11 +13,12 @@ from ultracart.exceptions import (
     ApiConnectionError,
     ApiException,
     ApiResponseError,
+    InvalidClientError,
     RateLimitException,
     ServiceException,
     TokenStoreError,
 )
-from ultracart.oauth import MemoryTokenStore
+from ultracart.oauth import MemoryTokenStore, SQLiteTokenStore, Token
 
 # -- lost answers and faults --
 
@@ -91,6 +92,22 @@ def test_retry_after_is_honoured_within_ten_seconds(authorized, sandbox, time_):
     sandbox.faults.add(TOKEN_PATH, retry_after=4, times=2)
     assert authorized.access_token()
     assert time_.slept == [4, 4]
+
+
+@pytest.mark.parametrize("code", ["slow_down", "invalid_request", "made_up"])
+def test_429_is_repeated_whatever_its_code(authorized, sandbox, time_, code):
+    time_.pass_(3601)
+    sandbox.faults.add(TOKEN_PATH, status=429, body={"error": code})
+    assert authorized.access_token()
+    assert sandbox.counters.refreshes == 1
+
+
+def test_a_token_that_lives_for_no_time_is_asked_for_once(authorized, sandbox, time_):
+    sandbox.access_token_lifetime = 0
+    time_.pass_(3601)
+    sandbox.requests.clear()
+    assert authorized.access_token()
+    assert len(token_requests(sandbox)) == 1
 
 
 def test_a_longer_retry_after_is_not_waited_for(authorized, sandbox, time_):
@@ -201,3 +218,83 @@ def test_a_store_that_raises_anything_gives_a_token_store_error(make_session):
         session.access_token()
     assert "secret-token" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+class Swallowing(MemoryTokenStore):
+    """A store of one's own, whose lock leaves as it should not."""
+
+    how = "swallow"
+
+    @contextmanager
+    def lock(self, account):  # type: ignore[override]
+        try:
+            yield
+        except Exception:
+            if self.how == "raise":
+                raise RuntimeError("planted-driver-text") from None
+
+
+@pytest.mark.parametrize("how", ["swallow", "raise"])
+def test_what_failed_under_the_lock_is_told_however_the_lock_is_left(
+    make_session, sandbox, time_, log_in_to, how
+):
+    session = make_session(token_store=Swallowing())
+    log_in_to(session, sandbox)
+    session._store._store.how = how
+    time_.pass_(3601)
+    sandbox.faults.add(TOKEN_PATH, status=401, body={"error": "invalid_client"})
+    with pytest.raises(InvalidClientError) as caught:
+        session.access_token()
+    assert caught.value.__context__ is None
+
+
+class Foreign(MemoryTokenStore):
+    def load(self, account):
+        return {"access_token": "planted-token"}
+
+
+def test_what_is_no_token_is_not_used(make_session):
+    session = make_session(token_store=Foreign())
+    for call in (session.access_token, session.token, session.refresh):
+        with pytest.raises(TokenStoreError, match="dict") as caught:
+            call()
+        assert "planted" not in str(caught.value)
+
+
+class Broken:
+    def __init__(self, made):
+        self.made = made
+
+    def encrypt(self, data):
+        if self.made is None:
+            raise ValueError("planted: %r" % data)
+        return self.made
+
+    def decrypt(self, token):
+        return token
+
+
+@pytest.mark.parametrize("made", [None, "text", 7])
+def test_a_cipher_that_fails_is_a_store_error(tmp_path, made):
+    store = SQLiteTokenStore(tmp_path / "tokens.db", cipher=Broken(made))
+    with pytest.raises(TokenStoreError, match="cipher") as caught:
+        store.save("merchant-7", Token("a"))
+    assert caught.value.__cause__ is None
+    assert store.accounts() == []
+
+
+def test_a_login_wins_though_another_account_is_forgotten_meanwhile(
+    make_session, sandbox, log_in_to
+):
+    class Store(MemoryTokenStore):
+        def save(self, account, token):
+            super().save(account, token)
+            if account == "A" and "B" in self.accounts():
+                session.revoke("B")
+
+    session = make_session(token_store=Store())
+    log_in_to(session, sandbox, "A")
+    log_in_to(session, sandbox, "B")
+    log_in_to(session, sandbox, "A")
+    assert session.access_token("A") == session.token("A").access_token
+    assert session.token("B") is None

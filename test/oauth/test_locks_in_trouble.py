@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy
 from waiting import wait_until
 
-from ultracart.exceptions import ConfigurationError, TokenStoreError
+from ultracart.exceptions import ConfigurationError, InvalidClientError, TokenStoreError
 from ultracart.oauth import (
     MemoryTokenStore,
     RequestLimiter,
@@ -211,6 +211,39 @@ def test_a_database_error_of_the_application_under_the_lock_stays_its_own(postgr
     assert caught.value is own
     with store.lock("merchant-7", blocking=False) as held:
         assert held is True
+    store.close()
+
+
+@pytest.mark.parametrize("seconds", [3, -5], ids=["early", "expired"])
+def test_a_connection_that_breaks_under_the_lock_hides_no_answer(
+    postgresql_url, make_session, sandbox, time_, seconds
+):
+    """The server's answer is what the caller is told, not what became of the rollback."""
+    store = SQLAlchemyTokenStore(postgresql_url)
+    administrator = sqlalchemy.create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
+
+    def end_the_holder(**asked):
+        with administrator.connect() as connection:
+            connection.execute(
+                sqlalchemy.text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_locks"
+                    " WHERE locktype = 'advisory' AND granted"
+                )
+            )
+        raise InvalidClientError(status=401)
+
+    session = make_session(token_store=store)
+    token = Token("a", "r", time_.now + seconds, issued_at=time_.now - 100)
+    store.save("merchant-8", token)
+    session._endpoint.refresh = lambda refresh_token: end_the_holder()
+    if seconds > 0:
+        assert session.access_token("merchant-8") == "a"
+    else:
+        with pytest.raises(InvalidClientError) as caught:
+            session.access_token("merchant-8")
+        assert caught.value.__context__ is None
+    administrator.dispose()
+    store.delete("merchant-8")
     store.close()
 
 

@@ -157,6 +157,16 @@ def test_a_token_is_refused_that_the_session_has_not_handed_out(make_session, sa
     assert sandbox.counters.refreshes == 1
 
 
+CODES = ["expired_token", "access_denied", "invalid_grant", "invalid_client", "invalid_token"]
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_401_refreshes_whatever_its_code(authorized, sandbox, code):
+    sandbox.faults.add("/oauth/me", status=401, body={"error": code})
+    assert OauthApi(authorized.api_client()).oauth_me().merchant_id == "default"
+    assert sandbox.counters.refreshes == 1
+
+
 @pytest.mark.parametrize(("status", "error"), [(403, ForbiddenException), (410, ApiException)])
 def test_403_and_410_never_refresh(authorized, sandbox, status, error):
     sandbox.faults.add("/oauth/me", status=status)

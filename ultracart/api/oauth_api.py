@@ -352,7 +352,7 @@ class _Operation:
 def _usable_token(token: OauthTokenResponse) -> Optional[str]:
     if not token.access_token:
         return "the answer holds no access token"
-    if token.token_type is not None and token.token_type.strip().lower() != "bearer":
+    if (token.token_type or "").strip().lower() not in ("", "bearer"):
         # RFC 6749, 7.1: a client must not use a token of a type that it does not understand.
         return "the token is not a bearer token"
     return None

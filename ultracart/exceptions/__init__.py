@@ -295,11 +295,8 @@ def error_class(status: int, body: Any) -> type[ApiException]:
 
 
 def is_unauthorized(error: ApiException) -> bool:
-    """Whether this is an UnauthorizedException, or its base where no other could be made."""
-    answers = load_answers()
-    if answers is None:
-        return type(error) is ApiException and error.status == 401
-    return isinstance(error, answers.UnauthorizedException)
+    """Whether the server answered 401, whatever OAuth code made the class; not a proxy's 401."""
+    return error.status == 401 and not isinstance(error, ApiConnectionError)
 
 
 def load_answers() -> Any:

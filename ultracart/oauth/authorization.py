@@ -100,7 +100,12 @@ def create_authorization_request(
         parameters["code_challenge"] = code_challenge(verifier)
         parameters["code_challenge_method"] = "S256"
     separator = "&" if "?" in endpoint else "?"
-    url = endpoint + separator + urlencode(parameters)
+    try:
+        url = endpoint + separator + urlencode(parameters)
+    except UnicodeEncodeError:  # whose text would quote them
+        raise ApiValueError(
+            "client_id, redirect_uri and scope must be text that UTF-8 can write"
+        ) from None
     return AuthorizationRequest(url, state, verifier, redirect_uri, created_at, scope)
 
 
@@ -174,9 +179,12 @@ def _response_parameters(response: str) -> dict[str, str]:
         raise OAuthSessionError("the authorization response is too long to be genuine")
     if any(ord(char) < 32 or ord(char) == 127 for char in response):
         raise OAuthSessionError("the authorization response holds a control character")
-    # A URL's query is what follows the first "?"; without one the text is the query itself.
+    # A URL's query is what follows the first "?"; other text is the query itself, in which a "?"
+    # means nothing (RFC 3986, section 3.4).
     query = response.partition("#")[0]
-    query = query.partition("?")[2] if "?" in query else query
+    before, mark, after = query.partition("?")
+    name, equals, _ = before.partition("=")
+    query = after if mark and not (equals and "/" not in name) else query
     found: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in _RESPONSE_PARAMETERS:

@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from ..exceptions import (
-    ApiConnectionError,
+    ApiException,
     ApiResponseError,
-    ApiTimeoutError,
     ApiTypeError,
     AuthorizationPendingError,
     ExpiredTokenError,
     RateLimitException,
-    ServiceException,
     SlowDownError,
 )
 from ..models.oauth_device_authorization_response import OauthDeviceAuthorizationResponse
-from .token_endpoint import Issued
+from .token_endpoint import Issued, may_have_been_lost
 
 # Seconds between two polls where the server names none (RFC 8628, section 3.2), and what each
 # slow_down adds (section 3.5).
@@ -28,7 +26,6 @@ _SLOW_DOWN = 5.0
 _DEFAULT_LIFETIME = 600.0
 # Seconds; a pause after a lost poll doubles up to this.
 _LONGEST_PAUSE = 60.0
-_LOST = (ApiConnectionError, ApiTimeoutError, ApiResponseError, ServiceException)
 
 
 @dataclass(frozen=True, repr=False)
@@ -99,6 +96,7 @@ def poll_until_answered(
     Raises:
         AccessDeniedError: the merchant said no.
         ExpiredTokenError: nobody answered in time.
+        ApiException: the server decided otherwise, or answered what cannot be used.
     """
     if not isinstance(device, DeviceAuthorization):
         raise ApiTypeError("device must be a DeviceAuthorization, not %s" % type(device).__name__)
@@ -112,12 +110,14 @@ def poll_until_answered(
             return poll(device.device_code)
         except AuthorizationPendingError:
             pause = interval
-        except SlowDownError:
+        except SlowDownError as error:
             interval += _SLOW_DOWN
-            pause = interval
+            pause = max(interval, error.retry_after or 0.0)
         except RateLimitException as error:
             pause = max(interval, error.retry_after or 0.0)
-        except _LOST as error:
+        except ApiException as error:
+            if not may_have_been_lost(error):
+                raise
             # RFC 8628, section 3.5: back off exponentially after a connection timeout.
             doubled = min(2 * pause, max(_LONGEST_PAUSE, interval))
             pause = max(doubled, error.retry_after or 0.0)

@@ -223,7 +223,8 @@ class OAuthSession:
         Raises:
             AccessDeniedError: the merchant said no.
             ExpiredTokenError: nobody answered in time.
-            ApiException: UltraCart refused; an answer that is lost does not end the wait.
+            ApiException: UltraCart refused, or answered what cannot be used, which is in ``body``;
+                an answer that is lost does not end the wait.
             TokenStoreError: the token could not be kept.
         """
         begin_call(account)

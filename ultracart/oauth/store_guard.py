@@ -33,9 +33,14 @@ class StoreGuard:
 
     def load(self, account: str) -> Optional[Token]:
         try:
-            return self._load(account)
+            token = self._load(account)
         except Exception as error:
             _fail("load", error)
+        if token is not None and not isinstance(token, Token):
+            raise TokenStoreError(
+                "the token store loads a %s, which is no Token" % type(token).__name__
+            )
+        return token
 
     def save(self, account: str, token: Token) -> None:
         try:
@@ -61,19 +66,27 @@ class StoreGuard:
     @contextmanager
     def lock(self, account: str, *, blocking: bool = True) -> Iterator[bool]:
         """Enter with whether the lock is held, which is always so if ``blocking``."""
-        inside = False
+        own: Optional[BaseException] = None
+        failure: Optional[Exception] = None
         try:
             with self._store.lock(
                 account, **({} if blocking or not self._can_try else {"blocking": False})
             ) as held:
-                inside = True
-                # A store of its own making may enter with anything; only False says no.
-                yield held is not False
-                inside = False
+                try:
+                    # A store of its own making may enter with anything; only False says no.
+                    yield held is not False
+                except BaseException as error:
+                    own = error
+                    raise
         except Exception as error:
-            if inside or isinstance(error, UltraCartError):
-                raise
-            _fail("lock", error)
+            failure = error
+        if own is not None:
+            try:
+                raise own  # what was done under the lock failed, whatever leaving it made of that
+            finally:
+                own = None  # else it would hold itself alive, by way of its traceback
+        if failure is not None:
+            _fail("lock", failure)
 
 
 def _fail(what: str, error: Exception) -> NoReturn:

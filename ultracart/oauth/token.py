@@ -131,7 +131,7 @@ class Token:
             response.access_token or "",
             response.refresh_token or (previous.refresh_token if previous else None),
             None if lifetime is None else issued_at + min(max(lifetime, 0), _MAX_LIFETIME),
-            (response.token_type or "bearer").lower(),
+            (response.token_type or "").strip().lower() or "bearer",
             response.scope or (previous.scope if previous else scope),
             issued_at=issued_at,
             merchant_id=response.merchant_id or (previous.merchant_id if previous else None),

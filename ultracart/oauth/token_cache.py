@@ -74,6 +74,8 @@ class TokenCache:
         with self._lock:
             if epoch == self._epoch:
                 self.entries[account] = entry
+            else:
+                self.entries.pop(account, None)  # an older one must not stay: the store knows
         return entry
 
     def is_fresh(self, token: Token) -> bool:
@@ -83,7 +85,9 @@ class TokenCache:
     def has_expired(self, account: str, token: Token) -> bool:
         """Whether this token is the account's, and its deadline has passed."""
         entry = self.entries.get(account)
-        return entry is not None and entry.token is token and self._monotonic() >= entry.expires_at
+        if entry is None or entry.token is not token or token.lifetime == 0:
+            return False  # that lives for no time at all could only be asked for for ever
+        return self._monotonic() >= entry.expires_at
 
     def expire(self, account: str, access_token: str) -> None:
         """Hand this token out no more, whatever its deadlines say."""

@@ -14,7 +14,6 @@ from ..exceptions import (
     ApiResponseError,
     ApiTimeoutError,
     OAuthError,
-    RateLimitException,
     ServiceException,
 )
 from ..json_body import decode
@@ -108,7 +107,7 @@ class TokenEndpoint:
             # It may be the answer to an earlier attempt that comes again, and be as old as that.
             return Issued(issued.response, *first[0]) if first else issued
 
-        return self._attempts(attempt, _may_have_been_lost)
+        return self._attempts(attempt, may_have_been_lost)
 
     def poll_device(self, device_code: str) -> Issued:
         """One poll of the device flow (RFC 8628, section 3.4)."""
@@ -117,13 +116,13 @@ class TokenEndpoint:
     def authorize_device(self, scope: str) -> OauthDeviceAuthorizationResponse:
         """RFC 8628, section 3.1."""
         return self._attempts(
-            lambda: self._api.oauth_device_authorize(self._client_id, scope), _may_have_been_lost
+            lambda: self._api.oauth_device_authorize(self._client_id, scope), may_have_been_lost
         )
 
     def revoke(self, token: str) -> OauthRevokeSuccessResponse:
         """RFC 7009, section 2.1; doing it twice does no harm."""
         return self._attempts(
-            lambda: self._api.oauth_revoke(self._client_id, token), _may_have_been_lost
+            lambda: self._api.oauth_revoke(self._client_id, token), may_have_been_lost
         )
 
     def _ask(
@@ -170,8 +169,10 @@ class TokenEndpoint:
             self._sleep(pause)
 
 
-def _may_have_been_lost(error: ApiException) -> bool:
+def may_have_been_lost(error: ApiException) -> bool:
     """Whether no answer to this request came that is the server's own decision."""
+    if error.status == 429:  # whatever code the body has
+        return True
     if isinstance(error, OAuthError):
         return False
     if isinstance(error, ApiResponseError):
@@ -179,16 +180,12 @@ def _may_have_been_lost(error: ApiException) -> bool:
         # token of another type, would be the same the next time.
         body = error.body if isinstance(error.body, (str, bytes)) else ""
         return not isinstance(decode(body)[0], dict)
-    return isinstance(
-        error, (ApiConnectionError, ApiTimeoutError, ServiceException, RateLimitException)
-    )
+    return isinstance(error, (ApiConnectionError, ApiTimeoutError, ServiceException))
 
 
 def _was_not_processed(error: ApiException) -> bool:
+    if error.status == 429:
+        return True
     if isinstance(error, OAuthError):
         return False
-    return (
-        error.request_sent is False
-        or error.status == 429
-        or (error.status == 503 and error.retry_after is not None)
-    )
+    return error.request_sent is False or (error.status == 503 and error.retry_after is not None)

@@ -104,11 +104,23 @@ def check_account(account: str) -> None:
 
 
 def encode_token(token: Token, cipher: Optional[Cipher]) -> bytes:
-    """What a store keeps: JSON, encrypted if there is a cipher."""
+    """What a store keeps: JSON, encrypted if there is a cipher.
+
+    Raises:
+        TokenStoreError: the cipher failed.
+    """
     if not isinstance(token, Token):
         raise ApiTypeError("token must be a Token, not %s" % type(token).__name__)
     data = token.to_json().encode("ascii")
-    return data if cipher is None else cipher.encrypt(data)
+    if cipher is None:
+        return data
+    try:
+        encrypted = cipher.encrypt(data)
+    except Exception as error:  # a cipher may raise anything; none of it may quote the data
+        raise TokenStoreError("the cipher cannot encrypt: %s" % type(error).__name__) from None
+    if not isinstance(encrypted, bytes):
+        raise TokenStoreError("the cipher made %s, not bytes" % type(encrypted).__name__)
+    return encrypted
 
 
 def decode_token(data: bytes, cipher: Optional[Cipher], account: str) -> Token:

@@ -161,7 +161,8 @@ class SQLAlchemyTokenStore(TokenStore):
     def _lock(self, account: str, blocking: bool) -> Iterator[bool]:
         """The lock and, in the same transaction, everything that is loaded and saved under it."""
         self._ensure_table()
-        body_failed = False
+        own: Optional[BaseException] = None
+        failure: Optional[Exception] = None
         try:
             with self._live_connection() as connection:
                 name = "%s/%s" % (self._table.name, account)
@@ -170,16 +171,21 @@ class SQLAlchemyTokenStore(TokenStore):
                         self._held()[account] = connection
                     try:
                         yield held
-                    except BaseException:
-                        body_failed = True
+                    except BaseException as error:
+                        own = error
                         raise
                     finally:
                         self._held().pop(account, None)
                 connection.commit()
         except self._errors as error:
-            if body_failed:
-                raise  # the caller's own
-            _fail("lock", error)
+            failure = error
+        if own is not None:
+            try:
+                raise own  # the caller's, also where the connection broke and did not roll back
+            finally:
+                own = None  # else it would hold itself alive, by way of its traceback
+        if failure is not None:
+            _fail("lock", failure)
 
     def _live_connection(self) -> Connection:
         """A connection that has just answered: a kept one may be dead, as after a restart."""
