@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.metadata import distributions
 from pathlib import Path
 from statistics import median
 from typing import Any, Optional
@@ -31,6 +31,10 @@ OWN = "ultracart"
 PEERS = {"authlib": "Authlib", "requests-oauthlib": "requests-oauthlib"}
 
 
+# What packages are called, where that is not the name of their kind.
+DISTRIBUTIONS = {"generated": OWN, "generated4": OWN}
+
+
 class Library:
     """A measured library: its entry in ``libraries.LIBRARIES`` and where to import it from."""
 
@@ -40,10 +44,18 @@ class Library:
         self.path = path
 
     def worker(self, host: str, ca_file: str) -> Worker:
-        environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+        environment = startup.environment()
         if self.path is not None:
             environment["PYTHONPATH"] = self.path
         return Worker([self.kind, host, ca_file], environment)
+
+    def version(self) -> str:
+        """The version that is measured, as its package says it."""
+        path = sys.path if self.path is None else [self.path]
+        name = DISTRIBUTIONS.get(self.kind, self.kind)
+        names = (name,) if self.path is None else ("ultracart-rest-sdk", name)
+        found = (d for n in names for d in distributions(name=n, path=path))
+        return next((distribution.version for distribution in found), "unknown")
 
 
 class Worker:
@@ -264,8 +276,16 @@ def main() -> int:
         for found in Benchmark(server, libraries, options.quick).run():
             rows.append(found)
             print(found.name, file=sys.stderr, flush=True)
-    print(table(rows, [library.name for library in libraries]))
-    figures: dict[str, Any] = {"python": platform.python_version(), "rows": as_json(rows)}
+    versions = {library.name: library.version() for library in libraries}
+    print(table(rows, list(versions)))
+    print(
+        "\nPython %s; %s." % (platform.python_version(), ", ".join(map(" ".join, versions.items())))
+    )
+    figures: dict[str, Any] = {
+        "python": platform.python_version(),
+        "versions": versions,
+        "rows": as_json(rows),
+    }
     if options.json is not None:
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     if options.plot is not None:

@@ -10,7 +10,7 @@ class Row(NamedTuple):
     """One line of the table.
 
     ``unit`` is that of ``values``, one median for each library; ``ratios`` are medians of the
-    ratios of neighbouring rounds; ``must`` and ``aim`` bound this project's ratio, or its value
+    ratios within a round; ``must`` and ``aim`` bound this project's ratio, or its value
     where ``in_units`` is set.
     """
 

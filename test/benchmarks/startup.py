@@ -66,6 +66,11 @@ assert LIBRARIES[%r](%r, %r).warm()()
 HERE = str(Path(__file__).parent)
 
 
+def environment() -> dict[str, str]:
+    """This process's, without proxies: some libraries would pay for looking at them."""
+    return {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+
+
 def import_statement(library: str) -> str:
     return _IMPORT[library]
 
@@ -77,9 +82,8 @@ def touch_statement(library: str, own: bool) -> str:
 def statement_cost(statement: str, path: Optional[str]) -> dict[str, float]:
     """Milliseconds and modules that ``statement`` takes in a new interpreter."""
     code = _MEASURE % ([path] if path else [], statement)
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", code], capture_output=True, check=True, text=True
-    )
+    command = [sys.executable, "-I", "-c", code]
+    done = subprocess.run(command, capture_output=True, check=True, text=True, env=environment())
     cost: dict[str, float] = json.loads(done.stdout)
     return cost
 
@@ -88,7 +92,7 @@ def first_token(library: str, host: str, ca_file: str, path: Optional[str]) -> d
     """Milliseconds, CPU and wall, of a process that starts, gets one token over TLS and ends."""
     code = _FIRST_TOKEN % ([*([path] if path else []), HERE], library, host, ca_file)
     started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-I", "-c", code])
+    process = subprocess.Popen([sys.executable, "-I", "-c", code], env=environment())
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -320,3 +322,18 @@ def test_every_store_is_in_the_table() -> None:
 
 def test_api_version_is_sent() -> None:
     assert ultracart.api_client.API_VERSION in ApiClient().default_headers.values()
+
+
+def test_performance_page_shows_the_figures_beside_it() -> None:
+    sys.path.insert(0, str(ROOT / "test" / "benchmarks"))
+    try:
+        import report
+    finally:
+        del sys.path[0]
+    figures = json.loads(_text(_DOCS / "images" / "performance.json"))
+    known = report.Row._fields
+    rows = [report.Row(**{name: row[name] for name in known}) for row in figures["rows"]]
+    page = _text(_DOCS / "Performance.md")
+    assert report.table(rows, list(figures["versions"])) in page
+    for name, version in figures["versions"].items():
+        assert "%s %s" % (name, version) in page
