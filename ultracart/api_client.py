@@ -26,6 +26,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
     from typing import Any, ClassVar, Optional
 
+    # What is loaded on first need, where tools that bundle applications look for it.
+    from . import async_calls as async_calls, files as files, rest as rest
+
 API_VERSION_HEADER = "X-UltraCart-Api-Version"
 API_VERSION = "2017-03-01"
 _JSON = "application/json"

@@ -24,6 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
     from typing import Any, Callable, Union
 
+    from dateutil import parser as parser  # see _parse_date; for tools that bundle applications
+
     Reader = Callable[[Any], Any]
 
 PRIMITIVE_TYPES = (float, bool, bytes, str, int)

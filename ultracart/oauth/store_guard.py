@@ -80,13 +80,13 @@ class StoreGuard:
                     raise
         except Exception as error:
             failure = error
-        if own is not None:
-            try:
+        try:
+            if own is not None:
                 raise own  # what was done under the lock failed, whatever leaving it made of that
-            finally:
-                own = None  # else it would hold itself alive, by way of its traceback
-        if failure is not None:
-            _fail("lock", failure)
+            if failure is not None:
+                _fail("lock", failure)
+        finally:
+            own = failure = None  # else they would hold themselves alive, by their tracebacks
 
 
 def _fail(what: str, error: Exception) -> NoReturn:

@@ -179,13 +179,13 @@ class SQLAlchemyTokenStore(TokenStore):
                 connection.commit()
         except self._errors as error:
             failure = error
-        if own is not None:
-            try:
+        try:
+            if own is not None:
                 raise own  # the caller's, also where the connection broke and did not roll back
-            finally:
-                own = None  # else it would hold itself alive, by way of its traceback
-        if failure is not None:
-            _fail("lock", failure)
+            if failure is not None:
+                _fail("lock", failure)
+        finally:
+            own = failure = None  # else they would hold themselves alive, by their tracebacks
 
     def _live_connection(self) -> Connection:
         """A connection that has just answered: a kept one may be dead, as after a restart."""
