@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import errno
 import os
-from _thread import RLock, allocate_lock
+from _thread import RLock, allocate_lock, get_ident
 from _weakref import ref
 from importlib import import_module
+from sys import modules
+from time import sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
@@ -25,6 +27,8 @@ _lock = allocate_lock()
 # Seconds that a fork waits for a thread that is loading, and a thread for another one.
 _LONGEST_WAIT = 10
 _LONGEST_LOADING = 60
+# Seconds that a fork, which waits, needs to wake up.
+_GIVING_WAY = 0.01
 
 
 class _Loading:
@@ -40,6 +44,8 @@ class _Loading:
         self.lock: Any = RLock()
 
     def __enter__(self) -> None:
+        if _forking and not self.lock._is_owned():
+            sleep(_GIVING_WAY)  # else the thread that ended loading may be the next to begin
         if not self.lock.acquire(timeout=_LONGEST_LOADING):
             raise OSError(errno.EDEADLK, "it was being loaded when this process was forked")
 
@@ -48,13 +54,15 @@ class _Loading:
 
 
 loading: _Loading = _Loading()
-_latest_hook = 0
-_logging_is_loaded = False
+# What each of the hooks below got, by the thread that forks.
+_forking: dict[int, list[bool]] = {}
+_logging_is_preceded = False
 
 
 def load(module: str, package: str) -> Any:
     """The module of this relative name; a fork waits while a thread loads it."""
     with loading:
+        _precede_logging()
         return import_module(module, package)
 
 
@@ -87,38 +95,47 @@ def _renew_all() -> None:
     _pid = os.getpid()  # last: another thread must not pass before all is new
 
 
+def _wait_for_loading() -> None:
+    got = _forking.setdefault(get_ident(), [])
+    # It may be registered twice: what was waited for in vain is not waited for again.
+    got.append(False not in got and loading.lock.acquire(timeout=_LONGEST_WAIT))
+
+
+def _let_others_load() -> None:
+    got = _forking.get(get_ident())
+    if got and got.pop():
+        loading.lock.release()
+    if not got:
+        _forking.pop(get_ident(), None)
+
+
 def _have_forks_wait() -> None:
-    """From now on, and in place of an earlier call of this, a fork waits for what is loaded."""
-    global _latest_hook
-    _latest_hook += 1
-    number = _latest_hook
-
-    def wait() -> None:
-        if number == _latest_hook:
-            loading.lock.acquire(timeout=_LONGEST_WAIT)
-
-    def let_others_load() -> None:
-        if number == _latest_hook and loading.lock._is_owned():  # not where it waited in vain
-            loading.lock.release()
-
     os.register_at_fork(
-        before=wait, after_in_parent=let_others_load, after_in_child=let_others_load
+        before=_wait_for_loading,
+        after_in_parent=_let_others_load,
+        after_in_child=_let_others_load,
     )
 
 
 def load_logging_first() -> None:
+    """Load logging, which urllib3 is about to do, and see :func:`_precede_logging`."""
+    if not _logging_is_preceded:
+        with loading:
+            import logging  # noqa: F401
+
+            _precede_logging()
+
+
+def _precede_logging() -> None:
     """Keep a fork that waits from holding logging's lock, which urllib3 needs to load.
 
     logging takes it in a hook of its own, and the hook that was registered last runs first. A fork
     in the midst of logging's own first import, some two milliseconds, is not helped by this.
     """
-    global _logging_is_loaded
-    if not _logging_is_loaded and hasattr(os, "register_at_fork"):
-        with loading:
-            import logging  # noqa: F401  # urllib3 is about to do the same
-
-            _have_forks_wait()
-            _logging_is_loaded = True
+    global _logging_is_preceded
+    if not _logging_is_preceded and "logging" in modules and hasattr(os, "register_at_fork"):
+        _have_forks_wait()
+        _logging_is_preceded = True
 
 
 if hasattr(os, "register_at_fork"):
