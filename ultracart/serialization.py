@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping
+from functools import cache
 from itertools import chain
 
 from .exceptions import (
@@ -24,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
     from typing import Any, Callable, Union
 
-    from dateutil import parser as parser  # see _parse_date; for tools that bundle applications
+    from dateutil import parser as parser  # see _date_parser; for tools that bundle applications
 
     Reader = Callable[[Any], Any]
 
@@ -363,9 +364,14 @@ def _read_datetime(data: Any) -> Any:
     return _parse_date(data, "datetime")
 
 
+@cache
+def _date_parser() -> Any:
+    """dateutil's; loaded by the first date of a process, as an OAuth client never needs it."""
+    return load_part("dateutil.parser", "parse")
+
+
 def _parse_date(data: Any, kind: str) -> Any:
-    # Loaded by the first date of a process: an OAuth client never needs it.
-    parse = load_part("dateutil.parser", "parse")
+    parse = _date_parser()
     if isinstance(data, str) and len(data) <= _LONGEST_DATE:
         try:
             return parse(data)
