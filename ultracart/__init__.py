@@ -141,8 +141,8 @@ def _find(name: str) -> Any:
     from .forks import load
 
     if name in _SUBMODULES:
-        return load("." + name, __name__)
-    value = getattr(load("." + _HOMES.get(name, "exceptions"), __name__), name)
+        return load(__name__ + "." + name)
+    value = getattr(load(__name__ + "." + _HOMES.get(name, "exceptions")), name)
     globals()[name] = value
     return value
 

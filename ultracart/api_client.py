@@ -100,7 +100,7 @@ class ApiClient:
         """The transport, a :class:`ultracart.rest.RESTClientObject`."""
         if self._rest_client is None:
             # On first need, which keeps urllib3 out of ``import ultracart``.
-            self._rest_client = load_part(".rest", "RESTClientObject")(self.configuration)
+            self._rest_client = load_part("ultracart.rest", "RESTClientObject")(self.configuration)
         return self._rest_client
 
     @rest_client.setter
@@ -111,7 +111,7 @@ class ApiClient:
     def pool(self) -> Any:
         """The threads of ``async_req=True``; none run before the first such call."""
         if self._pool is None:
-            self._pool = load_part(".async_calls", "CallPool")()  # few need threads
+            self._pool = load_part("ultracart.async_calls", "CallPool")()  # few need threads
         return self._pool
 
     @property
@@ -201,7 +201,7 @@ class ApiClient:
                 fields = to_pairs(sanitize(fields), collection_formats)
         content = sanitize(body) if body else body
         if response_type == "file":
-            load_part(".files", "check_folder")(self.configuration.temp_folder_path)
+            load_part("ultracart.files", "check_folder")(self.configuration.temp_folder_path)
         elif response_type:
             self._reader().prepare(response_type)
 
@@ -319,7 +319,7 @@ class ApiClient:
         pairs = post_params.items() if isinstance(post_params, Mapping) else post_params
         params = list(pairs or [])
         if files:
-            params.extend(load_part(".files", "read_uploads")(files))  # few upload
+            params.extend(load_part("ultracart.files", "read_uploads")(files))  # few upload
         return params
 
     def update_params_for_auth(self, headers: Any, querys: Any, auth_settings: Any) -> None:
@@ -363,7 +363,7 @@ class ApiClient:
             ApiResponseError: the body is not such a value; ``.body`` has it.
         """
         if response_type == "file":
-            save = load_part(".files", "save_response")
+            save = load_part("ultracart.files", "save_response")
             return save(response, self.configuration.temp_folder_path)
         is_json = True
         try:

@@ -13,7 +13,6 @@ import errno
 import os
 from _thread import RLock, allocate_lock, get_ident
 from _weakref import ref
-from importlib import import_module
 from sys import modules
 from time import sleep
 
@@ -59,11 +58,13 @@ _forking: dict[int, list[bool]] = {}
 _logging_is_preceded = False
 
 
-def load(module: str, package: str) -> Any:
-    """The module of this relative name; a fork waits while a thread loads it."""
+def load(module: str) -> Any:
+    """The module of this name; a fork waits while a thread loads it."""
     with loading:
         _precede_logging()
-        return import_module(module, package)
+        # Not importlib: its names, kept with this module's, keep every module that was loaded.
+        __import__(module)
+        return modules[module]
 
 
 def run_in_child(renew: Callable[[], None]) -> None:

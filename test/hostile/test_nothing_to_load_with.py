@@ -130,5 +130,5 @@ print(api.oauth_me().merchant_id)
 """
     done = run(serve(answer('{"merchant_id":"M"}')), script)
     refused, worked = done.stdout.splitlines()
-    assert refused.startswith("False rest cannot be loaded: AttributeError"), done.stderr
+    assert refused.startswith("False ultracart.rest cannot be loaded: AttributeError"), done.stderr
     assert worked == "M"

@@ -312,7 +312,8 @@ def load_answers() -> Any:
 
 
 def _load(name: str) -> Any:
-    return globals().get(name) or load("." + name, __name__)  # Python puts it here once it is whole
+    # Python puts it here once it is whole.
+    return globals().get(name) or load(__name__ + "." + name)
 
 
 def publish(part: dict[str, Any]) -> None:
@@ -330,9 +331,9 @@ def load_part(module: str, name: str) -> Any:
     """
     try:
         load_logging_first()
-        return getattr(load(module, "ultracart"), name)
+        return getattr(load(module), name)
     except (AttributeError, *CANNOT_LOAD) as error:
-        raise not_loaded(module.strip("."), error) from error
+        raise not_loaded(module, error) from error
 
 
 def not_loaded(what: str, error: BaseException) -> ApiConnectionError:

@@ -39,10 +39,10 @@ _FILES = {
 
 def _find(name: str) -> Any:
     if name in _FILES.values():  # importing the package was enough officially
-        return load("." + name, __name__)
+        return load(__name__ + "." + name)
     if name not in _FILES:
         raise AttributeError("module %r has no attribute %r" % (__name__, name))
-    value = getattr(load("." + _FILES[name], __name__), name)
+    value = getattr(load(__name__ + "." + _FILES[name]), name)
     globals()[name] = value
     return value
 

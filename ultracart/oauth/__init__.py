@@ -54,7 +54,7 @@ def _find(name: str) -> Any:
         raise AttributeError("module %r has no attribute %r" % (__name__, name))
     load_logging_first()  # a session logs
     try:
-        value = getattr(load("." + _HOMES[name], __name__), name)
+        value = getattr(load(__name__ + "." + _HOMES[name]), name)
     except ModuleNotFoundError as error:
         if error.name != "sqlalchemy":
             raise
