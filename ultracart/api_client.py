@@ -19,7 +19,7 @@ from .exceptions import (
     is_unauthorized,
     load_part,
 )
-from .transport import merge_headers, replace_header, time_left
+from .transport import METHODS, merge_headers, replace_header, time_left
 from .version import __version__
 
 TYPE_CHECKING = False
@@ -32,7 +32,6 @@ if TYPE_CHECKING:  # typing costs more to load than this package
 API_VERSION_HEADER = "X-UltraCart-Api-Version"
 API_VERSION = "2017-03-01"
 _JSON = "application/json"
-_METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PATCH", "PUT", "DELETE")
 _default_client: Optional[ApiClient] = None
 
 
@@ -280,8 +279,8 @@ class ApiClient:
             ApiValueError: a method that is none of those of :meth:`call_api`.
             ApiException: the call failed.
         """
-        if method not in _METHODS:
-            raise ApiValueError("http method must be one of %s" % ", ".join(_METHODS))
+        if method not in METHODS:
+            raise ApiValueError("http method must be one of %s" % ", ".join(METHODS))
         content = {} if method in ("GET", "HEAD") else {"body": body}
         if content and (post_params or method != "DELETE"):
             content["post_params"] = post_params

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # typing costs more to load than this package
     from typing_extensions import TypeAlias
 
 DEFAULT_HOST = "https://secure.ultracart.com/rest/v2"
+DEFAULT_PORTS = {"http": 80, "https": 443}
 BROWSER_KEY = "x-ultracart-browser-key"
 SIMPLE_KEY = "x-ultracart-simple-key"
 

@@ -33,7 +33,7 @@ from .exceptions import (
 )
 from .forks import notice_fork
 from .redaction import redactor, secrets_in
-from .transport import Call, Verbs, pools
+from .transport import METHODS, Call, Verbs, pools
 from .transport.framing import BoundedConnection, ProxyRefused, current
 from .transport.limits import (
     BodyError,
@@ -64,7 +64,6 @@ class _NoTimeout(urllib3.Timeout):
 
 # Calls of this process, counted as far as two.
 _calls = 0
-_METHODS = frozenset(["GET", "HEAD", "DELETE", "POST", "PUT", "PATCH", "OPTIONS"])
 # urllib3 repeats and redirects nothing on its own: transport/limits.py decides.
 _NO_RETRIES = urllib3.Retry.from_int(False, redirect=False)
 # Time is kept by limits.Deadline, which transport/framing.py asks before each read and write.
@@ -227,8 +226,8 @@ class RESTClientObject(Verbs):
             _count_call()
         call = Call()
         call.method = method.upper()
-        if call.method not in _METHODS:
-            raise ApiValueError("method must be one of %s" % ", ".join(sorted(_METHODS)))
+        if call.method not in METHODS:
+            raise ApiValueError("method must be one of %s" % ", ".join(METHODS))
         settings = self._settings()
         if not settings.covers(url):
             settings = settings.for_url(url)

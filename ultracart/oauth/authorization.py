@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any, Mapping, Optional
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from ..configuration import DEFAULT_PORTS
 from ..exceptions import (
     ApiTypeError,
     ApiValueError,
@@ -148,7 +149,7 @@ def authorization_code(
 def origin_of(url: str) -> str:
     """Scheme, host and port of a URL, lower case, as a browser compares them."""
     parts = urlsplit(url)
-    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+    port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
     return "%s://%s:%d" % (parts.scheme.lower(), (parts.hostname or "").lower(), port)
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .limits import Deadline
     from .settings import TransportSettings
 
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 # Seconds; below this a call's timeout stays what its caller said.
 _WORTH_COUNTING = 0.001
 _FOREVER = float("inf")

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Optional, Union
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from ..configuration import DEFAULT_PORTS
 from ..exceptions import ApiConnectionError, ConfigurationError
 from ..forks import loading
 from .framing import TLSContext
@@ -33,7 +34,6 @@ else:
         return cls
 
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 # OpenSSL 3's option to take a cut connection for one that has ended; Python 3.9 switches it on and
 # has no name for it. See framing.
 _IGNORE_UNEXPECTED_EOF = 1 << 7
@@ -194,11 +194,11 @@ def _parsed(url: Any, name: str, like: str) -> tuple[SplitResult, Origin]:
         failure = "no descriptor is left to load the Unicode tables that %s needs" % name
         raise ApiConnectionError(reason=failure, request_sent=False) from None
     scheme = parts.scheme
-    if scheme not in _DEFAULT_PORTS or not host:
+    if scheme not in DEFAULT_PORTS or not host:
         raise ConfigurationError(example)
     if port == 0:
         raise ConfigurationError("%s: port 0 cannot be connected to" % name)
-    return parts, Origin(scheme=scheme, host=host, port=port or _DEFAULT_PORTS[scheme])
+    return parts, Origin(scheme=scheme, host=host, port=port or DEFAULT_PORTS[scheme])
 
 
 def _ascii_name(host: str) -> str:
