@@ -136,22 +136,29 @@ def format_collections(
     params: Any, collection_formats: Union[Mapping[str, str], None]
 ) -> list[tuple[str, Any]]:
     """(name, value) pairs, each listed collection joined (``csv``, ``ssv``, ``tsv``, ``pipes``) or,
-    as ``multi``, repeated."""
+    as ``multi``, repeated; ``None`` is never sent, in a collection neither."""
     given = params.items() if hasattr(params, "items") else params
-    formats = collection_formats
-    if not formats:
-        return list(given)
+    formats = collection_formats or {}
     pairs: list[tuple[str, Any]] = []
     for name, value in given:
         if name not in formats:
-            pairs.append((name, value))
+            pairs.append((name, _without_none(value)))
         elif formats[name] == "multi":
             pairs.extend((name, item) for item in value)
         else:
             separator = _SEPARATORS.get(formats[name], ",")
-            items = (str(item) for item in value if item is not None)  # None is never sent
+            items = (str(_without_none(item)) for item in value if item is not None)
             pairs.append((name, separator.join(items)))
     return pairs
+
+
+def _without_none(value: Any) -> Any:
+    """``value``, as :func:`sanitize` leaves it, without what is ``None`` in lists and dicts."""
+    if type(value) is dict:
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    if type(value) in _SEQUENCES:
+        return type(value)([_without_none(item) for item in value if item is not None])
+    return value
 
 
 def expand_path(template: str, params: Iterable[tuple[str, Any]], safe: str) -> str:

@@ -66,11 +66,11 @@ def test_none_is_never_sent(server: Any, api_of: Any) -> None:
 def test_none_is_never_sent_to_a_resource(serve: Any, client_of: Any) -> None:
     server = serve(answer("{}"))
     form = {"Content-Type": "application/x-www-form-urlencoded", "X-None": None}
-    query = [("a", None), ("b", "1")]
+    query = [("a", None), ("b", "1"), ("c", [None, (2, None)]), ("d", {"e": None})]
     client_of(server).call_api("/x", "POST", None, query, form, post_params=query)
     (request,) = server.requests
-    assert request.line == "POST /rest/v2/x?b=1 HTTP/1.1"
-    assert request.body == b"b=1"
+    assert request.body == b"b=1&c=%5B%282%2C%29%5D&d=%7B%7D"
+    assert request.line == "POST /rest/v2/x?%s HTTP/1.1" % request.body.decode()
     assert "x-none" not in request.headers
 
 
@@ -107,7 +107,8 @@ def test_timeout_that_no_float_holds_is_long(server: Any, api_of: Any) -> None:
 @pytest.mark.parametrize("timeout", TIMEOUTS, ids=repr)
 def test_nonsense_timeout_setting(server: Any, api_of: Any, timeout: Any) -> None:
     api = api_of(server, timeout=timeout)
-    refused(lambda: exchange(api), server, "Configuration.timeout")
+    error = refused(lambda: exchange(api), server, "Configuration.timeout")
+    assert isinstance(error, ValueError)  # ConfigurationError, as for every setting
 
 
 HOSTS = [

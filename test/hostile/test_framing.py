@@ -303,3 +303,39 @@ def test_faults_leave_no_descriptor(
         judge.failure(lambda: exchange(api))
     assert exchange(api).access_token == "good"
     assert descriptors() <= before + 2  # the connection that is kept, seen from both sides
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Content-Length", "3"),
+        ("content-length", "0"),
+        ("CONTENT-LENGTH", "4, 4"),
+        ("Content-Length", 400),
+        ("Content-Length", ""),
+        ("Transfer-Encoding", "chunked"),
+        ("transfer-encoding", "identity"),
+    ],
+)
+def test_no_header_moves_the_end_of_a_body(
+    serve: Any, client_of: Any, name: str, value: Any
+) -> None:
+    """What the server took for the next request would hold what another client sends."""
+    server = serve(answer("{}"))
+    client = client_of(server)
+    headers = {"Content-Type": "text/plain", name: value}
+    for set_there in (headers, {"Content-Type": "text/plain"}):
+        with pytest.raises(ValueError, match="(?i)" + name):
+            client.call_api("/x", "POST", None, None, set_there, body="text")
+        client.set_default_header(name, value)
+    assert server.connections == 0
+
+
+@pytest.mark.parametrize("body", ["text", b"", b"\x00" * 70_000])
+def test_a_length_that_is_right_is_sent_once(serve: Any, client_of: Any, body: Any) -> None:
+    server = serve(answer("{}"))
+    headers = {"Content-Type": "text/plain", "content-length": str(len(body))}
+    client_of(server).call_api("/x", "POST", None, None, headers, body=body)
+    (request,) = server.requests
+    assert request.headers["content-length"] == str(len(body))
+    assert len(request.body) == len(body)

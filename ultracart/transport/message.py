@@ -22,6 +22,8 @@ _MULTIPART = "multipart/form-data"
 _UNRESERVED = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._~")
 _TOKEN = _UNRESERVED.union("!#$%&'*+^`|")
 _BODILESS = frozenset(["GET", "HEAD"])
+# Headers that this module looks at, whatever their case.
+_SPELLED_ALIKE = {"content-type": "Content-Type", "content-length": "Content-Length"}
 
 
 def prepare_message(
@@ -40,22 +42,36 @@ def prepare_message(
         ApiTypeError, ApiValueError: naming what cannot be sent, without its value.
     """
     sent = checked_headers(headers)
+    content = _content(method, sent, body, fields, encode_multipart)
+    length = sent.pop("Content-Length", None)
+    if length is not None and length.strip() != str(len(content or b"")):
+        raise ApiValueError("Content-Length is not the body's: leave the header out")
+    return content, sent
+
+
+def _content(
+    method: str,
+    sent: dict[str, str],
+    body: Any,
+    fields: Iterable[tuple[str, Any]],
+    encode_multipart: MultipartEncoder,
+) -> Optional[bytes]:
     content_type = sent.setdefault("Content-Type", "application/json")
     if method in _BODILESS:
-        return None, sent
+        return None
     if fields and body:
         raise ApiValueError("body parameter cannot be used with post_params parameter.")
     if content_type == FORM:
-        return encode_form(fields).encode("ascii"), sent
+        return encode_form(fields).encode("ascii")
     if "json" in content_type.lower():
-        return (b"{}" if body is None else _json(body)), sent
+        return b"{}" if body is None else _json(body)
     if content_type == _MULTIPART:
         content, sent["Content-Type"] = encode_multipart(list(_parts(fields)))
-        return content, sent
+        return content
     if isinstance(body, str):
-        return _encoded(body, "body"), sent
+        return _encoded(body, "body")
     if isinstance(body, bytes):
-        return body, sent
+        return body
     raise ApiTypeError(
         "body must be str or bytes for the content type %s" % content_type.split(";")[0]
     )
@@ -138,7 +154,9 @@ def checked_headers(headers: Mapping[str, Any]) -> dict[str, str]:
 def _header_name(name: Any) -> str:
     if not isinstance(name, str) or not name or not _TOKEN.issuperset(name):
         raise ApiValueError("%s is not a header name" % ascii(name)[:80])
-    return "Content-Type" if name.lower() == "content-type" else name
+    if name.lower() == "transfer-encoding":  # a server would look elsewhere for the body's end
+        raise ApiValueError("the header Transfer-Encoding is the transport's: leave it out")
+    return _SPELLED_ALIKE.get(name.lower(), name)
 
 
 def _header_value(name: str, value: Any) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..configuration import DEFAULT_PORTS
-from ..exceptions import ApiConnectionError, ConfigurationError
+from ..exceptions import ApiConnectionError, ApiTypeError, ApiValueError, ConfigurationError
 from ..forks import loading
 from .framing import TLSContext
 from .limits import time_bounds
@@ -138,7 +138,6 @@ def transport_settings(configuration: Configuration) -> TransportSettings:
 
     Raises:
         ConfigurationError: naming the setting that cannot work.
-        ApiTypeError, ApiValueError: for ``timeout``.
     """
     parts, origin = _origin(configuration.host, "Configuration.host")
     if "?" in configuration.host or "#" in configuration.host:
@@ -158,7 +157,7 @@ def transport_settings(configuration: Configuration) -> TransportSettings:
         cert_file=_file(configuration.cert_file, "cert_file"),
         key_file=_file(configuration.key_file, "key_file"),
         assert_hostname=_hostname(configuration.assert_hostname),
-        bounds=time_bounds(configuration.timeout, "Configuration.timeout"),
+        bounds=_bounds(configuration.timeout),
         retry_budget=_number(configuration.retry_budget, "retry_budget"),
         max_response_size=_count(configuration.max_response_size, "max_response_size"),
         pool_maxsize=_count(configuration.connection_pool_maxsize, "connection_pool_maxsize"),
@@ -166,6 +165,13 @@ def transport_settings(configuration: Configuration) -> TransportSettings:
         trust_env=trust_env,
         explicit_proxy=explicit,
     )
+
+
+def _bounds(timeout: Any) -> TimeBounds:
+    try:
+        return time_bounds(timeout, "Configuration.timeout")
+    except (ApiTypeError, ApiValueError) as error:
+        raise ConfigurationError(str(error)) from None
 
 
 def _origin(url: Any, name: str) -> tuple[SplitResult, Origin]:

@@ -131,6 +131,7 @@ CASES = [
     _sent("query values of a POST", "/x", "POST", query_params=list(VALUES)),
     _sent("query as a dict", "/x", "GET", query_params={"a": "1", "b": "2"}),
     _sent("query None", "/x", "GET", query_params=[("a", None), ("b", "1")]),
+    _sent("query list with None", "/x", "GET", query_params=[("a", [1, None])]),
     _sent("empty query", "/x", "GET", query_params=[]),
     *[
         _sent(
@@ -215,6 +216,20 @@ CASES = [
         header_params={"content-type": "text/plain"},
     ),
     _sent("header None", "/x", "GET", header_params={"X-A": None}),
+    *[
+        _sent(
+            "header of " + what,
+            "/x",
+            "POST",
+            body="text",
+            header_params={"Content-Type": "text/plain", name: value},
+        )
+        for what, name, value in [
+            ("the right length", "content-length", "4"),
+            ("another length", "Content-Length", "3"),
+            ("a transfer coding", "Transfer-Encoding", "identity"),
+        ]
+    ],
     Case("call: precedence of headers", _precedence),
     Case("call: user agent in lower case", lambda sdk: sdk.client("user-agent", "x").user_agent),
     _sent("unknown scheme", "/x", "GET", auth_settings=["unheard-of"]),

@@ -14,13 +14,14 @@ WIRE = [
     Difference(
         "None is never sent",
         "sent as the text `None`; a header of `None` is a `TypeError`",
-        "left out; in a path it is a `ValueError`",
+        "left out, also of lists and dicts; in a path it is a `ValueError`",
         "UltraCart would read the text `None` as a value.",
         {
             "oauth: optional None": sends(
                 "/rest/v2/oauth/token", "client_id=client&grant_type=authorization_code&code=c"
             ),
             "call: query None": sends("/rest/v2/x?b=1"),
+            "call: query list with None": sends("/rest/v2/x?a=%5B1%5D"),
             "call: form None": sends(body="b=1"),
             "call: form collection with None": sends(body="a=1"),
             "call: header None": sends(),
@@ -81,6 +82,17 @@ WIRE = [
         "`ValueError`",
         "A line break in a value can carry a second header (RFC 9112, 5.2).",
         {"call: header folded": refuses("ValueError")},
+    ),
+    Difference(
+        "Headers that say where the body ends",
+        "sent as they are given",
+        "`Content-Length` must be the body's, and `Transfer-Encoding` is left to the transport; "
+        "else `ValueError`",
+        "The server would take the rest of the body for another request (RFC 9112, 11.2).",
+        {
+            "call: header of another length": refuses("ValueError"),
+            "call: header of a transfer coding": refuses("ValueError"),
+        },
     ),
     Difference(
         "bytes as a body",
