@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from .exceptions import ApiTypeError
+from .exceptions import ApiTypeError, ConfigurationError
 from .redaction import is_secret_name, mask, mask_fields
 from .version import __version__
 
@@ -164,8 +164,7 @@ class Configuration(_Namespace):
 
         ``refresh_api_key_hook`` is called first, so that it can replace the key.
         """
-        if self.refresh_api_key_hook is not None:
-            self.refresh_api_key_hook(self)
+        self._call_refresh_hook()
         if type(self.api_key) is not dict or type(self.api_key_prefix) is not dict:
             for name in ("api_key", "api_key_prefix"):
                 if not isinstance(getattr(self, name), Mapping):
@@ -175,8 +174,21 @@ class Configuration(_Namespace):
             return None
         if not isinstance(key, str):
             raise ApiTypeError("api_key[%r] must be str, not %s" % (identifier, type(key).__name__))
+        if key.isspace():  # on the wire as good as empty
+            return None
         prefix = self.api_key_prefix.get(identifier)
         return "%s %s" % (prefix, key) if prefix else key
+
+    def _call_refresh_hook(self) -> None:
+        hook = self.refresh_api_key_hook
+        if hook is None:
+            return
+        if not callable(hook):
+            raise ConfigurationError(
+                "Configuration.refresh_api_key_hook must be a function or None, not %s"
+                % type(hook).__name__
+            )
+        hook(self)
 
     def get_basic_auth_token(self) -> str:
         """The value of an HTTP Basic ``Authorization`` header for username and password."""
@@ -196,13 +208,12 @@ class Configuration(_Namespace):
                 "access_token must be str or a callable returning str, not %s"
                 % type(token).__name__
             )
-        return token
+        return None if token.isspace() else token
 
     def auth_setting(self, scheme: str) -> Optional[dict[str, Any]]:
         """How to send the credential of one scheme; ``value`` is ``None`` where none is set."""
         if scheme == OAUTH_SCHEME:
-            if self.refresh_api_key_hook is not None:
-                self.refresh_api_key_hook(self)  # which may replace the token, as officially
+            self._call_refresh_hook()  # which may replace the token, as officially
             token = self.get_access_token()
             bearer = "Bearer " + token if token else None
             return {"type": "oauth2", "in": "header", "key": "Authorization", "value": bearer}
@@ -274,7 +285,12 @@ class Configuration(_Namespace):
     @logger_file.setter
     def logger_file(self, value: Optional[str]) -> None:
         if value != self._logger_file:
-            _debug_log().log_to_file(value, self._logger_format)
+            try:
+                _debug_log().log_to_file(value, self._logger_format)
+            except (OSError, TypeError, ValueError) as error:
+                why = getattr(error, "strerror", None) or error
+                text = "Configuration.logger_file cannot be written: %s" % why
+                raise ConfigurationError(text) from error
             self._logger_file = value
 
     @property
@@ -285,7 +301,11 @@ class Configuration(_Namespace):
     @logger_format.setter
     def logger_format(self, value: str) -> None:
         if value != self._logger_format:
-            _debug_log().format_changed(value)
+            try:
+                _debug_log().format_changed(value)
+            except (TypeError, ValueError) as error:
+                text = "Configuration.logger_format is no format of logging: %s" % error
+                raise ConfigurationError(text) from error
             self._logger_format = value
 
     # -- copies -------------------------------------------------------------------------------
@@ -325,7 +345,7 @@ class Configuration(_Namespace):
                 value = "***"  # its URL may hold a password
             elif name == "host" and not {"@", "?", "#"}.isdisjoint(str(value)):
                 value = "***"  # refused when it is used, and may hold one as well
-            elif is_secret_name(name):
+            elif is_secret_name(name) or name == "api_key_prefix":  # a dict, if it is none
                 value = mask(value)
             elif callable(value):
                 # The repr of a method or a partial has that of an object, with all it holds.

@@ -68,18 +68,23 @@ def added_handlers() -> tuple[Optional[logging.Handler], Optional[logging.Handle
 
 
 def format_changed(line_format: str) -> None:
-    """Use ``line_format`` in the handlers that this module added."""
+    """Use ``line_format`` in the handlers that this module added.
+
+    Raises:
+        TypeError, ValueError: it is no format.
+    """
+    made = formatter(line_format)
     for handler in (_debug_handler, _file_handler):
         if handler is not None:
-            handler.setFormatter(formatter(line_format))
+            handler.setFormatter(made)
 
 
 def log_exchange(call: Any, answer: Any, seconds: float) -> None:
     """One line for one exchange of ``transport.Call`` and its answer, a response or an
     exception: names of what was sent, never a value."""
-    parameters = [
-        str(name) for part in (call.query, call.fields, call.body) for name in _names(part)
-    ]
+    names = [str(name) for part in (call.query, call.fields, call.body) for name in _names(part)]
+    # One exchange is one line, whatever it is called with.
+    parameters = [name if name.isprintable() else ascii(name) for name in names]
     content = getattr(answer, "content", None)
     LOGGER.debug(
         "%s -> %s in %.1f ms (parameters: %s%s)",

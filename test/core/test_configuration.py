@@ -15,12 +15,20 @@ from typing import Any, Callable
 import pytest
 
 import ultracart
-from ultracart import ApiClient, ApiResponseError, Configuration, OauthApi
+from ultracart import (
+    ApiClient,
+    ApiException,
+    ApiResponseError,
+    Configuration,
+    ConfigurationError,
+    OauthApi,
+)
 from ultracart.sandbox import Sandbox
 
 SIMPLE = "x-ultracart-simple-key"
 SECRETS = {
     "api_key": {SIMPLE: "secret-simple", "x-other": "secret-other"},
+    "api_key_prefix": "secret-where-a-dict-belongs",
     "access_token": "secret-token",
     "password": "secret-password",
     "proxy": "http://me:secret-proxy@127.0.0.1:3128",
@@ -319,6 +327,42 @@ def test_log_file(client: ApiClient, tmp_path: Path) -> None:
     told = (tmp_path / "calls.log").read_text()
     assert "/oauth/me" in told
     assert "access_token_example" not in told
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("logger_file", "/nowhere/calls.log"),
+        ("logger_file", 5.0),
+        ("logger_format", 5),
+        ("logger_format", "%(no such style"),
+    ],
+)
+def test_impossible_log_settings_are_refused_at_once(name: str, value: Any) -> None:
+    made = Configuration()
+    before = getattr(made, name)
+    with pytest.raises(ConfigurationError, match="Configuration." + name):
+        setattr(made, name, value)
+    assert getattr(made, name) == before
+
+
+def test_a_hook_that_cannot_be_called(client: ApiClient, sandbox: Sandbox) -> None:
+    client.configuration.refresh_api_key_hook = 5  # type: ignore[assignment]
+    with pytest.raises(ConfigurationError, match=r"Configuration\.refresh_api_key_hook"):
+        OauthApi(client).oauth_me()
+    assert not sandbox.requests
+
+
+def test_one_exchange_is_one_line(client: ApiClient, caplog: pytest.LogCaptureFixture) -> None:
+    client.configuration.debug = True
+    try:
+        client.call_api("/x", "GET", query_params=[("a\nGET /forged", "1")])
+    except ApiException:
+        pass
+    finally:
+        client.configuration.debug = False
+    (record,) = caplog.records
+    assert "\n" not in record.getMessage()
 
 
 def test_setting_that_is_read_while_it_is_set_is_not_kept_in_its_old_state() -> None:

@@ -118,6 +118,14 @@ def test_schemes_of_a_subclass(sandbox: Sandbox) -> None:
     assert _sent(sandbox) == {"Authorization": "Basic Og==", SIMPLE: "simple"}
 
 
+def test_a_credential_of_blanks_is_none(sandbox: Sandbox, api: OauthApi) -> None:
+    configuration = api.api_client.configuration
+    configuration.access_token = " \t"
+    configuration.api_key[SIMPLE] = " "
+    _exchange(api)
+    assert _sent(sandbox) == {}
+
+
 @pytest.mark.parametrize("wrong", [7, b"bytes"])
 def test_credential_of_a_wrong_type(api: OauthApi, sandbox: Sandbox, wrong: Any) -> None:
     api.api_client.configuration.access_token = wrong
