@@ -164,6 +164,7 @@ def test_a_login_of_another_server_is_not_used(ultracart: CommandLine, sandbox: 
     [
         ("token --account nobody 2>&-", 1, "", ""),
         ("accounts 2>&-", 0, "", ""),
+        ("token --no-such-option 2>&-", 2, "", ""),
         ("login --json --no-browser --timeout 0.1 2>&-", 1, "", ""),
         (
             "accounts --json >&-",

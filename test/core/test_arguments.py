@@ -119,7 +119,7 @@ def test_client_of_a_wrong_configuration() -> None:
 def test_from_api_key_without_one(key: Any) -> None:
     with pytest.raises(ValueError, match="api_key"):
         OauthApi.from_api_key(key)
-    with pytest.raises(ValueError, match="api_key"):
+    with pytest.raises(ValueError, match="apiKey"):
         OauthApi.fromApiKey(apiKey=key)
 
 

@@ -57,6 +57,12 @@ def test_taken_port_is_an_error_of_its_own():
         Sandbox(port=sandbox.port)
 
 
+@pytest.mark.parametrize("port", [-1, 65536, "8765", None])
+def test_impossible_port_is_refused(port):
+    with pytest.raises(ValueError, match="port"):
+        Sandbox(port=port)
+
+
 def test_serve_forever_ends_with_close():
     sandbox = Sandbox()
     waiting = threading.Thread(target=sandbox.serve_forever, daemon=True)

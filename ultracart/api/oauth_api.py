@@ -79,6 +79,7 @@ class OauthApi:
         debug: bool = False,
     ) -> OauthApi:
         """:meth:`from_api_key` under the official SDK's name."""
+        _check_text("apiKey", apiKey, required=True)
         return cls.from_api_key(apiKey, verify_ssl, debug)
 
     def oauth_access_token(

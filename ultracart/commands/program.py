@@ -8,7 +8,7 @@ import os
 import sys
 import unicodedata
 from importlib import import_module
-from typing import NamedTuple, Optional, Sequence
+from typing import NamedTuple, NoReturn, Optional, Sequence
 
 from ..exceptions import UltraCartError
 from ..version import __version__
@@ -70,9 +70,16 @@ def _run(arguments: argparse.Namespace) -> int:
     return status
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        # argparse would write the usage to stdout where stderr is closed.
+        say("%s%s: error: %s" % (self.format_usage(), self.prog, message))
+        raise SystemExit(_WRONG_USAGE)
+
+
 def create_parser() -> argparse.ArgumentParser:
     """The grammar of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="ultracart",
         description="UltraCart OAuth from the terminal.",
         epilog=_EPILOG,

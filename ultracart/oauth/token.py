@@ -223,6 +223,10 @@ def _unix_time(name: str, value: Optional[float]) -> Optional[float]:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ApiTypeError("%s must be Unix seconds, not %s" % (name, type(value).__name__))
-    if not math.isfinite(value):
+    try:
+        seconds = float(value)
+    except OverflowError:
+        seconds = math.inf
+    if not math.isfinite(seconds):
         raise ApiValueError("%s must be finite Unix seconds" % name)
-    return float(value)
+    return seconds

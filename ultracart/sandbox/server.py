@@ -54,6 +54,8 @@ class Sandbox(Switches):
         for name in ("merchants", "simple_keys"):
             if isinstance(getattr(self, name), str):  # a text is a collection too: of its letters
                 raise TypeError(f"{name} must be a list, such as [{getattr(self, name)!r}]")
+        if self.port not in range(65536):
+            raise ValueError(f"port must be a number from 0 to 65535, not {self.port!r}")
         registered = tuple(self.applications)
         if not registered:
             raise ValueError("applications must hold at least one Application")
