@@ -102,7 +102,9 @@ def create_authorization_request(
         parameters["code_challenge_method"] = "S256"
     separator = "&" if "?" in endpoint else "?"
     try:
-        url = endpoint + separator + urlencode(parameters)
+        # Of a member of an enumeration, what it equals, not what str() makes of it.
+        texts = {name: str.__str__(value) for name, value in parameters.items()}
+        url = endpoint + separator + urlencode(texts)
     except UnicodeEncodeError:  # whose text would quote them
         raise ApiValueError(
             "client_id, redirect_uri and scope must be text that UTF-8 can write"

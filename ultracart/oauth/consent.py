@@ -99,7 +99,8 @@ class ConsentFlow:
             )
         except ApiException as error:
             if error.request_sent is False:
-                self._used.pop(used, None)
+                with self._lock:
+                    self._used.pop(used, None)
             raise
 
     def _code_in(self, response: str, request: Optional[AuthorizationRequest]) -> str:

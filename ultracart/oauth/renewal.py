@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Callable, Optional
 
 from ..exceptions import InvalidGrantError, OAuthSessionError, ReauthorizationRequired
-from .fork_safety import renew_after_fork
 from .store_guard import StoreGuard
 from .token import Token
 from .token_cache import TokenCache
@@ -14,7 +12,7 @@ from .token_endpoint import TokenEndpoint
 
 
 class Renewal:
-    """Replaces tokens by newer ones, and ends them; under the store's lock, but ``settled``."""
+    """Replaces tokens by newer ones, and ends them, under the store's lock."""
 
     def __init__(
         self,
@@ -27,11 +25,6 @@ class Renewal:
         self._endpoint = endpoint
         self._cache = cache
         self._monotonic = monotonic
-        # Refreshed tokens that the store may not have yet, with those that they replace. While
-        # this process lives, a store that fails for a time does not cost the grant.
-        self._unsaved: dict[str, tuple[Token, Token]] = {}
-        self._mutex = threading.Lock()
-        renew_after_fork(self)
 
     def renew(self, account: str) -> tuple[Token, Optional[float]]:
         """Refresh the stored token and save the result.
@@ -42,7 +35,7 @@ class Renewal:
         if old is None:
             self._cache.forget(account)
             raise reauthorization_required(account)
-        newest = self.newest(account, old)
+        newest = self._store.unsaved.newest(account, old)
         if newest is not old:
             old = self._save(account, old, newest)
             if self._cache.is_fresh(old):
@@ -58,13 +51,6 @@ class Renewal:
         saved = self._save(account, old, new)
         return saved, self._monotonic() - issued.sent_monotonic if saved is new else None
 
-    def newest(self, account: str, stored: Token) -> Token:
-        """``stored``, or the token that replaces it and could not be saved before."""
-        unsaved = self._unsaved.get(account)
-        if unsaved is not None and unsaved[0].has_same_credentials(stored):
-            return unsaved[1]
-        return stored
-
     def end(self, token: Token) -> None:
         """Revoke the grant of ``token``, unless it has ended before."""
         try:
@@ -74,23 +60,12 @@ class Renewal:
         if answer.successful is False:
             raise OAuthSessionError("UltraCart did not revoke the grant; it is kept")
 
-    def settled(self, account: str, token: Token) -> None:
-        """The store has ``token``: the lock was left without an error.
-
-        By then another thread may hold the lock, and have a token that it could not save.
-        """
-        with self._mutex:
-            unsaved = self._unsaved.get(account)
-            if unsaved is not None and unsaved[1] is token:
-                del self._unsaved[account]
-
     def _save(self, account: str, old: Token, new: Token) -> Token:
         """``new``, saved; or what was saved meanwhile by a login, which wins."""
-        with self._mutex:
-            self._unsaved[account] = (old, new)
+        self._store.unsaved.keep(account, old, new)
         if self._store.replace(account, old, new):
             return new
-        self.settled(account, new)
+        self._store.unsaved.settled(account, new)
         stored = self._store.load(account)
         if stored is None:
             self._cache.forget(account)
@@ -105,9 +80,6 @@ class Renewal:
             return stored
         why = "its grant has ended, by the merchant or because a refresh token was used twice"
         raise reauthorization_required(account, why) from error
-
-    def _after_fork(self) -> None:
-        self._mutex = threading.Lock()
 
 
 def reauthorization_required(

@@ -306,13 +306,13 @@ class OAuthSession:
             with self._store.lock(account):
                 token = self._store.load(account)
                 if token is not None:
-                    token = self._renewal.newest(account, token)
+                    token = self._store.unsaved.newest(account, token)
                     self._renewal.end(token)
                     self._store.delete(account)
         finally:
             self._cache.forget(account)
         if token is not None:
-            self._renewal.settled(account, token)
+            self._store.unsaved.settled(account, token)
 
     # -- the policy ---------------------------------------------------------------------------
 
@@ -362,7 +362,6 @@ class OAuthSession:
         stored = self._newer(account, seen)
         if stored is not None:
             return stored
-        epoch = self._cache.epoch
         with self._store.lock(account, blocking=not early) as held:
             if not held:
                 raise _RefreshedElsewhere
@@ -370,31 +369,32 @@ class OAuthSession:
             if stored is not None:
                 return stored
             token, age = self._renewal.renew(account)
-        self._renewal.settled(account, token)
-        self._cache.put(account, token, age=age, epoch=epoch)
+            ticket = self._cache.ticket(account)
+        self._store.unsaved.settled(account, token)
+        self._cache.put(account, token, age=age, ticket=ticket)
         return token
 
     def _newer(self, account: str, seen: Optional[CachedToken]) -> Optional[Token]:
         """The stored token, if somebody has refreshed it since ``seen``."""
         if seen is None:
             return None
-        epoch = self._cache.epoch
+        ticket = self._cache.ticket(account)
         stored = self._store.load(account)
         if stored is None or stored.is_same(seen.token) or not self._cache.is_fresh(stored):
             return None
-        self._cache.put(account, stored, epoch=epoch)
+        self._cache.put(account, stored, ticket=ticket)
         return stored
 
     def _read(self, account: str) -> Optional[CachedToken]:
-        epoch = self._cache.epoch
+        ticket = self._cache.ticket(account)
         token = self._store.load(account)
-        return None if token is None else self._cache.put(account, token, epoch=epoch)
+        return None if token is None else self._cache.put(account, token, ticket=ticket)
 
     def _keep_new(self, account: str, issued: Issued, scope: Optional[str]) -> Token:
         token = Token.from_response(issued.response, issued_at=issued.sent_at, scope=scope)
         age = self._monotonic() - issued.sent_monotonic
-        epoch = self._cache.epoch
         with self._store.lock(account):
             self._store.save(account, token)
-        self._cache.put(account, token, age=age, epoch=epoch)
+            ticket = self._cache.ticket(account)
+        self._cache.put(account, token, age=age, ticket=ticket, outdates=True)
         return token

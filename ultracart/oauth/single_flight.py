@@ -12,16 +12,34 @@ from .fork_safety import renew_after_fork
 T = TypeVar("T")
 
 
+# Seconds after which one who waits looks again: Ctrl-C may have kept another from waking it.
+_LOOK_AGAIN = 1.0
+
+
 class _Flight(Generic[T]):
-    __slots__ = ("abandoned", "error", "landed", "leader", "result")
+    __slots__ = ("abandoned", "error", "gate", "landed", "leader", "result")
 
     def __init__(self) -> None:
-        self.landed = threading.Event()
+        # No Event: those have a lock of their own, which a Ctrl-C can leave taken.
+        self.gate = threading.Lock()
+        self.gate.acquire()
+        self.landed = False
         self.leader = threading.get_ident()
         self.result: Optional[T] = None
         self.error: Optional[Exception] = None
         # The leader was interrupted (KeyboardInterrupt, SystemExit): that is its own affair.
         self.abandoned = True
+
+    def land(self) -> None:
+        """Let everybody pass; first the word for it, so that nobody waits for ever."""
+        self.landed = True
+        self.gate.release()
+
+    def wait(self) -> None:
+        """Until it has landed."""
+        while not self.landed:
+            if self.gate.acquire(timeout=_LOOK_AGAIN):
+                self.gate.release()  # the next one's turn
 
 
 class SingleFlight(Generic[T]):
@@ -43,13 +61,10 @@ class SingleFlight(Generic[T]):
         while True:
             flight = self._under_way(key)
             if flight is not None and flight.leader == threading.get_ident():
-                raise OAuthSessionError(
-                    "a refresh needs its own result: a token store, cipher, log handler or signal"
-                    " handler must not ask for the token that is being refreshed"
-                )
+                raise needs_itself()
             if flight is None:
                 flight = self._fly(key, work)
-            flight.landed.wait()
+            flight.wait()
             if flight.error is not None:
                 raise _own_copy(flight.error)
             if not flight.abandoned:
@@ -60,7 +75,7 @@ class SingleFlight(Generic[T]):
         if self._under_way(key) is not None:
             return None
         flight = self._fly(key, work)
-        return flight.result if flight.landed.is_set() else None
+        return flight.result if flight.landed else None
 
     def _fly(self, key: Hashable, work: Callable[[], T]) -> _Flight[T]:
         """Our own flight, which has landed; or another's that left first."""
@@ -79,11 +94,11 @@ class SingleFlight(Generic[T]):
             try:
                 self._remove(key, own)
             finally:
-                own.landed.set()
+                own.land()
 
     def _under_way(self, key: Hashable) -> Optional[_Flight[T]]:
         flight = self._flights.get(key)
-        if flight is None or not flight.landed.is_set():
+        if flight is None or not flight.landed:
             return flight
         self._remove(key, flight)  # in case its leader was interrupted before it could
         return self._flights.get(key)
@@ -94,6 +109,14 @@ class SingleFlight(Generic[T]):
 
     def _after_fork(self) -> None:
         self._flights = {}
+
+
+def needs_itself() -> OAuthSessionError:
+    """The error of a thread that waits for what it is doing."""
+    return OAuthSessionError(
+        "a refresh needs its own result: a token store, cipher, log handler or signal"
+        " handler must not ask for the token that is being refreshed"
+    )
 
 
 def _own_copy(error: Exception) -> Exception:

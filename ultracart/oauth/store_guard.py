@@ -5,13 +5,26 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import get_ident
 from typing import NoReturn, Optional
+from weakref import ref
 
 from ..exceptions import ApiTypeError, TokenStoreError, UltraCartError
+from .single_flight import needs_itself
 from .stores.base import TokenStore
 from .token import Token
+from .unsaved_tokens import UnsavedTokens, unsaved_tokens_of
 
 _METHODS = ("load", "save", "delete", "accounts", "lock")
+
+
+class _Hold:
+    """A thread's hold of a lock; it ends with the block that holds it, whatever ends that."""
+
+    __slots__ = ("__weakref__", "thread")
+
+    def __init__(self) -> None:
+        self.thread: int = get_ident()
 
 
 class StoreGuard:
@@ -27,8 +40,11 @@ class StoreGuard:
         for name in _METHODS:
             if not callable(getattr(store, name, None)):
                 raise ApiTypeError("token_store must be a TokenStore: it has no %s()" % name)
+        # What the store may lack.
+        self.unsaved: UnsavedTokens = unsaved_tokens_of(store)
         self._store = store
         self._load = store.load
+        self._holds: dict[str, ref[_Hold]] = {}
         self._can_try = "blocking" in inspect.signature(store.lock).parameters
 
     def load(self, account: str) -> Optional[Token]:
@@ -65,19 +81,34 @@ class StoreGuard:
 
     @contextmanager
     def lock(self, account: str, *, blocking: bool = True) -> Iterator[bool]:
-        """Enter with whether the lock is held, which is always so if ``blocking``."""
+        """Enter with whether the lock is held, which is always so if ``blocking``.
+
+        Raises:
+            TokenStoreError: the lock was not to be had.
+            OAuthSessionError: this thread holds it already, and would wait for itself.
+        """
+        waits = blocking or not self._can_try
+        if waits and self._is_held_here(account):
+            raise needs_itself()
         own: Optional[BaseException] = None
         failure: Optional[Exception] = None
         try:
-            with self._store.lock(
-                account, **({} if blocking or not self._can_try else {"blocking": False})
-            ) as held:
+            with self._store.lock(account, **({} if waits else {"blocking": False})) as entered:
+                # A store of its own making may enter with anything; only False says no.
+                held = entered is not False
+                hold = _Hold()
                 try:
-                    # A store of its own making may enter with anything; only False says no.
-                    yield held is not False
+                    if blocking and not held:
+                        raise TokenStoreError("the token store's lock was not to be had in time")
+                    if held:
+                        self._holds[account] = ref(hold)
+                    yield held
                 except BaseException as error:
                     own = error
                     raise
+                finally:
+                    if held:
+                        self._holds.pop(account, None)
         except Exception as error:
             failure = error
         try:
@@ -87,6 +118,11 @@ class StoreGuard:
                 _fail("lock", failure)
         finally:
             own = failure = None  # else they would hold themselves alive, by their tracebacks
+
+    def _is_held_here(self, account: str) -> bool:
+        hold = self._holds.get(account)
+        holder = None if hold is None else hold()
+        return holder is not None and holder.thread == get_ident()
 
 
 def _fail(what: str, error: Exception) -> NoReturn:

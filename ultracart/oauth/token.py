@@ -73,24 +73,16 @@ class Token:
         issued_at: Optional[float] = None,
         merchant_id: Optional[str] = None,
     ) -> None:
-        _require_text("access_token", access_token)
-        _require_text("token_type", token_type)
-        for name, text in (
-            ("refresh_token", refresh_token),
-            ("scope", scope),
-            ("merchant_id", merchant_id),
-        ):
-            if text is not None and not isinstance(text, str):
-                raise ApiTypeError("%s must be str or None, not %s" % (name, type(text).__name__))
+        scope = _optional_text("scope", scope)
         put = object.__setattr__
-        put(self, "access_token", access_token)
-        put(self, "refresh_token", refresh_token or None)
+        put(self, "access_token", _text("access_token", access_token))
+        put(self, "refresh_token", _optional_text("refresh_token", refresh_token) or None)
         put(self, "expires_at", _unix_time("expires_at", expires_at))
         # Few distinct values among many tokens: interning keeps one copy of each.
-        put(self, "token_type", sys.intern(token_type))
+        put(self, "token_type", sys.intern(_text("token_type", token_type)))
         put(self, "scope", None if scope is None else sys.intern(scope))
         put(self, "issued_at", _unix_time("issued_at", issued_at))
-        put(self, "merchant_id", merchant_id)
+        put(self, "merchant_id", _optional_text("merchant_id", merchant_id))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Python 3.9 cannot unpickle a frozen class with slots by itself.
@@ -211,11 +203,19 @@ def _from_fields(fields: dict[str, Any]) -> Token:
     return Token(**fields)
 
 
-def _require_text(name: str, value: object) -> None:
+def _text(name: str, value: object) -> str:
+    """``value``, also of a member of an enumeration, as plain text."""
     if not isinstance(value, str):
         raise ApiTypeError("%s must be str, not %s" % (name, type(value).__name__))
     if not value:
         raise ApiValueError("%s must not be empty" % name)
+    return str.__str__(value)
+
+
+def _optional_text(name: str, value: object) -> Optional[str]:
+    if value is not None and not isinstance(value, str):
+        raise ApiTypeError("%s must be str or None, not %s" % (name, type(value).__name__))
+    return None if value is None else str.__str__(value)
 
 
 def _unix_time(name: str, value: Optional[float]) -> Optional[float]:

@@ -32,6 +32,10 @@ class CachedToken:
         self.expires_at: float = expires_at
 
 
+# The cache's epoch, and the account's entry.
+Ticket = tuple[int, Optional[CachedToken]]
+
+
 class TokenCache:
     """The tokens of one session's accounts.
 
@@ -53,29 +57,43 @@ class TokenCache:
         # Read without the lock; a dict's single operations are atomic.
         self.entries: dict[str, CachedToken] = {}
         self._lock = threading.Lock()
+        # Changes whenever what was read before may be gone or old.
         self._epoch = 0
         renew_after_fork(self)
 
-    @property
-    def epoch(self) -> int:
-        """Changes whenever an account is forgotten: what was read before may be gone."""
-        return self._epoch
+    def ticket(self, account: str) -> Ticket:
+        """How things are, for :meth:`put`: to be had before a token is read from the store, or
+        under the store's lock."""
+        return self._epoch, self.entries.get(account)
 
     def put(
-        self, account: str, token: Token, *, age: Optional[float] = None, epoch: int
+        self,
+        account: str,
+        token: Token,
+        *,
+        ticket: Ticket,
+        age: Optional[float] = None,
+        outdates: bool = False,
     ) -> CachedToken:
-        """Keep a token, unless an account was forgotten since ``epoch``.
+        """Keep a token, unless something happened to the account since ``ticket``.
+
+        Then only the store knows which is the newest, and the next who asks reads it.
 
         Args:
             age: seconds since the token was asked for, where that is known better than by the
                 clock and the token's own times.
+            outdates: it is a new grant's, so whatever others have in hand by now is old.
         """
         entry = self._entry(token, age)
+        epoch, seen = ticket
         with self._lock:
-            if epoch == self._epoch:
+            kept = self.entries.get(account)
+            if epoch == self._epoch and kept is seen:
                 self.entries[account] = entry
-            else:
-                self.entries.pop(account, None)  # an older one must not stay: the store knows
+            elif kept is not None and not kept.token.is_same(token):
+                del self.entries[account]
+            if outdates:
+                self._epoch += 1
         return entry
 
     def is_fresh(self, token: Token) -> bool:

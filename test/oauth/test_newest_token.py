@@ -1,0 +1,246 @@
+"""Whatever meets, the newest token is the one that is handed out, and it is never lost."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from contextlib import contextmanager
+from enum import Enum
+
+import pytest
+from waiting import token_requests
+
+from ultracart import Configuration, OauthApi
+from ultracart.exceptions import ApiConnectionError, OAuthSessionError, TokenStoreError
+from ultracart.oauth import MemoryTokenStore, Token
+
+
+class Pausing(MemoryTokenStore):
+    """Lets ``then`` happen once, just after it has answered: as a scheduler may."""
+
+    def __init__(self, after: str) -> None:
+        super().__init__()
+        self._after = after
+        self.then = lambda: None
+
+    @contextmanager
+    def lock(self, account, *, blocking=True):
+        with super().lock(account, blocking=blocking) as held:
+            yield held
+        self._pause("lock")
+
+    def load(self, account):
+        found = super().load(account)
+        self._pause("load")
+        return found
+
+    def _pause(self, where):
+        if where == self._after:
+            then, self.then = self.then, lambda: None
+            then()
+
+
+def _in_another_thread(work):
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("after", ["lock", "load"])
+def test_a_login_outdates_what_another_thread_has_in_hand(
+    make_session, sandbox, log_in_to, time_, after
+):
+    store = Pausing(after)
+    log_in_to(make_session(token_store=store), sandbox)
+    session = make_session(token_store=store)
+
+    def log_in_anew():
+        request = session.create_authorization_url()
+        callback = sandbox.authorize(request.url, merchant="DEMO")
+        _in_another_thread(lambda: session.fetch_token(callback, request=request))
+
+    store.then = log_in_anew
+    (session.refresh if after == "lock" else session.access_token)()
+    newest = store.load("default")
+    for _ in range(3):
+        assert session.access_token() == newest.access_token
+        time_.pass_(600)
+    assert OauthApi(session.api_client()).oauth_me().merchant_id == "DEMO"
+
+
+class Transactional(MemoryTokenStore):
+    """A database whose connection breaks: what was done under the lock has not happened."""
+
+    breaks = False
+
+    @contextmanager
+    def lock(self, account, *, blocking=True):
+        with super().lock(account, blocking=blocking) as held:
+            before = self.load(account)
+            yield held
+            if self.breaks:
+                self.save(account, before)
+                raise TokenStoreError("the connection broke")
+
+
+@pytest.mark.parametrize("failures", [1, 2, 5])
+def test_a_connection_that_breaks_again_and_again_costs_no_grant(
+    make_session, sandbox, log_in_to, time_, failures
+):
+    store = Transactional()
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+    for _ in range(failures):
+        time_.pass_(3601)
+        store.breaks = True
+        with pytest.raises(TokenStoreError):
+            session.access_token()
+        store.breaks = False
+    for _ in range(2):
+        assert OauthApi(session.api_client()).oauth_me().merchant_id == "default"
+        time_.pass_(3601)
+    assert sandbox.counters.reuse_detections == 0
+
+
+def test_what_one_session_could_not_save_another_of_the_store_finds(
+    make_session, sandbox, log_in_to, time_
+):
+    class FullDisk(MemoryTokenStore):
+        full = False
+
+        def replace(self, account, old, new):
+            if self.full:
+                raise TokenStoreError("disk full")
+            return super().replace(account, old, new)
+
+    store = FullDisk()
+    log_in_to(make_session(token_store=store), sandbox)
+    time_.pass_(3601)
+    store.full = True
+    with pytest.raises(TokenStoreError):
+        make_session(token_store=store).access_token()
+    store.full = False
+    other = make_session(token_store=store)
+    assert OauthApi(other.api_client()).oauth_me().merchant_id == "default"
+    assert sandbox.counters.refreshes == 1
+    assert sandbox.counters.reuse_detections == 0
+
+
+def test_a_store_that_nothing_can_be_kept_beside_works_too(make_session, sandbox, log_in_to):
+    class Slots:
+        __hash__ = None
+        __slots__ = ("_store", "accounts", "delete", "load", "lock", "save")
+
+        def __init__(self):
+            self._store = MemoryTokenStore()
+            for name in ("accounts", "delete", "load", "lock", "save"):
+                setattr(self, name, getattr(self._store, name))
+
+    session = make_session(token_store=Slots())
+    log_in_to(session, sandbox)
+    session.refresh()
+    assert sandbox.counters.refreshes == 1
+
+
+def test_a_lock_that_was_not_had_is_an_error(make_session, sandbox, log_in_to, time_):
+    class GivesUp(MemoryTokenStore):
+        taken = False
+
+        @contextmanager
+        def lock(self, account, *, blocking=True):
+            yield not self.taken  # as a lock with a timeout of its own may say
+
+    store = GivesUp()
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+    store.taken = True
+    time_.pass_(3601)
+    for call in (session.access_token, session.refresh, session.revoke):
+        with pytest.raises(TokenStoreError, match="lock"):
+            call()
+    assert len(token_requests(sandbox)) == 1
+    assert store.load("default") is not None
+
+
+@pytest.mark.parametrize("outer", ["refresh", "revoke"])
+def test_a_thread_never_waits_for_a_lock_of_its_own(make_session, sandbox, log_in_to, outer):
+    class Asks(MemoryTokenStore):
+        session = None
+        told = None
+
+        def load(self, account):
+            if self.session is not None:
+                session, self.session = self.session, None
+                with pytest.raises(OAuthSessionError, match="its own result") as caught:
+                    session.revoke()
+                self.told = caught.value
+            return super().load(account)
+
+    store = Asks()
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+    store.session = session
+    getattr(session, outer)()
+    assert store.told is not None
+    log_in_to(session, sandbox)  # no lock is left behind
+    assert session.access_token() == store.load("default").access_token
+
+
+class Text(str):
+    __slots__ = ()
+
+
+class Scope(str, Enum):
+    CRM = "crm"
+
+
+@pytest.mark.parametrize("scope", [Text("crm"), Scope.CRM])
+def test_a_scope_of_a_text_of_ones_own(make_session, sandbox, scope):
+    sandbox.granted_scope = None
+    session = make_session(scope=scope)
+    request = session.create_authorization_url()
+    assert "scope=crm&" in request.url
+    token = session.fetch_token(sandbox.authorize(request.url), request=request)
+    assert type(token.scope) is str
+    assert token.scope == "crm"
+    assert Token.from_json(token.to_json()) == token
+    assert type(Token(Text("a"), Text("r")).refresh_token) is str
+
+
+def test_states_are_given_back_while_others_are_looked_through(sandbox, make_session):
+    """An exchange that could not be sent gives its state back."""
+
+    sent = True
+
+    def refuse(_):
+        raise ApiConnectionError(reason="no turn", request_sent=sent)
+
+    configuration = Configuration()
+    configuration.host = sandbox.host
+    configuration.request_limiter = refuse
+    session = make_session(configuration=configuration)
+    switch, seen = sys.getswitchinterval(), set()
+
+    def answer(times):
+        for _ in range(times):
+            request = session.create_authorization_url()
+            callback = "%s?code=c&state=%s" % (sandbox.redirect_uri, request.state)
+            try:
+                session.fetch_token(callback, request=request)
+            except Exception as error:
+                seen.add(type(error))
+
+    answer(1500)  # these stay used
+    sent = False
+
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=answer, args=(100,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+    finally:
+        sys.setswitchinterval(switch)
+    assert seen == {ApiConnectionError}
