@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import sys
-from typing import Any
+from typing import Any, Callable
 from unittest import mock
 
 import pytest
@@ -171,3 +171,17 @@ def test_rejected_token_stays_secret(api: OauthApi, caplog: pytest.LogCaptureFix
     with pytest.raises(UnauthorizedException) as caught:
         api.oauth_me()
     assert "secret-token" not in str(caught.value) + repr(caught.value) + caplog.text
+
+
+def test_no_part_of_a_secret_stands_where_the_text_is_cut(
+    api: OauthApi, answer: Callable[..., None]
+) -> None:
+    """What is left there of one would be too short to be known again."""
+    secret = "QZ0J91KV82XW73HM64"
+    parts = {secret[start : start + 3] for start in range(len(secret) - 2)}
+    for padding in range(480, 502):
+        body = {"error": "no", "error_description": "a" * padding + secret + "a" * 100}
+        answer(body, status=400)
+        with pytest.raises(OAuthError) as caught:
+            api.oauth_revoke("client", secret)
+        assert not [part for part in parts if part in str(caught.value)]

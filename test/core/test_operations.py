@@ -69,6 +69,18 @@ def test_none_is_never_sent(sandbox: Sandbox, api: OauthApi, answer: Callable[..
     assert set(sent.form) == {"client_id", "grant_type", "refresh_token"}
 
 
+@pytest.mark.parametrize(
+    ("form", "sent"), [("csv", ["a,b"]), ("pipes", ["a|b"]), ("multi", ["a", "b"])]
+)
+def test_none_within_a_collection_leaves_no_gap(
+    sandbox: Sandbox, client: ApiClient, answer: Callable[..., None], form: str, sent: list[str]
+) -> None:
+    answer({})
+    query = {"ids": [None, "a", None, "b"]}
+    client.call_api("/x", "GET", query_params=query, collection_formats={"ids": form})
+    assert sandbox.requests[-1].query.getlist("ids") == sent
+
+
 def test_result(api: OauthApi, operation: Operation, answer: Callable[..., None]) -> None:
     answer(_DATA[operation.name], times=None, headers={"X-Answer": "yes"})
     call = getattr(api, operation.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import json
 import pkgutil
 import pydoc
 import threading
@@ -258,6 +259,16 @@ def test_dates_are_read_where_the_clock_was_stopped_meanwhile(
     answer("2026-05-09T10:11:12Z")
     read = client.call_api("/x", "GET", response_type="datetime", _return_http_data_only=True)
     assert read.isoformat() == "2026-05-09T10:11:12+00:00"
+
+
+def test_a_date_too_long_to_be_one_is_refused_unread(client: ApiClient, answer: Answer) -> None:
+    """The parser takes time that grows with the square of the length."""
+    for length in (200, 201):
+        answer(json.dumps("2026-05-09".ljust(length)))
+    read = client.call_api("/x", "GET", response_type="datetime", _return_http_data_only=True)
+    assert read == datetime.datetime(2026, 5, 9)
+    with pytest.raises(ApiException, match="Failed to parse"):
+        client.call_api("/x", "GET", response_type="datetime")
 
 
 def test_a_download_onto_a_full_disk_leaves_nothing_and_loses_nothing(

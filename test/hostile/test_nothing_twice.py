@@ -52,6 +52,24 @@ def test_refused_connection_is_tried_again(serve: Any, pauses: Any) -> None:
     assert noted == [0.1, 0.3]
 
 
+def test_last_attempt_tells_whether_anything_was_sent(serve: Any, pauses: Any, judge: Any) -> None:
+    """The one before was turned away by a 429, and the next one found nobody."""
+    server = serve(answer("", "429 Slow", "Retry-After: 0", "Connection: close"))
+    real = socket.socket.connect
+
+    def connect(self: Any, address: Any) -> Any:
+        if server.requests:
+            raise ConnectionRefusedError(111, "Connection refused")
+        return real(self, address)
+
+    api, noted = pauses(server)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect)
+        judge.failure(lambda: exchange(api), ApiConnectionError, sent=False)
+    assert len(server.requests) == 1
+    assert noted == [0, 0.1, 0.3]
+
+
 def test_handshake_that_is_cut_is_tried_again(serve: Any, authority: Any, pauses: Any) -> None:
     def cut(peer: Peer) -> Any:
         return False if peer.server.connections < 3 else None

@@ -16,6 +16,7 @@ from ultracart.exceptions import (
     InvalidGrantError,
     OAuthError,
     OAuthSessionError,
+    ServiceException,
     StateMismatchError,
     UltraCartError,
 )
@@ -146,6 +147,17 @@ def test_the_granted_scope_may_differ(session, sandbox, granted, asked, scope):
     assert session.fetch_token(sandbox.authorize(request.url), request=request).scope == scope
 
 
+def test_what_one_request_asked_for_stands_before_the_session_s(make_session, sandbox):
+    session = make_session(redirect_uri="http://127.0.0.1:9/other", scope="order_read")
+    request = session.create_authorization_url(redirect_uri=sandbox.redirect_uri, scope="item_read")
+    # The sandbox refuses a redirect_uri other than the one that the code went to.
+    assert session.fetch_token(sandbox.authorize(request.url), request=request)
+    again = session.create_authorization_url(scope="item_read")
+    sandbox.faults.add("/oauth/token", status=200, body={"access_token": "a"})
+    token = session.fetch_token(sandbox.authorize(again.url), request=again)
+    assert token.scope == "item_read"
+
+
 # -- callbacks that must not pass ----------------------------------------------------------------
 
 
@@ -249,6 +261,30 @@ def test_a_code_is_not_sent_twice_when_its_answer_is_lost(session, sandbox):
     with pytest.raises(ApiConnectionError):
         session.fetch_token(callback, request=request)
     assert len(sandbox.requests) == 1
+
+
+def test_a_code_is_not_sent_twice_after_an_outage_that_names_no_time(session, sandbox):
+    """It may have been used before the server failed."""
+    request = session.create_authorization_url()
+    callback = sandbox.authorize(request.url)
+    sandbox.faults.add("/oauth/token", status=503)
+    sandbox.requests.clear()
+    with pytest.raises(ServiceException):
+        session.fetch_token(callback, request=request)
+    assert len(sandbox.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 429, "body": {"error": "slow_down"}}, {"status": 503, "retry_after": 2}]
+)
+def test_a_code_that_was_turned_away_is_sent_again(session, sandbox, fault):
+    request = session.create_authorization_url()
+    callback = sandbox.authorize(request.url)
+    sandbox.faults.add("/oauth/token", **fault)
+    sandbox.requests.clear()
+    assert session.fetch_token(callback, request=request)
+    first, second = sandbox.requests
+    assert first.form == second.form
 
 
 def test_an_old_request_is_refused(session, sandbox, time_):

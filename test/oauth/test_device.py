@@ -98,6 +98,20 @@ def test_a_lost_poll_and_429_are_waited_out(session, sandbox, time_):
     assert time_.slept == [5, 10, 33]
 
 
+@pytest.mark.parametrize(
+    ("interval", "gaps"), [(5, [5, 10, 20, 40, 60, 60]), (120, [120, 120, 120])]
+)
+def test_lost_polls_double_the_gap_up_to_a_minute_or_the_interval(
+    session, sandbox, time_, interval, gaps
+):
+    sandbox.device_interval, sandbox.device_lifetime = interval, 6000
+    device = session.start_device_authorization("crm")
+    sandbox.approve_device(device.user_code)
+    sandbox.faults.add("/oauth/token", drop="before", times=len(gaps) - 1)
+    session.wait_for_device(device)
+    assert time_.slept == gaps
+
+
 def test_429_is_waited_for_whatever_its_code(session, sandbox, time_):
     device = session.start_device_authorization("crm")
     sandbox.approve_device(device.user_code)

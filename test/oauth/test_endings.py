@@ -117,6 +117,59 @@ def test_what_could_not_be_saved_is_refreshed_when_it_has_expired_as_well(
     assert sandbox.counters.grants_lost == 0
 
 
+def test_a_revoke_ends_what_the_store_could_not_keep(make_session, sandbox, log_in_to):
+    """The stored refresh token is spent: the server would not know the grant by it."""
+    store = FailingStore()
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+    spent = session.token().refresh_token
+    store.fails_at = "replace"
+    with pytest.raises(TokenStoreError):
+        session.refresh()
+    session.revoke()
+    assert sandbox.requests[-1].path == "/oauth/revoke"
+    assert sandbox.requests[-1].form["token"] not in (spent, None)
+    assert store.load("default") is None
+
+
+def test_a_revoked_token_is_not_handed_out_though_the_store_could_not_delete_it(
+    make_session, sandbox, log_in_to
+):
+    store = FailingStore()
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+    store.fails_at = "delete"
+    with pytest.raises(TokenStoreError):
+        session.revoke()
+    store.fails_at = ""
+    store.delete("default")  # as another process does
+    with pytest.raises(ReauthorizationRequired):
+        session.access_token()
+
+
+class DeletingStore(MemoryTokenStore):
+    """Another process deletes the token just before a new one is saved."""
+
+    def replace(self, account, old, new):
+        self.delete(account)
+        return super().replace(account, old, new)
+
+
+@pytest.mark.parametrize("kind", [MemoryTokenStore, DeletingStore], ids=["before", "during"])
+def test_a_refresh_that_finds_its_token_deleted_ends_the_fresh_one_too(
+    make_session, sandbox, log_in_to, kind
+):
+    store = kind()
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+    assert session.access_token()
+    if kind is MemoryTokenStore:
+        store.delete("default")
+    for call in (session.refresh, session.access_token):
+        with pytest.raises(ReauthorizationRequired):
+            call()
+
+
 class BusyStore(MemoryTokenStore):
     """Another process holds the lock whenever somebody only tries it."""
 

@@ -102,6 +102,21 @@ def test_429_is_repeated_whatever_its_code(authorized, sandbox, time_, code):
     assert sandbox.counters.refreshes == 1
 
 
+@pytest.mark.parametrize("code", ["invalid_grant", "invalid_client"])
+def test_an_outage_ends_no_grant_whatever_its_code(authorized, sandbox, time_, code):
+    time_.pass_(3601)
+    sandbox.faults.add(TOKEN_PATH, status=503, body={"error": code})
+    assert authorized.access_token()
+    assert sandbox.counters.refreshes == 1
+
+
+def test_a_token_is_no_older_than_the_request_that_was_let_in(authorized, sandbox, time_):
+    """What a 429 turned away cannot be what the answer is to."""
+    began = time_.now
+    sandbox.faults.add(TOKEN_PATH, status=429, retry_after=8)
+    assert authorized.refresh().issued_at == began + 8
+
+
 def test_a_token_that_lives_for_no_time_is_asked_for_once(authorized, sandbox, time_):
     sandbox.access_token_lifetime = 0
     time_.pass_(3601)
@@ -156,7 +171,7 @@ def test_a_store_that_fails_for_a_time_does_not_cost_the_grant(
     time_.pass_(3601)
     store.full = True
     for _ in range(3):
-        with pytest.raises(TokenStoreError):
+        with pytest.raises(TokenStoreError, match="disk full"):  # the store's own words
             session.access_token()
     assert store.load("default") == stored
     store.full = False

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy
-from waiting import wait_until
+from waiting import wait_until, waiting_threads
 
 from ultracart.exceptions import ConfigurationError, InvalidClientError, TokenStoreError
 from ultracart.oauth import (
@@ -84,6 +84,24 @@ def test_waiting_for_a_lock_in_memory_ends_with_an_error(monkeypatch):
             waiter.result(30)
     with store.lock("merchant-7", blocking=False) as held:
         assert held is True
+
+
+def test_a_lock_in_memory_that_comes_free_reaches_the_one_who_waits_for_it():
+    """Also where another, who waits for another account's, came first."""
+    store = MemoryTokenStore()
+
+    def take(account):
+        with store.lock(account):
+            pass
+
+    with ThreadPoolExecutor(2) as threads, store.lock("merchant-7"):
+        with store.lock("merchant-8"):
+            first = threads.submit(take, "merchant-7")
+            wait_until(lambda: waiting_threads("memory.py") == 1)
+            second = threads.submit(take, "merchant-8")
+            wait_until(lambda: waiting_threads("memory.py") == 2)
+        second.result(30)
+        assert not first.done()
 
 
 def test_a_lock_file_that_its_holder_removed_is_not_a_lock(tmp_path, monkeypatch):

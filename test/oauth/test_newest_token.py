@@ -79,7 +79,7 @@ class Transactional(MemoryTokenStore):
         with super().lock(account, blocking=blocking) as held:
             before = self.load(account)
             yield held
-            if self.breaks:
+            if self.breaks and before is not None:
                 self.save(account, before)
                 raise TokenStoreError("the connection broke")
 
@@ -129,7 +129,7 @@ def test_what_one_session_could_not_save_another_of_the_store_finds(
 
 def test_a_store_that_nothing_can_be_kept_beside_works_too(make_session, sandbox, log_in_to):
     class Slots:
-        __hash__ = None
+        __hash__ = None  # type: ignore[assignment]
         __slots__ = ("_store", "accounts", "delete", "load", "lock", "save")
 
         def __init__(self):

@@ -12,6 +12,7 @@ from waiting import TOKEN_PATH, token_requests, wait_until, waiting_threads
 
 from ultracart import OauthApi
 from ultracart.exceptions import (
+    InvalidGrantError,
     OAuthError,
     ReauthorizationRequired,
 )
@@ -183,6 +184,20 @@ def test_a_failed_early_refresh_is_logged_and_rests(authorized, sandbox, time_, 
         authorized.access_token()
 
 
+def test_an_early_refresh_rests_even_when_next_to_nothing_is_left(authorized, sandbox, time_):
+    first = authorized.access_token()
+    time_.pass_(3599.85)
+    sandbox.faults.add(TOKEN_PATH, status=400, body={"error": "invalid_client"}, times=None)
+    assert authorized.access_token() == first
+    before = len(token_requests(sandbox))
+    time_.pass_(0.09)  # more than half of what was left
+    assert authorized.access_token() == first
+    assert len(token_requests(sandbox)) == before
+    time_.pass_(0.02)
+    assert authorized.access_token() == first
+    assert len(token_requests(sandbox)) == before + 1
+
+
 def test_an_early_refresh_rests_as_long_as_the_server_asks(authorized, sandbox, time_):
     first = authorized.access_token()
     time_.pass_(3541)
@@ -250,6 +265,7 @@ def test_a_failed_refresh_is_one_request_and_64_equal_errors(authorized, sandbox
     assert len(token_requests(sandbox)) == 1
     assert {str(error) for error in errors} == {str(errors[0])}
     assert {error.account for error in errors} == {"default"}
+    assert {type(error.__cause__) for error in errors} == {InvalidGrantError}
     assert len({id(error) for error in errors}) == 64
 
 
@@ -298,3 +314,28 @@ def test_a_stored_token_from_the_future_is_refreshed(make_session, sandbox, log_
     late = make_session(token_store=store, clock=lambda: time_.now - 600)
     assert OauthApi(late.api_client()).oauth_me().merchant_id == "default"
     assert sandbox.counters.refreshes == 1
+
+
+@pytest.mark.parametrize("how", ["login", "refresh"])
+def test_a_clock_that_is_set_during_the_request_makes_no_token_older(
+    authorized, sandbox, time_, log_in_to, how
+):
+    def answer_late_and_set_the_clock_back(request):
+        time_.elapsed += 5
+        time_.now += 5 - 86400
+        return False  # it is answered as usual
+
+    sandbox.faults.add(TOKEN_PATH, when=answer_late_and_set_the_clock_back, status=500)
+    if how == "login":
+        log_in_to(authorized, sandbox)
+    else:
+        authorized.refresh()
+    sandbox.faults.clear()
+    before = sandbox.counters.refreshes
+    authorized.access_token()
+    time_.pass_(3600 - 60 - 6)  # five seconds of its life went by before it came
+    authorized.access_token()
+    assert sandbox.counters.refreshes == before
+    time_.pass_(2)
+    authorized.access_token()
+    assert sandbox.counters.refreshes == before + 1

@@ -190,9 +190,12 @@ def test_a_410_of_the_token_endpoint_is_final(authorized, sandbox, time_):
 
 
 def test_revoke_ends_the_grant_and_forgets_it(authorized, sandbox):
+    refresh_token = authorized.token().refresh_token
     authorized.revoke()
     (request,) = [r for r in sandbox.requests if r.path == "/oauth/revoke"]
     assert set(request.form) == {"client_id", "token"}
+    # With it ends the whole grant; an access token may have expired already.
+    assert request.form["token"] == refresh_token
     with pytest.raises(ReauthorizationRequired):
         authorized.access_token()
     authorized.revoke()
@@ -259,6 +262,16 @@ def test_many_clients_share_one_connection(authorized, sandbox):
     for client in clients[::500]:
         OauthApi(client).oauth_me()
     assert sandbox.counters.connections - before == 1
+
+
+def test_a_client_that_is_closed_takes_nothing_from_the_others(authorized, sandbox):
+    one, two = authorized.api_client(), authorized.api_client()
+    for client in (one, two):
+        OauthApi(client).oauth_me()
+    before = sandbox.counters.connections
+    one.close()
+    assert OauthApi(two).oauth_me().merchant_id == "default"
+    assert sandbox.counters.connections == before
 
 
 def test_no_other_credential_goes_along(make_session, sandbox, log_in_to):

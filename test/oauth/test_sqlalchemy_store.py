@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import uuid
@@ -12,7 +13,8 @@ import sqlalchemy
 from waiting import wait_until
 
 from ultracart.exceptions import ConfigurationError, TokenStoreError
-from ultracart.oauth import SQLAlchemyTokenStore, Token
+from ultracart.oauth import SQLAlchemyTokenStore, Token, token_endpoint
+from ultracart.oauth.stores import sql_locks
 
 
 @pytest.fixture
@@ -125,6 +127,11 @@ def test_an_idle_holder_is_ended_by_the_server(open_store, monkeypatch):
             holder.result(30)
 
 
+def test_an_idle_holder_is_ended_after_any_refresh_and_before_others_give_up():
+    longest_refresh = token_endpoint.ATTEMPTS_WITHIN + sum(token_endpoint._TIMEOUT)
+    assert longest_refresh < sql_locks._IDLE_TIMEOUT < sql_locks.LOCK_TIMEOUT
+
+
 def test_many_threads_with_few_connections_do_not_deadlock(open_store):
     store = open_store()
     for number in range(30):
@@ -157,6 +164,34 @@ def test_errors_and_reprs_hold_neither_tokens_nor_passwords(open_store, postgres
     with pytest.raises(TokenStoreError) as caught:
         unreachable.load("merchant-7")
     assert "secret" not in repr(unreachable) + str(caught.value)
+
+
+def test_sqlalchemy_logs_statements_without_tokens(open_store, caplog):
+    caplog.set_level(logging.INFO, "sqlalchemy.engine")
+    store = open_store()  # made after that: an engine asks for its log's level once
+    store.save("merchant-7", Token("access-secret", "refresh-secret"))
+    store.replace("merchant-7", Token("access-secret", "refresh-secret"), Token("next-secret"))
+    assert "INSERT" in caplog.text
+    assert "UPDATE" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_a_login_between_the_look_and_the_swap_wins(tmp_path):
+    """It does not take the lock: the merchant may come back at any moment."""
+    engine = sqlalchemy.create_engine("sqlite:///%s" % (tmp_path / "tokens.db"))
+    other = SQLAlchemyTokenStore("sqlite:///%s" % (tmp_path / "tokens.db"))
+    store = SQLAlchemyTokenStore(engine)
+    store.save("merchant-7", Token("old"))
+
+    @sqlalchemy.event.listens_for(engine, "before_cursor_execute")
+    def log_in_first(connection, cursor, statement, parameters, context, many):
+        if statement.startswith("UPDATE"):
+            other.save("merchant-7", Token("login"))
+
+    assert store.replace("merchant-7", Token("old"), Token("new")) is False
+    assert store.load("merchant-7") == Token("login")
+    other.close()
+    engine.dispose()
 
 
 def test_an_engine_of_the_application_stays_open(postgresql_url, table_name):

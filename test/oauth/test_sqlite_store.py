@@ -109,6 +109,23 @@ def test_a_closed_store_can_be_used_again(store):
     assert store.load("merchant-7") == TOKEN
 
 
+def test_what_is_saved_is_on_the_disk(path, monkeypatch):
+    """Else a power cut could bring a spent refresh token back."""
+    opened = []
+    connect = sqlite3.connect
+
+    def connect_and_remember(*arguments, **options):
+        opened.append(connect(*arguments, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", connect_and_remember)
+    store = SQLiteTokenStore(path)
+    store.save("merchant-7", TOKEN)
+    full = 2
+    assert {c.execute("PRAGMA synchronous").fetchone()[0] for c in opened} == {full}
+    store.close()
+
+
 def content(path):
     return path.read_bytes()
 

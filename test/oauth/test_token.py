@@ -104,3 +104,9 @@ def test_the_same_text_with_a_later_expiry_is_another_token():
     assert FULL.is_same(Token("access", "refresh", 2000.01, issued_at=1000.01))
     assert not FULL.is_same(None)
     assert not Token("a", None, None).is_same(Token("a", None, 5.0))
+    assert not FULL.is_same(Token("another", "refresh", 2000.0, issued_at=1000.0))
+    assert not FULL.is_same(Token("access", "another", 2000.0, issued_at=1000.0))
+
+
+def test_an_empty_refresh_token_is_none():
+    assert Token("a", "").refresh_token is None
