@@ -87,7 +87,7 @@ def test_missing_extra_is_named() -> None:
 
 
 def test_what_python_keeps_to_its_end_keeps_no_module() -> None:
-    """Else all of them end late, and its collector walks them once more: 2 ms for each process."""
+    """Else all of them end late, and its collector walks them once more: 1 ms for each process."""
     kept = _run(
         """
 import gc, os, sys
