@@ -31,10 +31,11 @@ def _loaded_by(code: str) -> set[str]:
     return set(json.loads(_run(script)))
 
 
-def _run(script: str) -> str:
+def _run(script: str, **environment: str) -> str:
     # -I: neither this directory nor PYTHONPATH, so it is the installed package that is loaded.
     return subprocess.run(
         [sys.executable, "-I", "-W", "error", "-c", script],
+        env=environment or None,
         capture_output=True,
         text=True,
         check=True,
@@ -98,7 +99,8 @@ if register is not None:
 import ultracart.rest, ultracart.oauth
 os.register_at_fork = register
 hooks = [hook for hook in hooks if hook.__module__.startswith("ultracart.")]
-seen = {id(sys.modules)}  # which Python empties before
+# What Python empties before.
+seen = set(map(id, [sys.modules, sys.meta_path, sys.path_hooks, sys.path_importer_cache]))
 found = list(hooks)
 while found:
     one = found.pop()
@@ -107,7 +109,9 @@ while found:
         found.extend(gc.get_referents(one))
 print(len(hooks), sorted(name for name, module in sys.modules.items()
     if name.startswith(("ultracart", "urllib3.connection")) and id(vars(module)) in seen))
-"""
+""",
+        # A measurement of coverage that follows into this process refers to all that it measures.
+        **{name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")},
     ).split(None, 1)
     hooks = int(kept[0])
     assert (hooks > 0) == hasattr(os, "fork")
