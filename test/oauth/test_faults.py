@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
+from failing_stores import FullDisk
 from waiting import TOKEN_PATH, token_requests
 
 from ultracart import OauthApi
@@ -156,14 +157,6 @@ def test_an_answer_that_cannot_be_used_is_not_asked_for_again(authorized, sandbo
 def test_a_store_that_fails_for_a_time_does_not_cost_the_grant(
     make_session, sandbox, log_in_to, time_
 ):
-    class FullDisk(MemoryTokenStore):
-        full = False
-
-        def replace(self, account, old, new):
-            if self.full:
-                raise TokenStoreError("disk full")
-            return super().replace(account, old, new)
-
     store = FullDisk()
     session = make_session(token_store=store)
     log_in_to(session, sandbox)
@@ -185,11 +178,10 @@ def test_a_store_that_fails_for_a_time_does_not_cost_the_grant(
 def test_a_token_that_could_not_be_saved_outlives_the_refresh_before_it(
     make_session, sandbox, log_in_to, time_
 ):
-    class FailsNext(MemoryTokenStore):
+    class FailsNext(FullDisk):
         """Lets another refresh in just when the lock is free again, and fails to save for it."""
 
         then = None
-        full = False
 
         @contextmanager
         def lock(self, account, *, blocking=True):
@@ -198,11 +190,6 @@ def test_a_token_that_could_not_be_saved_outlives_the_refresh_before_it(
             then, self.then = self.then, None
             if then is not None:
                 then()
-
-        def replace(self, account, old, new):
-            if self.full:
-                raise TokenStoreError("disk full")
-            return super().replace(account, old, new)
 
     store = FailsNext()
     session = make_session(token_store=store)

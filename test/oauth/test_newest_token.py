@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from enum import Enum
 
 import pytest
+from failing_stores import FullDisk
 from waiting import token_requests
 
 from ultracart import Configuration, OauthApi
@@ -106,14 +107,6 @@ def test_a_connection_that_breaks_again_and_again_costs_no_grant(
 def test_what_one_session_could_not_save_another_of_the_store_finds(
     make_session, sandbox, log_in_to, time_
 ):
-    class FullDisk(MemoryTokenStore):
-        full = False
-
-        def replace(self, account, old, new):
-            if self.full:
-                raise TokenStoreError("disk full")
-            return super().replace(account, old, new)
-
     store = FullDisk()
     log_in_to(make_session(token_store=store), sandbox)
     time_.pass_(3601)
