@@ -24,7 +24,7 @@ from .version import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
-    from typing import Any, ClassVar, Optional
+    from typing import Any, ClassVar
 
     # What is loaded on first need, where tools that bundle applications look for it.
     from . import async_calls as async_calls, files as files, rest as rest
@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # typing costs more to load than this package
 API_VERSION_HEADER = "X-UltraCart-Api-Version"
 API_VERSION = "2017-03-01"
 _JSON = "application/json"
-_default_client: Optional[ApiClient] = None
+_default_client: ApiClient | None = None
 
 
 class ApiClient:
@@ -54,10 +54,10 @@ class ApiClient:
 
     def __init__(
         self,
-        configuration: Optional[Configuration] = None,
-        header_name: Optional[str] = None,
-        header_value: Optional[str] = None,
-        cookie: Optional[str] = None,
+        configuration: Configuration | None = None,
+        header_name: str | None = None,
+        header_value: str | None = None,
+        cookie: str | None = None,
     ) -> None:
         if configuration is None:
             configuration = global_configuration
@@ -76,7 +76,7 @@ class ApiClient:
         self.last_response: Any = None
         self._rest_client: Any = None
         self._pool: Any = None
-        self._deserializer: Optional[serialization.Deserializer] = None
+        self._deserializer: serialization.Deserializer | None = None
 
     def __enter__(self) -> ApiClient:
         return self
@@ -134,15 +134,15 @@ class ApiClient:
         method: str,
         path_params: Any = None,
         query_params: Any = None,
-        header_params: Optional[Mapping[str, Any]] = None,
+        header_params: Mapping[str, Any] | None = None,
         body: Any = None,
         post_params: Any = None,
-        files: Optional[Mapping[str, Any]] = None,
+        files: Mapping[str, Any] | None = None,
         response_type: Any = None,
         auth_settings: Any = None,
-        async_req: Optional[bool] = None,
-        _return_http_data_only: Optional[bool] = None,
-        collection_formats: Optional[Mapping[str, str]] = None,
+        async_req: bool | None = None,
+        _return_http_data_only: bool | None = None,
+        collection_formats: Mapping[str, str] | None = None,
         _preload_content: bool = True,
         _request_timeout: Timeout = None,
     ) -> Any:
@@ -267,7 +267,7 @@ class ApiClient:
         method: str,
         url: str,
         query_params: Any = None,
-        headers: Optional[Mapping[str, Any]] = None,
+        headers: Mapping[str, Any] | None = None,
         post_params: Any = None,
         body: Any = None,
         _preload_content: bool = True,
@@ -302,13 +302,13 @@ class ApiClient:
         return serialization.sanitize(obj, again=lambda item, depth: own(item))
 
     def parameters_to_tuples(
-        self, params: Any, collection_formats: Optional[Mapping[str, str]]
+        self, params: Any, collection_formats: Mapping[str, str] | None
     ) -> list[tuple[str, Any]]:
         """(name, value) pairs with collections formatted as ``collection_formats`` says."""
         return serialization.format_collections(params, collection_formats)
 
     def prepare_post_parameters(
-        self, post_params: Any = None, files: Optional[Mapping[str, Any]] = None
+        self, post_params: Any = None, files: Mapping[str, Any] | None = None
     ) -> list[Any]:
         """Form pairs followed by the files: (field, (file name, bytes, MIME type)).
 
@@ -341,7 +341,7 @@ class ApiClient:
             else:
                 raise ApiValueError("Authentication token must be in `query` or `header`")
 
-    def select_header_accept(self, accepts: Any) -> Optional[str]:
+    def select_header_accept(self, accepts: Any) -> str | None:
         """The ``Accept`` header: JSON if it is among ``accepts``, else all of them."""
         if not accepts:
             return None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Mapping
-from typing import Any, Callable, Optional
+from collections.abc import Callable, Mapping
+from typing import Any
 
 # How long an idle thread waits for another call, in seconds.
 _LINGER = 1.0
@@ -18,9 +18,9 @@ class AsyncResult:
     def __init__(self) -> None:
         self._done = threading.Event()
         self._value: Any = None
-        self._error: Optional[BaseException] = None
+        self._error: BaseException | None = None
 
-    def get(self, timeout: Optional[float] = None) -> Any:
+    def get(self, timeout: float | None = None) -> Any:
         """The call's result, waiting at most ``timeout`` seconds (default: for ever).
 
         Raises:
@@ -33,7 +33,7 @@ class AsyncResult:
             raise self._error
         return self._value
 
-    def wait(self, timeout: Optional[float] = None) -> None:
+    def wait(self, timeout: float | None = None) -> None:
         """Wait until the call has ended, at most ``timeout`` seconds (default: for ever)."""
         self._done.wait(timeout)
 
@@ -141,7 +141,7 @@ class CallPool:
         self._workers = _Workers()
 
     def apply_async(
-        self, func: Callable[..., Any], args: Any = (), kwds: Optional[Mapping[str, Any]] = None
+        self, func: Callable[..., Any], args: Any = (), kwds: Mapping[str, Any] | None = None
     ) -> AsyncResult:
         """Call ``func(*args, **kwds)`` in the background."""
         result = AsyncResult()

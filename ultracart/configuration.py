@@ -18,10 +18,9 @@ from .version import __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
     import logging
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
-    from typing import Any, Callable, ClassVar, Optional, Union
-
-    from typing_extensions import TypeAlias
+    from typing import Any, ClassVar, TypeAlias
 
 DEFAULT_HOST = "https://secure.ultracart.com/rest/v2"
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -41,7 +40,7 @@ TokenSource: TypeAlias = "Callable[[], str]"
 # What Configuration.request_limiter is: seconds to wait for a turn -> the turn.
 RequestLimit: TypeAlias = "Callable[[float], AbstractContextManager[None]]"
 # One number bounds the whole call; a pair bounds the connection and then the answer; in seconds.
-Timeout: TypeAlias = "Union[int, float, tuple[float, float], list[float], None]"
+Timeout: TypeAlias = "int | float | tuple[float, float] | list[float] | None"
 
 
 class _Namespace:
@@ -87,7 +86,7 @@ class Configuration(_Namespace):
         client_side_validation: kept for the official 4.x SDK; arguments are always checked.
     """
 
-    _default: ClassVar[Optional[dict[str, Any]]] = None
+    _default: ClassVar[dict[str, Any] | None] = None
 
     def __init__(self) -> None:
         self.host: str = os.environ.get("ULTRACART_HOST") or DEFAULT_HOST
@@ -96,8 +95,8 @@ class Configuration(_Namespace):
         if simple_key:
             self.api_key[SIMPLE_KEY] = simple_key
         self.api_key_prefix: dict[str, Any] = {}
-        self.refresh_api_key_hook: Optional[Callable[[Configuration], object]] = None
-        self.access_token: Union[str, TokenSource, None] = (
+        self.refresh_api_key_hook: Callable[[Configuration], object] | None = None
+        self.access_token: str | TokenSource | None = (
             os.environ.get("ULTRACART_ACCESS_TOKEN") or None
         )
         self.username: str = ""
@@ -106,20 +105,20 @@ class Configuration(_Namespace):
         self.retry_budget: float = 20.0
         self.max_response_size: int = 32 * 1024 * 1024
         self.verify_ssl: bool = True
-        self.ssl_ca_cert: Optional[str] = None
-        self.cert_file: Optional[str] = None
-        self.key_file: Optional[str] = None
-        self.assert_hostname: Union[str, bool, None] = None
-        self.proxy: Optional[str] = None
+        self.ssl_ca_cert: str | None = None
+        self.cert_file: str | None = None
+        self.key_file: str | None = None
+        self.assert_hostname: str | bool | None = None
+        self.proxy: str | None = None
         self.trust_env: bool = True
         self.allow_insecure_transport: bool = False
-        self.request_limiter: Optional[RequestLimit] = None
+        self.request_limiter: RequestLimit | None = None
         self.connection_pool_maxsize: int = _POOL_MAXSIZE
-        self.temp_folder_path: Optional[str] = None
+        self.temp_folder_path: str | None = None
         self.safe_chars_for_path_param: str = ""
         self.client_side_validation: bool = True
         self._debug = False
-        self._logger_file: Optional[str] = None
+        self._logger_file: str | None = None
         self._logger_format = "%(asctime)s %(levelname)s %(message)s"
         if Configuration._default is not None:
             self.__setstate__(_copied(Configuration._default))
@@ -140,7 +139,7 @@ class Configuration(_Namespace):
         return cache[name]
 
     @classmethod
-    def set_default(cls, default: Optional[Configuration]) -> None:
+    def set_default(cls, default: Configuration | None) -> None:
         """Give the global configuration these settings, and every later ``Configuration()``.
 
         The settings are copied: later changes to ``default`` show nowhere else. ``None`` goes
@@ -159,7 +158,7 @@ class Configuration(_Namespace):
         """An independent copy of the global configuration (a name of the official 4.x SDK)."""
         return global_configuration.__copy__()
 
-    def get_api_key_with_prefix(self, identifier: str) -> Optional[str]:
+    def get_api_key_with_prefix(self, identifier: str) -> str | None:
         """The key of this header name, after its prefix if there is one; ``None`` if unset.
 
         ``refresh_api_key_hook`` is called first, so that it can replace the key.
@@ -197,7 +196,7 @@ class Configuration(_Namespace):
         pair = "%s:%s" % (self.username, self.password)
         return "Basic " + b64encode(pair.encode("utf-8")).decode("ascii")
 
-    def get_access_token(self) -> Optional[str]:
+    def get_access_token(self) -> str | None:
         """The access token, asking the token source if there is one; ``None`` if not set."""
         source = self.access_token
         token = source() if callable(source) else source
@@ -210,7 +209,7 @@ class Configuration(_Namespace):
             )
         return None if token.isspace() else token
 
-    def auth_setting(self, scheme: str) -> Optional[dict[str, Any]]:
+    def auth_setting(self, scheme: str) -> dict[str, Any] | None:
         """How to send the credential of one scheme; ``value`` is ``None`` where none is set."""
         if scheme == OAUTH_SCHEME:
             self._call_refresh_hook()  # which may replace the token, as officially
@@ -266,24 +265,24 @@ class Configuration(_Namespace):
         return made
 
     @property
-    def logger_stream_handler(self) -> Optional[logging.Handler]:
+    def logger_stream_handler(self) -> logging.Handler | None:
         """The handler that ``debug`` added, where the application has none; else ``None``."""
-        added: Optional[logging.Handler] = _debug_log().added_handlers()[0]
+        added: logging.Handler | None = _debug_log().added_handlers()[0]
         return added
 
     @property
-    def logger_file_handler(self) -> Optional[logging.Handler]:
+    def logger_file_handler(self) -> logging.Handler | None:
         """The handler of ``logger_file``, or ``None``."""
-        added: Optional[logging.Handler] = _debug_log().added_handlers()[1]
+        added: logging.Handler | None = _debug_log().added_handlers()[1]
         return added
 
     @property
-    def logger_file(self) -> Optional[str]:
+    def logger_file(self) -> str | None:
         """File that this package's log lines are appended to; ``None`` (default) for none."""
         return self._logger_file
 
     @logger_file.setter
-    def logger_file(self, value: Optional[str]) -> None:
+    def logger_file(self, value: str | None) -> None:
         if value != self._logger_file:
             try:
                 _debug_log().log_to_file(value, self._logger_format)
@@ -372,7 +371,7 @@ def _debug_log() -> Any:
     return debug_log
 
 
-def _auth_lookup(configuration: Configuration) -> Callable[[str], Optional[dict[str, Any]]]:
+def _auth_lookup(configuration: Configuration) -> Callable[[str], dict[str, Any] | None]:
     """What finds the setting of a scheme for a request: reads only the credentials asked for.
 
     A subclass that replaces ``auth_settings``, as with the official SDK, decides instead.

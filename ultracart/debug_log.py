@@ -6,7 +6,7 @@ import logging
 import os
 import weakref
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any
 
 LOGGER = logging.getLogger("ultracart")
 LOGGER.addHandler(logging.NullHandler())
@@ -15,9 +15,9 @@ LOGGERS = {"package_logger": LOGGER, "urllib3_logger": logging.getLogger("urllib
 
 # Configurations that have ``debug`` on, and the level to go back to when none is left.
 _debugging: weakref.WeakSet[Any] = weakref.WeakSet()
-_level_before: Optional[int] = None
-_debug_handler: Optional[logging.Handler] = None
-_file_handler: Optional[logging.Handler] = None
+_level_before: int | None = None
+_debug_handler: logging.Handler | None = None
+_file_handler: logging.Handler | None = None
 
 
 def debug_switched(configuration: Any, on: bool) -> None:
@@ -42,10 +42,10 @@ def debug_switched(configuration: Any, on: bool) -> None:
             _debug_handler = None
 
 
-def log_to_file(path: Optional[str], line_format: str) -> None:
+def log_to_file(path: str | None, line_format: str) -> None:
     """Append this package's lines to ``path`` (made with mode 0600), not to an earlier one."""
     global _file_handler
-    handler: Optional[logging.Handler] = None
+    handler: logging.Handler | None = None
     if path is not None:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
         handler = logging.FileHandler(path, encoding="utf-8")
@@ -62,7 +62,7 @@ def formatter(line_format: str) -> logging.Formatter:
     return logging.Formatter(line_format)
 
 
-def added_handlers() -> tuple[Optional[logging.Handler], Optional[logging.Handler]]:
+def added_handlers() -> tuple[logging.Handler | None, logging.Handler | None]:
     """The handlers that this module added: of ``debug`` and of ``logger_file``."""
     return _debug_handler, _file_handler
 
@@ -103,7 +103,7 @@ def _names(part: Any) -> list[Any]:
 
 
 def _has_real_handler() -> bool:
-    logger: Optional[logging.Logger] = LOGGER
+    logger: logging.Logger | None = LOGGER
     while logger is not None:
         if any(not isinstance(h, logging.NullHandler) for h in logger.handlers):
             return True

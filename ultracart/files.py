@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from typing import Any, Optional
+from typing import Any
 
 from .exceptions import ApiException, ApiTypeError, ApiValueError
 
@@ -60,7 +60,7 @@ def check_folder(folder: Any) -> None:
         raise ApiValueError("%s must be a name that the system takes" % name) from None
 
 
-def save_response(response: Any, folder: Optional[str]) -> str:
+def save_response(response: Any, folder: str | None) -> str:
     """Write the body of ``response`` to a new file (mode 0600) in ``folder``; return its path.
 
     The name in the ``Content-Disposition`` header is used as far as it is a plain file name that
@@ -95,7 +95,7 @@ def _save(content: bytes, name: str, folder: str) -> str:
     return _write(handle, path, content)
 
 
-def _safe_name(disposition: Optional[str]) -> str:
+def _safe_name(disposition: str | None) -> str:
     found = _FILENAME.search(disposition or "")
     if not found:
         return ""

@@ -18,7 +18,8 @@ from time import sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
-    from typing import Any, Callable
+    from collections.abc import Callable
+    from typing import Any
 
 _renewals: list[ref[Callable[[], None]]] = []
 _pid = os.getpid()

@@ -6,7 +6,8 @@ without the extra ``sandbox`` a test run must fail only where the fixture is ask
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Iterator
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
-    from typing import Any, Callable
+    from collections.abc import Callable
+    from typing import Any
 
 MASK = "***"
 

@@ -12,9 +12,9 @@ import io
 import socket
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any
 
 import urllib3
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -135,7 +135,7 @@ class RESTResponse(io.IOBase):
     """
 
     def __init__(
-        self, resp: Any, *, content: Optional[bytes] = None, call: Optional[Call] = None
+        self, resp: Any, *, content: bytes | None = None, call: Call | None = None
     ) -> None:
         self._call = call
         self.urllib3_response = resp
@@ -150,7 +150,7 @@ class RESTResponse(io.IOBase):
                 pass
 
     @property
-    def request_line(self) -> Optional[str]:
+    def request_line(self) -> str | None:
         """Method and path that this answers."""
         return None if self._call is None else self._call.request_line()
 
@@ -180,14 +180,14 @@ class RESTClientObject(Verbs):
         self,
         configuration: Configuration,
         pools_size: int = 4,
-        maxsize: Optional[int] = None,
+        maxsize: int | None = None,
         *,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.configuration = configuration
         self._maxsize = maxsize
         self._sleep = sleep
-        self._lease: Optional[pools.Lease] = None
+        self._lease: pools.Lease | None = None
 
     @property
     def pool_manager(self) -> HTTPConnectionPool:
@@ -206,7 +206,7 @@ class RESTClientObject(Verbs):
         method: str,
         url: str,
         query_params: Any = None,
-        headers: Optional[Mapping[str, Any]] = None,
+        headers: Mapping[str, Any] | None = None,
         body: Any = None,
         post_params: Any = None,
         _preload_content: bool = True,
@@ -378,7 +378,7 @@ def _translated(error: Exception, call: Call, raw: Any) -> ApiException:
     return failure
 
 
-def _chain(error: Optional[BaseException]) -> Iterator[BaseException]:
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
     """``error`` and the errors that it wraps, in any of the places where libraries keep them."""
     for _ in range(8):  # pragma: no branch - a bound for chains that run in a circle
         if error is None:

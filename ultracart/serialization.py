@@ -23,7 +23,8 @@ from .exceptions import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
-    from typing import Any, Callable, Union
+    from collections.abc import Callable
+    from typing import Any
 
     from dateutil import parser as parser  # see _date_parser; for tools that bundle applications
 
@@ -133,7 +134,7 @@ def _wire_names(model: Any) -> Iterable[tuple[str, str]]:
 
 
 def format_collections(
-    params: Any, collection_formats: Union[Mapping[str, str], None]
+    params: Any, collection_formats: Mapping[str, str] | None
 ) -> list[tuple[str, Any]]:
     """(name, value) pairs, each listed collection joined (``csv``, ``ssv``, ``tsv``, ``pipes``) or,
     as ``multi``, repeated; ``None`` is never sent, in a collection neither."""

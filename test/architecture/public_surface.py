@@ -8,8 +8,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, Iterator
+from typing import Any
 
 MODULES = """
     ultracart ultracart.configuration ultracart.api_client ultracart.api.oauth_api ultracart.apis

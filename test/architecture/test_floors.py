@@ -22,11 +22,7 @@ def _floor_of(module: str) -> str:
 
 def _is_third_party(module: str) -> bool:
     root = module.partition(".")[0]
-    if sys.version_info >= (3, 10):
-        return root not in sys.stdlib_module_names
-    return root not in sys.builtin_module_names and (
-        root in {name for floor in FLOORS for name in floor.packages.split()}
-    )
+    return root not in sys.stdlib_module_names
 
 
 def _refused(module: str, found: Import) -> bool:

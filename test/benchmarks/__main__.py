@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from importlib.metadata import distributions
 from pathlib import Path
 from statistics import median
-from typing import Any, Optional
+from typing import Any
 from urllib.request import urlopen
 
 import startup
@@ -38,7 +38,7 @@ DISTRIBUTIONS = {"generated": OWN, "generated4": OWN}
 class Library:
     """A measured library: its entry in ``libraries.LIBRARIES`` and where to import it from."""
 
-    def __init__(self, name: str, kind: str, path: Optional[str] = None) -> None:
+    def __init__(self, name: str, kind: str, path: str | None = None) -> None:
         self.name = name
         self.kind = kind
         self.path = path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 
 class Row(NamedTuple):
@@ -23,7 +23,7 @@ class Row(NamedTuple):
     in_units: bool = False
     note: str = ""
 
-    def result(self) -> Optional[float]:
+    def result(self) -> float | None:
         return (self.values if self.in_units else self.ratios).get("ultracart")
 
     def verdict(self) -> str:

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Optional
 
 _TOUCH = {
     "urllib3": "import urllib3; urllib3.PoolManager()",
@@ -79,7 +78,7 @@ def touch_statement(library: str, own: bool) -> str:
     return _OWN_TOUCH if own else _TOUCH[library]
 
 
-def statement_cost(statement: str, path: Optional[str]) -> dict[str, float]:
+def statement_cost(statement: str, path: str | None) -> dict[str, float]:
     """Milliseconds and modules that ``statement`` takes in a new interpreter."""
     code = _MEASURE % ([path] if path else [], statement)
     command = [sys.executable, "-I", "-c", code]
@@ -88,7 +87,7 @@ def statement_cost(statement: str, path: Optional[str]) -> dict[str, float]:
     return cost
 
 
-def first_token(library: str, host: str, ca_file: str, path: Optional[str]) -> dict[str, float]:
+def first_token(library: str, host: str, ca_file: str, path: str | None) -> dict[str, float]:
     """Milliseconds, CPU and wall, of a process that starts, gets one token over TLS and ends."""
     code = _FIRST_TOKEN % ([*([path] if path else []), HERE], library, host, ca_file)
     started = time.perf_counter()

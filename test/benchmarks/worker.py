@@ -14,8 +14,9 @@ import sys
 import threading
 import time
 import tracemalloc
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Callable
+from typing import Any
 
 from libraries import LIBRARIES
 

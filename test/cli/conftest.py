@@ -7,8 +7,9 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Iterator, Optional
+from typing import IO
 
 import pytest
 
@@ -41,7 +42,7 @@ class Running:
 
 
 class _Lines:
-    def __init__(self, stream: Optional[IO[str]]) -> None:
+    def __init__(self, stream: IO[str] | None) -> None:
         assert stream is not None
         self._stream = stream
         self._lines: list[str] = []

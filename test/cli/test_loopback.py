@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
-from typing import Iterator
+from collections.abc import Iterator
 
 import pytest
 from urllib3 import HTTPResponse, PoolManager

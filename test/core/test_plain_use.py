@@ -8,10 +8,11 @@ import json
 import pkgutil
 import pydoc
 import threading
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
-from typing import Any, Optional, Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -26,7 +26,7 @@ class Run(Protocol):
     """Runs a command that must succeed; keywords are environment variables."""
 
     def __call__(
-        self, *command: Any, cwd: Optional[Path] = None, **environment: str
+        self, *command: Any, cwd: Path | None = None, **environment: str
     ) -> subprocess.CompletedProcess[str]: ...
 
 
@@ -34,7 +34,7 @@ class Run(Protocol):
 def run(outside_environment: dict[str, str]) -> Run:
     # pip must reach its index: these are the only processes of the tests that leave the machine.
     def run_command(
-        *command: Any, cwd: Optional[Path] = None, **environment: str
+        *command: Any, cwd: Path | None = None, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         ran = subprocess.run(
             [str(part) for part in command],

@@ -122,7 +122,7 @@ def test_parameter_table(operation: str) -> None:
     expected = [
         [
             name,
-            re.sub(r"^Optional\[(.+)\]$", r"\1", parameter.annotation),
+            parameter.annotation.removesuffix(" | None"),
             "" if parameter.default is parameter.empty else "[optional]",
         ]
         for name, parameter in own.items()

@@ -7,7 +7,8 @@ import socket
 import ssl
 import struct
 import threading
-from typing import Any, Callable, NamedTuple, Optional, Union
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 PATIENCE = 10.0  # seconds that a script waits for its client before it gives up
 
@@ -29,7 +30,7 @@ class Peer:
         self.sock = sock
         self._buffer = b""
 
-    def request(self) -> Optional[Request]:
+    def request(self) -> Request | None:
         """Read one whole request and record it; ``None`` when the client has closed."""
         while b"\r\n\r\n" not in self._buffer:
             if not self._receive():
@@ -90,7 +91,7 @@ class Peer:
         self.sock.close()
 
 
-Step = Union[bytes, Callable[[Peer], Any]]
+Step = bytes | Callable[[Peer], Any]
 
 
 class HostileServer:
@@ -104,9 +105,9 @@ class HostileServer:
     def __init__(
         self,
         *steps: Step,
-        tls: Optional[ssl.SSLContext] = None,
-        connected: Optional[Callable[[Peer], Any]] = None,
-        handshaken: Optional[Callable[[Peer], Any]] = None,
+        tls: ssl.SSLContext | None = None,
+        connected: Callable[[Peer], Any] | None = None,
+        handshaken: Callable[[Peer], Any] | None = None,
         family: int = socket.AF_INET,
     ) -> None:
         self.steps = list(steps)
@@ -193,9 +194,7 @@ class HostileServer:
             return self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
 
 
-def answer(
-    body: Union[bytes, str], status: str = "200 OK", *headers: str, length: bool = True
-) -> bytes:
+def answer(body: bytes | str, status: str = "200 OK", *headers: str, length: bool = True) -> bytes:
     """A well-formed answer with a JSON content type unless ``headers`` has another."""
     content = body.encode("utf-8") if isinstance(body, str) else body
     lines = ["HTTP/1.1 " + status, *headers]

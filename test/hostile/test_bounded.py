@@ -7,7 +7,8 @@ import socket
 import time
 import tracemalloc
 import zlib
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 

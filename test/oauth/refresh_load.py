@@ -11,10 +11,11 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from ultracart.configuration import Configuration
 from ultracart.oauth import OAuthSession, SQLAlchemyTokenStore, SQLiteTokenStore, TokenStore

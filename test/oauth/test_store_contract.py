@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from functools import partial
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
@@ -82,7 +82,7 @@ class OwnStore(TokenStore):
     def __init__(self) -> None:
         self._inner = MemoryTokenStore()
 
-    def load(self, account: str) -> Optional[Token]:
+    def load(self, account: str) -> Token | None:
         return self._inner.load(account)
 
     def save(self, account: str, token: Token) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from typing import Any, Iterator, Optional
+from collections.abc import Iterator
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -49,13 +50,13 @@ class Wire:
         self.sandbox = sandbox
         self.pool = urllib3.PoolManager(maxsize=64, retries=False, timeout=30)
 
-    def get(self, path: str, token: Optional[str] = None, **headers: str) -> Answer:
+    def get(self, path: str, token: str | None = None, **headers: str) -> Answer:
         sent = {**API_VERSION, **headers}
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
         return self.send("GET", path, headers=sent)
 
-    def post(self, path: str, _headers: Optional[dict[str, str]] = None, **form: str) -> Answer:
+    def post(self, path: str, _headers: dict[str, str] | None = None, **form: str) -> Answer:
         sent = {**API_VERSION, **(_headers or {})}
         return self.send("POST", path, fields=form, headers=sent, encode_multipart=False)
 

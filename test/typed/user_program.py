@@ -7,7 +7,7 @@ of type ``Any`` may not be returned.
 from __future__ import annotations
 
 import logging
-from typing import Mapping, Optional
+from collections.abc import Mapping
 
 import ultracart
 from ultracart.apis import OauthApi as Version4Api
@@ -37,7 +37,7 @@ def misspelt() -> None:
     print(ultracart.OauthApi().oauth_me().merchant)  # type: ignore[attr-defined]
 
 
-def settings() -> tuple[str, logging.Logger, Optional[logging.Handler], logging.Formatter]:
+def settings() -> tuple[str, logging.Logger, logging.Handler | None, logging.Formatter]:
     configuration = ultracart.Configuration()
     logger = configuration.logger["package_logger"]
     return (
@@ -48,7 +48,7 @@ def settings() -> tuple[str, logging.Logger, Optional[logging.Handler], logging.
     )
 
 
-def operations(api: ultracart.OauthApi) -> tuple[Optional[str], Optional[int], Optional[bool], str]:
+def operations(api: ultracart.OauthApi) -> tuple[str | None, int | None, bool | None, str]:
     token = api.oauth_access_token("client_id", "refresh_token", refresh_token="r")
     headers: Mapping[str, str]
     revoked, _, headers = api.oauth_revoke_with_http_info("client_id", "token")

@@ -19,7 +19,8 @@ from ..serialization import model_class
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
-    from typing import Any, Callable, Optional
+    from collections.abc import Callable
+    from typing import Any
 
     from ..models.oauth_device_authorization_response import OauthDeviceAuthorizationResponse
     from ..models.oauth_me_response import OauthMeResponse
@@ -27,7 +28,7 @@ if TYPE_CHECKING:  # typing costs more to load than this package
     from ..models.oauth_token_response import OauthTokenResponse
 
     # async_req, _return_http_data_only, _preload_content, _request_timeout
-    _Options = tuple[Optional[bool], Optional[bool], bool, Timeout]
+    _Options = tuple[bool | None, bool | None, bool, Timeout]
 
 _FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
@@ -52,7 +53,7 @@ class OauthApi:
     carries an OAuth error code.
     """
 
-    def __init__(self, api_client: Optional[ApiClient] = None) -> None:
+    def __init__(self, api_client: ApiClient | None = None) -> None:
         if api_client is None:
             api_client = default_api_client()
         elif not hasattr(api_client, "call_api"):
@@ -87,14 +88,14 @@ class OauthApi:
         client_id: str,
         grant_type: str,
         *,
-        code: Optional[str] = None,
-        redirect_uri: Optional[str] = None,
-        refresh_token: Optional[str] = None,
-        device_code: Optional[str] = None,
-        code_verifier: Optional[str] = None,
-        client_secret: Optional[str] = None,
-        async_req: Optional[bool] = None,
-        _return_http_data_only: Optional[bool] = None,
+        code: str | None = None,
+        redirect_uri: str | None = None,
+        refresh_token: str | None = None,
+        device_code: str | None = None,
+        code_verifier: str | None = None,
+        client_secret: str | None = None,
+        async_req: bool | None = None,
+        _return_http_data_only: bool | None = None,
         _preload_content: bool = True,
         _request_timeout: Timeout = None,
     ) -> OauthTokenResponse:
@@ -135,14 +136,14 @@ class OauthApi:
         client_id: str,
         grant_type: str,
         *,
-        code: Optional[str] = None,
-        redirect_uri: Optional[str] = None,
-        refresh_token: Optional[str] = None,
-        device_code: Optional[str] = None,
-        code_verifier: Optional[str] = None,
-        client_secret: Optional[str] = None,
-        async_req: Optional[bool] = None,
-        _return_http_data_only: Optional[bool] = None,
+        code: str | None = None,
+        redirect_uri: str | None = None,
+        refresh_token: str | None = None,
+        device_code: str | None = None,
+        code_verifier: str | None = None,
+        client_secret: str | None = None,
+        async_req: bool | None = None,
+        _return_http_data_only: bool | None = None,
         _preload_content: bool = True,
         _request_timeout: Timeout = None,
     ) -> tuple[OauthTokenResponse, int, Mapping[str, str]]:
@@ -164,8 +165,8 @@ class OauthApi:
         client_id: str,
         token: str,
         *,
-        async_req: Optional[bool] = None,
-        _return_http_data_only: Optional[bool] = None,
+        async_req: bool | None = None,
+        _return_http_data_only: bool | None = None,
         _preload_content: bool = True,
         _request_timeout: Timeout = None,
     ) -> OauthRevokeSuccessResponse:
@@ -189,8 +190,8 @@ class OauthApi:
         client_id: str,
         token: str,
         *,
-        async_req: Optional[bool] = None,
-        _return_http_data_only: Optional[bool] = None,
+        async_req: bool | None = None,
+        _return_http_data_only: bool | None = None,
         _preload_content: bool = True,
         _request_timeout: Timeout = None,
     ) -> tuple[OauthRevokeSuccessResponse, int, Mapping[str, str]]:
@@ -204,8 +205,8 @@ class OauthApi:
         client_id: str,
         scope: str,
         *,
-        async_req: Optional[bool] = None,
-        _return_http_data_only: Optional[bool] = None,
+        async_req: bool | None = None,
+        _return_http_data_only: bool | None = None,
         _preload_content: bool = True,
         _request_timeout: Timeout = None,
     ) -> OauthDeviceAuthorizationResponse:
@@ -229,8 +230,8 @@ class OauthApi:
         client_id: str,
         scope: str,
         *,
-        async_req: Optional[bool] = None,
-        _return_http_data_only: Optional[bool] = None,
+        async_req: bool | None = None,
+        _return_http_data_only: bool | None = None,
         _preload_content: bool = True,
         _request_timeout: Timeout = None,
     ) -> tuple[OauthDeviceAuthorizationResponse, int, Mapping[str, str]]:
@@ -242,8 +243,8 @@ class OauthApi:
     def oauth_me(
         self,
         *,
-        async_req: Optional[bool] = None,
-        _return_http_data_only: Optional[bool] = None,
+        async_req: bool | None = None,
+        _return_http_data_only: bool | None = None,
         _preload_content: bool = True,
         _request_timeout: Timeout = None,
     ) -> OauthMeResponse:
@@ -258,8 +259,8 @@ class OauthApi:
     def oauth_me_with_http_info(
         self,
         *,
-        async_req: Optional[bool] = None,
-        _return_http_data_only: Optional[bool] = None,
+        async_req: bool | None = None,
+        _return_http_data_only: bool | None = None,
         _preload_content: bool = True,
         _request_timeout: Timeout = None,
     ) -> tuple[OauthMeResponse, int, Mapping[str, str]]:
@@ -310,12 +311,12 @@ class _Operation:
         self,
         path: str,
         model: str,
-        accept: Callable[[Any], Optional[str]],
+        accept: Callable[[Any], str | None],
         *,
         method: str = "POST",
         content_type: str = _FORM,
         schemes: tuple[str, ...] = (BROWSER_KEY_SCHEME, OAUTH_SCHEME, SIMPLE_KEY_SCHEME),
-        empty: Optional[Mapping[str, Any]] = None,
+        empty: Mapping[str, Any] | None = None,
     ) -> None:
         self.path = path
         self.model = model
@@ -350,7 +351,7 @@ class _Operation:
         return model_class(models, self.model)(**self.empty)
 
 
-def _usable_token(token: OauthTokenResponse) -> Optional[str]:
+def _usable_token(token: OauthTokenResponse) -> str | None:
     if not token.access_token:
         return "the answer holds no access token"
     if (token.token_type or "").strip().lower() not in ("", "bearer"):
@@ -359,17 +360,17 @@ def _usable_token(token: OauthTokenResponse) -> Optional[str]:
     return None
 
 
-def _revoked(answer: OauthRevokeSuccessResponse) -> Optional[str]:
+def _revoked(answer: OauthRevokeSuccessResponse) -> str | None:
     if answer.successful is None:
         answer.successful = True  # RFC 7009, 2.2: the status alone says it
     return None
 
 
-def _usable_device_code(answer: OauthDeviceAuthorizationResponse) -> Optional[str]:
+def _usable_device_code(answer: OauthDeviceAuthorizationResponse) -> str | None:
     return None if answer.device_code else "the answer holds no device code"
 
 
-def _somebody(me: OauthMeResponse) -> Optional[str]:
+def _somebody(me: OauthMeResponse) -> str | None:
     return None if any(me[name] is not None for name in me) else "the answer says nothing"
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Optional
+from typing import Any
 
 
 class CommandError(Exception):
@@ -74,7 +74,7 @@ class Countdown:
         self._what = what
         self._visible = sys.stderr is not None and sys.stderr.isatty()
         self._shown = False
-        self._ends_at: Optional[float] = None
+        self._ends_at: float | None = None
 
     def start(self, seconds: float) -> None:
         """Count down these seconds in :meth:`sleep`."""
@@ -103,9 +103,9 @@ class Countdown:
 
     def __exit__(
         self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         if self._shown:
             self._write("")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Optional
 
 from .console import CommandError
 
@@ -28,7 +27,7 @@ def data_directory() -> str:
     return _absolute(os.environ.get("XDG_DATA_HOME"), "~/.local/share", "HOME")
 
 
-def _absolute(given: Optional[str], otherwise: str, variable: str) -> str:
+def _absolute(given: str | None, otherwise: str, variable: str) -> str:
     # The specification has relative paths ignored.
     base = given if given and os.path.isabs(given) else os.path.expanduser(otherwise)
     if not os.path.isabs(base):

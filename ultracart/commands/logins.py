@@ -6,9 +6,9 @@ import argparse
 import json
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Iterable, NamedTuple, Optional
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ..configuration import Configuration
@@ -39,7 +39,7 @@ class Login(NamedTuple):
         return json.dumps(self)
 
     @classmethod
-    def from_key(cls, key: str) -> Optional[Login]:
+    def from_key(cls, key: str) -> Login | None:
         """The login behind a name of the token store, or ``None`` for a name of another program."""
         try:
             parts = json.loads(key)
@@ -146,7 +146,7 @@ def _nobody(arguments: argparse.Namespace, host: str, elsewhere: Iterable[Login]
     return "%s. Run: %s" % (message, login_command(arguments, application))
 
 
-def login_command(arguments: argparse.Namespace, client_id: Optional[str]) -> str:
+def login_command(arguments: argparse.Namespace, client_id: str | None) -> str:
     """The command that makes the login that the options mean, for a person to copy."""
     words = ["ultracart", "login"]
     if arguments.account != DEFAULT_ACCOUNT:

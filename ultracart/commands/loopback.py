@@ -8,10 +8,11 @@ import queue
 import socketserver
 import threading
 from base64 import b64encode
+from collections.abc import Callable
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler
 from types import TracebackType
-from typing import Any, Callable, Optional
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 # The address, not "localhost", which other software may resolve elsewhere (RFC 8252, section 8.3).
@@ -78,7 +79,7 @@ class RedirectListener:
         """Accept the answer with this state; until then, and with any other, none is accepted."""
         self._server.expected_state = state
 
-    def wait(self, timeout: float, tick: Callable[[float], None]) -> Optional[str]:
+    def wait(self, timeout: float, tick: Callable[[float], None]) -> str | None:
         """The callback's URL, or ``None`` when none came within ``timeout`` seconds.
 
         ``tick`` is called about once a second, with the seconds left.
@@ -105,9 +106,9 @@ class RedirectListener:
 
     def __exit__(
         self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -167,9 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
             # Last, because the process may end as soon as it has the answer.
             self.server.answers.put(self.path)
 
-    def send_error(
-        self, code: int, message: Optional[str] = None, explain: Optional[str] = None
-    ) -> None:
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """A fixed page: the standard one quotes the request, and with it perhaps a code."""
         self.close_connection = True
         self._page(code, "Not understood", "This address is only for the end of a login.")

@@ -7,8 +7,9 @@ import math
 import os
 import sys
 import unicodedata
+from collections.abc import Sequence
 from importlib import import_module
-from typing import NamedTuple, NoReturn, Optional, Sequence
+from typing import NamedTuple, NoReturn
 
 from ..exceptions import UltraCartError
 from ..version import __version__
@@ -43,7 +44,7 @@ exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C
 """
 
 
-def run(argv: Optional[Sequence[str]] = None) -> int:
+def run(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, 1, or 2 without one. Other wrong usage raises SystemExit."""
     try:
         parser = create_parser()

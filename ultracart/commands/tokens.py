@@ -6,7 +6,7 @@ import argparse
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from ..api.oauth_api import OauthApi
 from ..exceptions import ApiException, ReauthorizationRequired
@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def describe_login(login: Login, token: Optional[Token]) -> dict[str, Any]:
+def describe_login(login: Login, token: Token | None) -> dict[str, Any]:
     """What ``--json`` says about a login; never a token."""
     described: dict[str, Any] = login._asdict()
     if token is not None:  # pragma: no branch - revoked by another process a moment ago
@@ -83,11 +83,11 @@ def _accounts(arguments: argparse.Namespace) -> None:
         put("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
 
 
-def _merchant(token: Optional[Token]) -> str:
+def _merchant(token: Token | None) -> str:
     return printable(token.merchant_id) if token and token.merchant_id else "-"
 
 
-def _validity(token: Optional[Token]) -> str:
+def _validity(token: Token | None) -> str:
     if token is None:  # pragma: no cover - revoked by another process a moment ago
         return "gone"
     left = token.remaining(time.time())

@@ -29,7 +29,8 @@ from ..json_body import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # what type checkers and editors see; at run time _HOMES decides
-    from typing import Any, Callable, Optional
+    from collections.abc import Callable
+    from typing import Any
 
     from .answers import (
         AccessDeniedError as AccessDeniedError,
@@ -124,7 +125,7 @@ def _rebuild(
     cls: type[BaseException],
     args: tuple[Any, ...],
     state: dict[str, Any],
-    cause: Optional[BaseException],
+    cause: BaseException | None,
 ) -> BaseException:
     error = cls.__new__(cls, *args)
     error.args = args
@@ -173,25 +174,25 @@ class ApiException(UltraCartError):
         request_line: method and path, such as ``"POST /rest/v2/oauth/token"``, or ``None``.
     """
 
-    error: Optional[str] = None
-    error_description: Optional[str] = None
-    error_uri: Optional[str] = None
+    error: str | None = None
+    error_description: str | None = None
+    error_uri: str | None = None
 
     def __init__(
         self,
-        status: Optional[int] = None,
-        reason: Optional[str] = None,
-        http_resp: Optional[Any] = None,
+        status: int | None = None,
+        reason: str | None = None,
+        http_resp: Any | None = None,
         *,
         body: Any = None,
-        headers: Optional[Mapping[str, str]] = None,
-        retry_after: Optional[float] = None,
-        request_sent: Optional[bool] = None,
-        request_line: Optional[str] = None,
+        headers: Mapping[str, str] | None = None,
+        retry_after: float | None = None,
+        request_sent: bool | None = None,
+        request_line: str | None = None,
         redact: Callable[[str], str] = str,
     ) -> None:
-        self.status: Optional[int] = status
-        self.reason: Optional[str] = reason
+        self.status: int | None = status
+        self.reason: str | None = reason
         self.body: Any = body
         self.headers: Any = headers
         if http_resp is not None:
@@ -205,7 +206,7 @@ class ApiException(UltraCartError):
         self.request_line = request_line
         self._describe(http_resp is None, redact)
 
-    def complete(self, response: Any, reason: Optional[str] = None) -> None:
+    def complete(self, response: Any, reason: str | None = None) -> None:
         """Add the facts of the answer that this error was found in, as ``rest`` read it.
 
         Users also deserialize answers of their own making, which have ``data`` alone.

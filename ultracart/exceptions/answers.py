@@ -11,7 +11,7 @@ from . import ApiException, OAuthError, publish
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
-    from typing import Optional
+    pass
 
 
 class BadRequestException(ApiException):
@@ -41,61 +41,61 @@ class ServiceException(ApiException):
 class InvalidGrantError(OAuthError):
     """The code or refresh token is wrong, expired, used or revoked (RFC 6749, 5.2)."""
 
-    error: Optional[str] = "invalid_grant"
+    error: str | None = "invalid_grant"
 
 
 class InvalidClientError(OAuthError):
     """The application is unknown or did not authenticate (RFC 6749, 5.2)."""
 
-    error: Optional[str] = "invalid_client"
+    error: str | None = "invalid_client"
 
 
 class InvalidRequestError(OAuthError):
     """A parameter is missing, repeated or malformed (RFC 6749, 5.2)."""
 
-    error: Optional[str] = "invalid_request"
+    error: str | None = "invalid_request"
 
 
 class InvalidScopeError(OAuthError):
     """The scope is unknown or exceeds what was granted (RFC 6749, 5.2)."""
 
-    error: Optional[str] = "invalid_scope"
+    error: str | None = "invalid_scope"
 
 
 class UnauthorizedClientError(OAuthError):
     """The application may not use this grant type (RFC 6749, 5.2)."""
 
-    error: Optional[str] = "unauthorized_client"
+    error: str | None = "unauthorized_client"
 
 
 class UnsupportedGrantTypeError(OAuthError):
     """The server does not know this grant type (RFC 6749, 5.2)."""
 
-    error: Optional[str] = "unsupported_grant_type"
+    error: str | None = "unsupported_grant_type"
 
 
 class AccessDeniedError(OAuthError):
     """The merchant said no (RFC 6749, 4.1.2.1; RFC 8628, 3.5)."""
 
-    error: Optional[str] = "access_denied"
+    error: str | None = "access_denied"
 
 
 class AuthorizationPendingError(OAuthError):
     """The merchant has not answered yet: poll again (RFC 8628, 3.5)."""
 
-    error: Optional[str] = "authorization_pending"
+    error: str | None = "authorization_pending"
 
 
 class SlowDownError(OAuthError):
     """Poll again, five seconds slower from now on (RFC 8628, 3.5)."""
 
-    error: Optional[str] = "slow_down"
+    error: str | None = "slow_down"
 
 
 class ExpiredTokenError(OAuthError):
     """The device code has expired: start again (RFC 8628, 3.5)."""
 
-    error: Optional[str] = "expired_token"
+    error: str | None = "expired_token"
 
 
 BY_STATUS: dict[int, type[ApiException]] = {

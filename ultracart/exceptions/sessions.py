@@ -6,7 +6,7 @@ from . import UltraCartError, publish
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
-    from typing import Optional
+    pass
 
 
 class OAuthSessionError(UltraCartError):
@@ -24,7 +24,7 @@ class ReauthorizationRequired(OAuthSessionError):
     answer that ended the grant, where there was one.
     """
 
-    def __init__(self, message: str = "authorize again", *, account: Optional[str] = None) -> None:
+    def __init__(self, message: str = "authorize again", *, account: str | None = None) -> None:
         super().__init__(message)
         self.account = account
 

@@ -6,7 +6,7 @@ from .model import Model
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
-    from typing import Optional
+    pass
 
 
 class Error(Model):
@@ -20,8 +20,8 @@ class Error(Model):
         user_message: words that can be shown to a user.
     """
 
-    developer_message: Optional[str] = None
-    error_code: Optional[str] = None
-    more_info: Optional[str] = None
-    object_id: Optional[str] = None
-    user_message: Optional[str] = None
+    developer_message: str | None = None
+    error_code: str | None = None
+    more_info: str | None = None
+    object_id: str | None = None
+    user_message: str | None = None

@@ -7,7 +7,7 @@ from .model import Model
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
-    from typing import Any, Optional
+    from typing import Any
 
 
 class ErrorResponse(Model):
@@ -20,7 +20,7 @@ class ErrorResponse(Model):
         warning: a warning beside the error.
     """
 
-    error: Optional[Error] = None
-    metadata: Optional[dict[str, Any]] = None
-    success: Optional[bool] = None
-    warning: Optional[dict[str, Any]] = None
+    error: Error | None = None
+    metadata: dict[str, Any] | None = None
+    success: bool | None = None
+    warning: dict[str, Any] | None = None

@@ -1,6 +1,6 @@
 """Decides what every model can do; a model file declares its fields and nothing else.
 
-A field is one line, ``name: Optional[type] = None``; the constructor, the official SDK's tables
+A field is one line, ``name: type | None = None``; the constructor, the official SDK's tables
 (``swagger_types``, ``attribute_map``) and the reader of JSON are derived from it, once for each
 class. Not ``dataclasses``: importing that costs more than all the rest of this package.
 """
@@ -15,7 +15,8 @@ from ..redaction import is_secret_name, mask_fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
-    from typing import Any, Callable, ClassVar, Optional, TypeVar
+    from collections.abc import Callable
+    from typing import Any, ClassVar, TypeVar
 
     from typing_extensions import dataclass_transform
 
@@ -53,9 +54,9 @@ class Model:
     def __init_subclass__(cls) -> None:
         if cls.swagger_types:
             return  # a user's subclass of a model: it has that model's fields, as officially
-        annotations: dict[str, str] = cls.__dict__["__annotations__"]  # noqa: RUF063  # text, on Python 3.9 too
+        annotations: dict[str, str] = cls.__dict__["__annotations__"]  # noqa: RUF063  # text
         types = {
-            name: type_[len("Optional[") : -1] if type_.startswith("Optional[") else type_
+            name: type_.removesuffix(" | None")
             for name, type_ in annotations.items()
             if not type_.startswith("ClassVar")
         }
@@ -208,7 +209,7 @@ def _read_int(value: Any) -> Any:
 def _read_bool(value: Any) -> Any:
     if isinstance(value, bool):
         return value
-    known: Optional[bool] = {"true": True, "1": True, "false": False, "0": False}.get(
+    known: bool | None = {"true": True, "1": True, "false": False, "0": False}.get(
         str(value).strip().lower()
     )
     return _NOT_THERE if known is None else known

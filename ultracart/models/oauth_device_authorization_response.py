@@ -6,7 +6,7 @@ from .model import Model
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
-    from typing import Optional
+    pass
 
 
 class OauthDeviceAuthorizationResponse(Model):
@@ -21,9 +21,9 @@ class OauthDeviceAuthorizationResponse(Model):
         verification_uri_complete: the same with the code in it, for a link or a QR code.
     """
 
-    device_code: Optional[str] = None
-    expires_in: Optional[int] = None
-    interval: Optional[int] = None
-    user_code: Optional[str] = None
-    verification_uri: Optional[str] = None
-    verification_uri_complete: Optional[str] = None
+    device_code: str | None = None
+    expires_in: int | None = None
+    interval: int | None = None
+    user_code: str | None = None
+    verification_uri: str | None = None
+    verification_uri_complete: str | None = None

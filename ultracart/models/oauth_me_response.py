@@ -6,7 +6,7 @@ from .model import Model
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
-    from typing import Optional
+    pass
 
 
 class OauthMeResponse(Model):
@@ -23,8 +23,8 @@ class OauthMeResponse(Model):
         scopes: the permissions granted, which may be fewer than the application asked for.
     """
 
-    application_name: Optional[str] = None
-    client_id: Optional[str] = None
-    merchant_id: Optional[str] = None
-    merchant_name: Optional[str] = None
-    scopes: Optional[list[str]] = None
+    application_name: str | None = None
+    client_id: str | None = None
+    merchant_id: str | None = None
+    merchant_name: str | None = None
+    scopes: list[str] | None = None

@@ -6,7 +6,7 @@ from .model import Model
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
-    from typing import Optional
+    pass
 
 
 class OauthRevokeSuccessResponse(Model):
@@ -18,5 +18,5 @@ class OauthRevokeSuccessResponse(Model):
             success (RFC 7009, section 2.2).
     """
 
-    message: Optional[str] = None
-    successful: Optional[bool] = None
+    message: str | None = None
+    successful: bool | None = None

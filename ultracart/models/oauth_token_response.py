@@ -6,7 +6,7 @@ from .model import Model
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs more to load than this package
-    from typing import ClassVar, Optional
+    from typing import ClassVar
 
 
 class OauthTokenResponse(Model):
@@ -26,12 +26,12 @@ class OauthTokenResponse(Model):
 
     _keyword_only: ClassVar[frozenset[str]] = frozenset({"merchant_id"})
 
-    access_token: Optional[str] = None
-    error: Optional[str] = None
-    error_description: Optional[str] = None
-    error_uri: Optional[str] = None
-    expires_in: Optional[int] = None
-    refresh_token: Optional[str] = None
-    scope: Optional[str] = None
-    token_type: Optional[str] = None
-    merchant_id: Optional[str] = None
+    access_token: str | None = None
+    error: str | None = None
+    error_description: str | None = None
+    error_uri: str | None = None
+    expires_in: int | None = None
+    refresh_token: str | None = None
+    scope: str | None = None
+    token_type: str | None = None
+    merchant_id: str | None = None

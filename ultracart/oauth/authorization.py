@@ -5,9 +5,10 @@ from __future__ import annotations
 import hmac
 import secrets
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Mapping, Optional
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from ..configuration import DEFAULT_PORTS
@@ -42,10 +43,10 @@ class AuthorizationRequest:
 
     url: str
     state: str
-    code_verifier: Optional[str] = None
-    redirect_uri: Optional[str] = None
-    created_at: Optional[float] = None
-    scope: Optional[str] = None
+    code_verifier: str | None = None
+    redirect_uri: str | None = None
+    created_at: float | None = None
+    scope: str | None = None
 
     def __repr__(self) -> str:
         return "AuthorizationRequest(state=***, code_verifier=***, redirect_uri=%r)" % (
@@ -79,7 +80,7 @@ def create_authorization_request(
     client_id: str,
     redirect_uri: str,
     *,
-    scope: Optional[str],
+    scope: str | None,
     pkce: bool,
     created_at: float,
 ) -> AuthorizationRequest:
@@ -119,7 +120,7 @@ def code_challenge(code_verifier: str) -> str:
 
 
 def authorization_code(
-    response: str, request: AuthorizationRequest, *, issuer: Optional[str], origin: str
+    response: str, request: AuthorizationRequest, *, issuer: str | None, origin: str
 ) -> str:
     """The code in a callback, once everything that can be checked has been.
 
@@ -198,7 +199,7 @@ def _response_parameters(response: str) -> dict[str, str]:
     return found
 
 
-def _check_state(received: Optional[str], expected: str) -> None:
+def _check_state(received: str | None, expected: str) -> None:
     if not received:
         raise StateMismatchError("the authorization response has no state; start again")
     # Constant time, so that the answer's delay tells nothing about how much was right.
@@ -208,7 +209,7 @@ def _check_state(received: Optional[str], expected: str) -> None:
         )
 
 
-def _check_issuer(received: Optional[str], issuer: Optional[str], origin: str) -> None:
+def _check_issuer(received: str | None, issuer: str | None, origin: str) -> None:
     """RFC 9207, section 2.4."""
     if issuer is not None:
         if received != issuer:

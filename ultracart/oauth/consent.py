@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import Callable, NamedTuple, Optional
+from typing import NamedTuple
 
 from ..exceptions import ApiException, ApiTypeError, ApiValueError, StateMismatchError
 from .authorization import (
@@ -22,9 +22,9 @@ class Consent(NamedTuple):
     """What the exchange needs of a merchant's yes."""
 
     code: str
-    redirect_uri: Optional[str]
-    code_verifier: Optional[str]
-    scope: Optional[str]
+    redirect_uri: str | None
+    code_verifier: str | None
+    scope: str | None
 
 
 class ConsentFlow:
@@ -37,10 +37,10 @@ class ConsentFlow:
     def __init__(
         self,
         client_id: str,
-        redirect_uri: Optional[str],
-        scope: Optional[str],
+        redirect_uri: str | None,
+        scope: str | None,
         endpoint: str,
-        issuer: Optional[str],
+        issuer: str | None,
         *,
         pkce: bool,
         lifetime: float,
@@ -59,7 +59,7 @@ class ConsentFlow:
         self._lock = threading.Lock()
         renew_after_fork(self)
 
-    def begin(self, redirect_uri: Optional[str], scope: Optional[str]) -> AuthorizationRequest:
+    def begin(self, redirect_uri: str | None, scope: str | None) -> AuthorizationRequest:
         """A new request."""
         return create_authorization_request(
             self._endpoint,
@@ -73,9 +73,9 @@ class ConsentFlow:
     @contextmanager
     def answered(
         self,
-        response: Optional[str],
-        request: Optional[AuthorizationRequest],
-        code: Optional[str],
+        response: str | None,
+        request: AuthorizationRequest | None,
+        code: str | None,
     ) -> Iterator[Consent]:
         """The consent in a callback, once; given back if it could not be sent."""
         if (response is None) == (code is None):
@@ -103,7 +103,7 @@ class ConsentFlow:
                     self._used.pop(used, None)
             raise
 
-    def _code_in(self, response: str, request: Optional[AuthorizationRequest]) -> str:
+    def _code_in(self, response: str, request: AuthorizationRequest | None) -> str:
         if request is None:
             raise StateMismatchError(
                 "no authorization request belongs to this response: pass the request that"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable, Optional
 
 from ..exceptions import (
     ApiException,
@@ -47,12 +47,12 @@ class DeviceAuthorization:
 
     user_code: str
     verification_uri: str
-    verification_uri_complete: Optional[str]
+    verification_uri_complete: str | None
     device_code: str
     interval: float
     expires_in: float
     started_at: float
-    scope: Optional[str] = None
+    scope: str | None = None
 
     def __repr__(self) -> str:
         return "DeviceAuthorization(user_code=%r, verification_uri=%r, device_code=***)" % (
@@ -66,7 +66,7 @@ class DeviceAuthorization:
         response: OauthDeviceAuthorizationResponse,
         *,
         started_at: float,
-        scope: Optional[str] = None,
+        scope: str | None = None,
     ) -> DeviceAuthorization:
         """The codes of an answer. Raises ApiResponseError if one is missing."""
         device_code, user_code = response.device_code, response.user_code

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Optional
+from collections.abc import Callable
 
 from ..exceptions import InvalidGrantError, OAuthSessionError, ReauthorizationRequired
 from .store_guard import StoreGuard
@@ -26,7 +26,7 @@ class Renewal:
         self._cache = cache
         self._monotonic = monotonic
 
-    def renew(self, account: str) -> tuple[Token, Optional[float]]:
+    def renew(self, account: str) -> tuple[Token, float | None]:
         """Refresh the stored token and save the result.
 
         Returns the token, and its age in seconds where the clock need not be trusted for it.

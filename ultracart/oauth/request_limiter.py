@@ -6,7 +6,6 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Optional
 
 from ..exceptions import ApiTimeoutError, ApiTypeError, ApiValueError
 from .fork_safety import renew_after_fork
@@ -40,7 +39,7 @@ class RequestLimiter:
         return RequestLimiter, (self._most,)
 
     @contextmanager
-    def __call__(self, timeout: Optional[float] = None) -> Iterator[None]:
+    def __call__(self, timeout: float | None = None) -> Iterator[None]:
         """Hold one of the places while the context lasts.
 
         Args:
@@ -58,7 +57,7 @@ class RequestLimiter:
             with self._mutex:
                 self._let_in()
 
-    def _wait(self, turn: _Turn, timeout: Optional[float]) -> None:
+    def _wait(self, turn: _Turn, timeout: float | None) -> None:
         with self._mutex:
             self._queue.append(turn)
             self._let_in()

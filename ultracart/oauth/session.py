@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from functools import partial
-from typing import Callable, Optional
 
 from ..api_client import ApiClient
 from ..configuration import Configuration
@@ -87,18 +87,18 @@ class OAuthSession:
     def __init__(
         self,
         client_id: str,
-        redirect_uri: Optional[str] = None,
-        scope: Optional[str] = None,
-        client_secret: Optional[str] = None,
-        token_store: Optional[TokenStore] = None,
-        configuration: Optional[Configuration] = None,
+        redirect_uri: str | None = None,
+        scope: str | None = None,
+        client_secret: str | None = None,
+        token_store: TokenStore | None = None,
+        configuration: Configuration | None = None,
         *,
         pkce: bool = True,
-        issuer: Optional[str] = None,
-        authorization_endpoint: Optional[str] = None,
+        issuer: str | None = None,
+        authorization_endpoint: str | None = None,
         authorization_lifetime: float = 3600.0,
-        refresh_margin: Optional[float] = None,
-        max_parallel_requests: Optional[int] = None,
+        refresh_margin: float | None = None,
+        max_parallel_requests: int | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = uptime,
         sleep: Callable[[float], None] = time.sleep,
@@ -158,7 +158,7 @@ class OAuthSession:
     # -- getting a grant ----------------------------------------------------------------------
 
     def create_authorization_url(
-        self, *, redirect_uri: Optional[str] = None, scope: Optional[str] = None
+        self, *, redirect_uri: str | None = None, scope: str | None = None
     ) -> AuthorizationRequest:
         """A new way to the consent page: send the browser to ``url``, keep it for the callback.
 
@@ -172,10 +172,10 @@ class OAuthSession:
 
     def fetch_token(
         self,
-        authorization_response: Optional[str] = None,
+        authorization_response: str | None = None,
         *,
-        request: Optional[AuthorizationRequest] = None,
-        code: Optional[str] = None,
+        request: AuthorizationRequest | None = None,
+        code: str | None = None,
         account: str = DEFAULT_ACCOUNT,
     ) -> Token:
         """Exchange what the callback brought for a token, and keep it as the account's.
@@ -200,7 +200,7 @@ class OAuthSession:
             )
         return self._keep_new(account, issued, grant.scope)
 
-    def start_device_authorization(self, scope: Optional[str] = None) -> DeviceAuthorization:
+    def start_device_authorization(self, scope: str | None = None) -> DeviceAuthorization:
         """Codes for a login on a device without a browser (RFC 8628).
 
         Args:
@@ -262,7 +262,7 @@ class OAuthSession:
         configuration.access_token = AccountTokenSource(self, account)
         return ApiClient(configuration)
 
-    def token(self, account: str = DEFAULT_ACCOUNT) -> Optional[Token]:
+    def token(self, account: str = DEFAULT_ACCOUNT) -> Token | None:
         """The account's token as the store has it, which may have expired; ``None`` without.
 
         Raises:
@@ -354,7 +354,7 @@ class OAuthSession:
             _logger.warning("early refresh of account %r failed: %s", account, error)
         return entry.token
 
-    def _refresh(self, account: str, seen: Optional[CachedToken], *, early: bool = False) -> Token:
+    def _refresh(self, account: str, seen: CachedToken | None, *, early: bool = False) -> Token:
         """The token that replaces ``seen``; without that, whatever is stored is refreshed.
 
         Raises _RefreshedElsewhere if ``early`` and another process is at it.
@@ -374,7 +374,7 @@ class OAuthSession:
         self._cache.put(account, token, age=age, ticket=ticket)
         return token
 
-    def _newer(self, account: str, seen: Optional[CachedToken]) -> Optional[Token]:
+    def _newer(self, account: str, seen: CachedToken | None) -> Token | None:
         """The stored token, if somebody has refreshed it since ``seen``."""
         if seen is None:
             return None
@@ -385,12 +385,12 @@ class OAuthSession:
         self._cache.put(account, stored, ticket=ticket)
         return stored
 
-    def _read(self, account: str) -> Optional[CachedToken]:
+    def _read(self, account: str) -> CachedToken | None:
         ticket = self._cache.ticket(account)
         token = self._store.load(account)
         return None if token is None else self._cache.put(account, token, ticket=ticket)
 
-    def _keep_new(self, account: str, issued: Issued, scope: Optional[str]) -> Token:
+    def _keep_new(self, account: str, issued: Issued, scope: str | None) -> Token:
         token = Token.from_response(issued.response, issued_at=issued.sent_at, scope=scope)
         age = self._monotonic() - issued.sent_monotonic
         with self._store.lock(account):

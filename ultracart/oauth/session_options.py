@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional
+from collections.abc import Mapping
+from typing import Any
 
 from ..configuration import Configuration, global_configuration
 from ..exceptions import ApiTypeError, ApiValueError
@@ -44,7 +45,7 @@ def _require_seconds(name: str, value: Any) -> None:
         raise ApiValueError("%s must not be negative" % name)
 
 
-def session_configuration(configuration: Optional[Configuration], limiter: Any) -> Configuration:
+def session_configuration(configuration: Configuration | None, limiter: Any) -> Configuration:
     """A copy without credentials: one merchant's keys must not go along with another's token."""
     if configuration is None:
         configuration = global_configuration

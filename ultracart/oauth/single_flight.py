@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import threading
-from typing import Callable, Generic, Hashable, Optional, TypeVar
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
 
 from ..exceptions import OAuthSessionError, UltraCartError
 from .fork_safety import renew_after_fork
@@ -25,8 +26,8 @@ class _Flight(Generic[T]):
         self.gate.acquire()
         self.landed = False
         self.leader = threading.get_ident()
-        self.result: Optional[T] = None
-        self.error: Optional[Exception] = None
+        self.result: T | None = None
+        self.error: Exception | None = None
         # The leader was interrupted (KeyboardInterrupt, SystemExit): that is its own affair.
         self.abandoned = True
 
@@ -70,7 +71,7 @@ class SingleFlight(Generic[T]):
             if not flight.abandoned:
                 return flight.result  # type: ignore[return-value]
 
-    def try_run(self, key: Hashable, work: Callable[[], T]) -> Optional[T]:
+    def try_run(self, key: Hashable, work: Callable[[], T]) -> T | None:
         """The result of ``work()``; ``None`` at once if a call for ``key`` is on its way."""
         if self._under_way(key) is not None:
             return None
@@ -96,7 +97,7 @@ class SingleFlight(Generic[T]):
             finally:
                 own.land()
 
-    def _under_way(self, key: Hashable) -> Optional[_Flight[T]]:
+    def _under_way(self, key: Hashable) -> _Flight[T] | None:
         flight = self._flights.get(key)
         if flight is None or not flight.landed:
             return flight

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import get_ident
-from typing import NoReturn, Optional
+from typing import NoReturn
 from weakref import ref
 
 from ..exceptions import ApiTypeError, TokenStoreError, UltraCartError
@@ -47,7 +47,7 @@ class StoreGuard:
         self._holds: dict[str, ref[_Hold]] = {}
         self._can_try = "blocking" in inspect.signature(store.lock).parameters
 
-    def load(self, account: str) -> Optional[Token]:
+    def load(self, account: str) -> Token | None:
         try:
             token = self._load(account)
         except Exception as error:
@@ -90,8 +90,8 @@ class StoreGuard:
         waits = blocking or not self._can_try
         if waits and self._is_held_here(account):
             raise needs_itself()
-        own: Optional[BaseException] = None
-        failure: Optional[Exception] = None
+        own: BaseException | None = None
+        failure: Exception | None = None
         try:
             with self._store.lock(account, **({} if waits else {"blocking": False})) as entered:
                 # A store of its own making may enter with anything; only False says no.

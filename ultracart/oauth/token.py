@@ -6,7 +6,7 @@ import json
 import math
 import sys
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 from ..exceptions import ApiTypeError, ApiValueError
 from ..models.oauth_token_response import OauthTokenResponse
@@ -55,23 +55,23 @@ class Token:
     __slots__ = _FIELDS
 
     access_token: str
-    refresh_token: Optional[str]
-    expires_at: Optional[float]
+    refresh_token: str | None
+    expires_at: float | None
     token_type: str
-    scope: Optional[str]
-    issued_at: Optional[float]
-    merchant_id: Optional[str]
+    scope: str | None
+    issued_at: float | None
+    merchant_id: str | None
 
     def __init__(
         self,
         access_token: str,
-        refresh_token: Optional[str] = None,
-        expires_at: Optional[float] = None,
+        refresh_token: str | None = None,
+        expires_at: float | None = None,
         token_type: str = "bearer",
-        scope: Optional[str] = None,
+        scope: str | None = None,
         *,
-        issued_at: Optional[float] = None,
-        merchant_id: Optional[str] = None,
+        issued_at: float | None = None,
+        merchant_id: str | None = None,
     ) -> None:
         scope = _optional_text("scope", scope)
         put = object.__setattr__
@@ -105,8 +105,8 @@ class Token:
         response: OauthTokenResponse,
         *,
         issued_at: float,
-        previous: Optional[Token] = None,
-        scope: Optional[str] = None,
+        previous: Token | None = None,
+        scope: str | None = None,
     ) -> Token:
         """The token of a token endpoint's answer (RFC 6749, section 5.1).
 
@@ -130,7 +130,7 @@ class Token:
         )
 
     @property
-    def lifetime(self) -> Optional[float]:
+    def lifetime(self) -> float | None:
         """Seconds from issue to expiry; ``None`` when either is unknown."""
         if self.expires_at is None or self.issued_at is None:
             return None
@@ -162,7 +162,7 @@ class Token:
         """Whether the access token has ended at Unix time ``now``."""
         return self.remaining(now) <= 0
 
-    def is_same(self, other: Optional[Token]) -> bool:
+    def is_same(self, other: Token | None) -> bool:
         """Whether both came from one answer of the server.
 
         The access token alone does not tell: a server may issue the same text again with a later
@@ -212,13 +212,13 @@ def _text(name: str, value: object) -> str:
     return str.__str__(value)
 
 
-def _optional_text(name: str, value: object) -> Optional[str]:
+def _optional_text(name: str, value: object) -> str | None:
     if value is not None and not isinstance(value, str):
         raise ApiTypeError("%s must be str or None, not %s" % (name, type(value).__name__))
     return None if value is None else str.__str__(value)
 
 
-def _unix_time(name: str, value: Optional[float]) -> Optional[float]:
+def _unix_time(name: str, value: float | None) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import Callable, Optional
+from collections.abc import Callable
 
 from .fork_safety import renew_after_fork
 from .token import Token
@@ -33,7 +33,7 @@ class CachedToken:
 
 
 # The cache's epoch, and the account's entry.
-Ticket = tuple[int, Optional[CachedToken]]
+Ticket = tuple[int, CachedToken | None]
 
 
 class TokenCache:
@@ -46,7 +46,7 @@ class TokenCache:
 
     def __init__(
         self,
-        margin: Optional[float],
+        margin: float | None,
         *,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
@@ -72,7 +72,7 @@ class TokenCache:
         token: Token,
         *,
         ticket: Ticket,
-        age: Optional[float] = None,
+        age: float | None = None,
         outdates: bool = False,
     ) -> CachedToken:
         """Keep a token, unless something happened to the account since ``ticket``.
@@ -126,7 +126,7 @@ class TokenCache:
             self._epoch += 1
             self.entries.pop(account, None)
 
-    def _entry(self, token: Token, age: Optional[float]) -> CachedToken:
+    def _entry(self, token: Token, age: float | None) -> CachedToken:
         now = self._clock()
         lifetime = token.lifetime
         left = token.remaining(now) if age is None or lifetime is None else lifetime - age

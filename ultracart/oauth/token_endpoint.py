@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from typing import Callable, NamedTuple, Optional, TypeVar
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 from ..api.oauth_api import OauthApi
 from ..api_client import ApiClient
@@ -52,7 +53,7 @@ class TokenEndpoint:
     def __init__(
         self,
         client_id: str,
-        client_secret: Optional[str],
+        client_secret: str | None,
         configuration: Configuration,
         *,
         clock: Callable[[], float],
@@ -75,7 +76,7 @@ class TokenEndpoint:
         self._client.close()
 
     def exchange_code(
-        self, code: str, redirect_uri: Optional[str], code_verifier: Optional[str]
+        self, code: str, redirect_uri: str | None, code_verifier: str | None
     ) -> Issued:
         """RFC 6749, section 4.1.3. A code works once: repeated only if unprocessed."""
         return self._attempts(
@@ -129,11 +130,11 @@ class TokenEndpoint:
         self,
         grant_type: str,
         *,
-        code: Optional[str] = None,
-        redirect_uri: Optional[str] = None,
-        code_verifier: Optional[str] = None,
-        refresh_token: Optional[str] = None,
-        device_code: Optional[str] = None,
+        code: str | None = None,
+        redirect_uri: str | None = None,
+        code_verifier: str | None = None,
+        refresh_token: str | None = None,
+        device_code: str | None = None,
     ) -> Issued:
         sent_at, sent_monotonic = self._clock(), self._monotonic()
         response = self._api.oauth_access_token(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
-from typing import Callable
 
 # ``time.monotonic`` stands still while a Linux or macOS machine is suspended; a token does not.
 # Linux calls the clock that goes on CLOCK_BOOTTIME, macOS and the BSDs CLOCK_MONOTONIC; Windows

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 from flask import Response, json
 
 
@@ -12,7 +10,7 @@ def ultracart_error(
     message: str,
     *,
     code: str = "",
-    headers: Optional[dict[str, str]] = None,
+    headers: dict[str, str] | None = None,
 ) -> Response:
     """An UltraCart error; ``message`` is for the user, the developer and ``UC-REST-ERROR``."""
     body = {

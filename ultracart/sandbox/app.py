@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import Optional, cast
+from typing import cast
 
 from flask import Blueprint, Flask, Request, Response, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
@@ -22,7 +22,7 @@ API_VERSION = "2017-03-01"
 class _PageSessions(SecureCookieSessionInterface):
     """Sessions for the pages alone: a tenth of the cost of a token request otherwise."""
 
-    def open_session(self, app: Flask, request: Request) -> Optional[SecureCookieSession]:
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         if request.path[len(BASE_PATH) :] in PAGE_PATHS:
             return super().open_session(app, request)
         return self.make_null_session(app)
@@ -50,7 +50,7 @@ def create_app(
     app.register_blueprint(create_resources(state, canned, simple_keys), url_prefix=BASE_PATH)
 
     @app.before_request
-    def require_version() -> Optional[Response]:
+    def require_version() -> Response | None:
         path = request.path[len(BASE_PATH) :]
         version = request.headers.get("X-UltraCart-Api-Version")
         if version == API_VERSION or path in PAGE_PATHS:
@@ -74,7 +74,7 @@ def _token_endpoints(state: State, server: SandboxAuthorizationServer) -> Bluepr
     blueprint = Blueprint("tokens", __name__)
 
     @blueprint.before_request
-    def require_each_parameter_once() -> Optional[Response]:
+    def require_each_parameter_once() -> Response | None:
         """RFC 6749, section 3.2: what a server must make of one sent twice is anybody's guess."""
         repeated = [name for name, values in request.form.lists() if len(values) > 1]
         if not repeated:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from typing import Optional
 from urllib.parse import urlsplit
 
 #: Granted when neither the application nor its request names a permission.
@@ -31,8 +30,8 @@ class Application:
     client_id: str
     redirect_uris: tuple[str, ...] = ()
     name: str = "Example application"
-    client_secret: Optional[str] = field(default=None, repr=False)
-    scope: Optional[str] = None
+    client_secret: str | None = field(default=None, repr=False)
+    scope: str | None = None
     loopback_redirects: bool = True
 
     def __post_init__(self) -> None:
@@ -47,11 +46,11 @@ class Application:
         """The OAuth client id."""
         return self.client_id
 
-    def get_default_redirect_uri(self) -> Optional[str]:
+    def get_default_redirect_uri(self) -> str | None:
         """Where the browser goes when a request names no redirect URI; ``None`` is an error."""
         return self.redirect_uris[0] if self.redirect_uris else None
 
-    def get_allowed_scope(self, scope: Optional[str]) -> Optional[str]:
+    def get_allowed_scope(self, scope: str | None) -> str | None:
         """The part of ``scope`` that can be granted; None when nothing of it can."""
         if not scope:
             return self.scope or DEFAULT_SCOPE

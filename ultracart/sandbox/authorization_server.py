@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
 import flask
 
@@ -31,11 +31,11 @@ class TokenAnswer(dict[str, Any]):
 
 class _Payload(FlaskOAuth2Payload):
     @property
-    def grant_type(self) -> Optional[str]:
+    def grant_type(self) -> str | None:
         return placeholders.grant_type(self._request.form)
 
     @property
-    def client_id(self) -> Optional[str]:
+    def client_id(self) -> str | None:
         basic = self._request.authorization
         return self.data.get("client_id") or (basic.username if basic is not None else None)
 
@@ -53,7 +53,7 @@ class _Issuer(IssuerParameter):
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def get_issuer(self) -> Optional[str]:
+    def get_issuer(self) -> str | None:
         return self._state.switches.issuer
 
 
@@ -73,7 +73,7 @@ class SandboxAuthorizationServer(AuthorizationServer):
         self.register_endpoint(DeviceEndpoint)
         self.register_extension(lambda server: server.issuer(server))
 
-    def create_oauth2_request(self, request: Optional[flask.Request]) -> Any:
+    def create_oauth2_request(self, request: flask.Request | None) -> Any:
         return _Request(flask.request)
 
     def get_consent_grant(self, *args: Any, **kwargs: Any) -> Any:
@@ -99,8 +99,8 @@ class SandboxAuthorizationServer(AuthorizationServer):
         grant_type: str,
         client: Application,
         user: Grant,
-        scope: Optional[str] = None,
-        expires_in: Optional[int] = None,
+        scope: str | None = None,
+        expires_in: int | None = None,
         include_refresh_token: bool = True,
     ) -> TokenAnswer:
         switches = self.state.switches

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
 from flask import url_for
 
@@ -38,7 +38,7 @@ class DeviceGrant(DeviceCodeGrant):
         self._device = credential
         return super().validate_device_credential(credential)
 
-    def query_user_grant(self, user_code: str) -> Optional[tuple[Optional[Grant], bool]]:
+    def query_user_grant(self, user_code: str) -> tuple[Grant | None, bool] | None:
         device: DeviceAuthorization = self._device
         if device.denied:
             return None, False
@@ -66,8 +66,8 @@ class DeviceEndpoint(DeviceAuthorizationEndpoint):
         return int(self.server.state.switches.device_lifetime)
 
     @property
-    def INTERVAL(self) -> Optional[float]:  # noqa: N802 - Authlib's name
-        interval: Optional[float] = self.server.state.switches.device_interval
+    def INTERVAL(self) -> float | None:  # noqa: N802 - Authlib's name
+        interval: float | None = self.server.state.switches.device_interval
         return interval
 
     def get_verification_uri(self) -> str:

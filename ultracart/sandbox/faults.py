@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from typing import Callable, Literal, Mapping, Optional, Union, get_args
+from collections.abc import Callable, Mapping
+from typing import Literal, get_args
 
 from werkzeug.wrappers import Response
 
@@ -26,13 +27,13 @@ class Fault:
 
     def __init__(
         self,
-        path: Optional[str],
-        method: Optional[str],
-        when: Optional[Callable[[RecordedRequest], bool]],
-        times: Optional[int],
-        delay: Union[float, threading.Event, None],
-        drop: Optional[Drop],
-        answer: Optional[Response],
+        path: str | None,
+        method: str | None,
+        when: Callable[[RecordedRequest], bool] | None,
+        times: int | None,
+        delay: float | threading.Event | None,
+        drop: Drop | None,
+        answer: Response | None,
     ) -> None:
         self.hits = 0
         self.remaining = times
@@ -71,18 +72,18 @@ class Faults:
 
     def add(
         self,
-        path: Optional[str] = None,
+        path: str | None = None,
         *,
-        times: Optional[int] = 1,
-        method: Optional[str] = None,
-        when: Optional[Callable[[RecordedRequest], bool]] = None,
-        delay: Union[float, threading.Event, None] = None,
-        status: Optional[int] = None,
-        retry_after: Union[int, str, None] = None,
-        location: Optional[str] = None,
-        headers: Optional[Mapping[str, str]] = None,
-        body: Union[str, bytes, dict[str, object], None] = None,
-        drop: Optional[Drop] = None,
+        times: int | None = 1,
+        method: str | None = None,
+        when: Callable[[RecordedRequest], bool] | None = None,
+        delay: float | threading.Event | None = None,
+        status: int | None = None,
+        retry_after: int | str | None = None,
+        location: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: str | bytes | dict[str, object] | None = None,
+        drop: Drop | None = None,
     ) -> Fault:
         """Let the next matching requests go wrong; of several matching faults the oldest acts.
 
@@ -128,7 +129,7 @@ class Faults:
         with self._lock:
             self._faults.clear()
 
-    def take(self, request: RecordedRequest) -> Optional[Fault]:
+    def take(self, request: RecordedRequest) -> Fault | None:
         """The fault that acts on this request, counted as used."""
         if not self._faults:
             return None
@@ -147,11 +148,11 @@ class Faults:
 
 
 def _answer(
-    status: Optional[int],
-    retry_after: Union[int, str, None],
-    location: Optional[str],
-    headers: Optional[Mapping[str, str]],
-    body: Union[str, bytes, dict[str, object], None],
+    status: int | None,
+    retry_after: int | str | None,
+    location: str | None,
+    headers: Mapping[str, str] | None,
+    body: str | bytes | dict[str, object] | None,
 ) -> Response:
     if status is None:
         status = 302 if location is not None else 429 if retry_after is not None else 200

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from typing import Any, Callable, Iterable, Optional
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from werkzeug.datastructures import Authorization
 
@@ -30,7 +31,7 @@ class Gateway:
         self._faults = faults
         self._base_path = base_path
         self._lock = threading.Lock()
-        self._in_progress: Counter[Optional[str]] = Counter()
+        self._in_progress: Counter[str | None] = Counter()
         self._total = 0
         self.requests: list[RecordedRequest] = []
         self.closing: threading.Event = threading.Event()
@@ -69,7 +70,7 @@ class Gateway:
     def _answer(
         self, request: RecordedRequest, environ: dict[str, Any], start_response: _StartResponse
     ) -> Iterable[bytes]:
-        fault: Optional[Fault] = self._faults.take(request)
+        fault: Fault | None = self._faults.take(request)
         if fault is None:
             return self._app(environ, start_response)
         fault.wait(self.closing)
@@ -84,7 +85,7 @@ class Gateway:
             raise ConnectionDroppedError
         return self._app(environ, start_response)
 
-    def _enter(self, request: RecordedRequest, application: Optional[str]) -> bool:
+    def _enter(self, request: RecordedRequest, application: str | None) -> bool:
         """Count a request in; False when another of its limited application is in progress."""
         counters = self._state.counters
         with self._lock:
@@ -95,14 +96,14 @@ class Gateway:
             self._in_progress[application] += 1
             return application is None or self._in_progress[application] == 1
 
-    def _leave(self, application: Optional[str]) -> None:
+    def _leave(self, application: str | None) -> None:
         with self._lock:
             self._total -= 1
             self._in_progress[application] -= 1
             if not self._in_progress[application]:
                 del self._in_progress[application]
 
-    def _application_of(self, request: RecordedRequest) -> Optional[str]:
+    def _application_of(self, request: RecordedRequest) -> str | None:
         """Whose request it is: by its form, else by its access token, else by its key."""
         client_id = request.form.get("client_id")
         if client_id:

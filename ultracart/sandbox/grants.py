@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
 from . import placeholders
 from .applications import Application
@@ -154,7 +154,7 @@ class Revocation(RevocationEndpoint):
         placeholder = placeholders.revocable(request.form.get("token", ""), client)
         return placeholder or super().authenticate_token(request, client)
 
-    def query_token(self, token_string: str, token_type_hint: Optional[str]) -> Any:
+    def query_token(self, token_string: str, token_type_hint: str | None) -> Any:
         state: State = self.server.state
         return state.refresh_tokens.get(token_string) or state.access_tokens.get(token_string)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any, Optional
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, render_template, request, session
@@ -86,7 +86,7 @@ def create_pages(state: State, server: SandboxAuthorizationServer) -> Blueprint:
     return blueprint
 
 
-def decide(state: State, server: SandboxAuthorizationServer, merchant: Optional[str]) -> Response:
+def decide(state: State, server: SandboxAuthorizationServer, merchant: str | None) -> Response:
     """Answer the current authorization request: yes for ``merchant``, or no where it is None."""
     with state.lock:
         try:
@@ -144,7 +144,7 @@ def _message(status: int, title: str, text: str) -> Response:
 
 
 def _page(
-    template: str, *, status: int = 200, redirect_uri: Optional[str] = None, **values: Any
+    template: str, *, status: int = 200, redirect_uri: str | None = None, **values: Any
 ) -> Response:
     token = session.setdefault("form_token", secrets.token_urlsafe(24))
     target = urlsplit(redirect_uri or "")
@@ -161,14 +161,14 @@ def _form_is_ours() -> bool:
     return bool(expected) and secrets.compare_digest(expected, request.form.get("form_token", ""))
 
 
-def _policy(redirect_uri: Optional[str]) -> str:
+def _policy(redirect_uri: str | None) -> str:
     return (
         "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
         f"form-action 'self' {_LOOPBACK_SOURCES} {_form_target(redirect_uri)}".rstrip()
     )
 
 
-def _form_target(redirect_uri: Optional[str]) -> str:
+def _form_target(redirect_uri: str | None) -> str:
     """The CSP source that lets the browser follow the redirect to the application."""
     parts = urlsplit(redirect_uri or "")
     if not parts.scheme or parts.hostname in LOOPBACK_HOSTS - {"::1"}:

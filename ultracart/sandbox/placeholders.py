@@ -7,7 +7,7 @@ codes of the placeholder application count as approved, since no merchant is the
 
 from __future__ import annotations
 
-from typing import Mapping, Optional
+from collections.abc import Mapping
 
 from .applications import Application
 from .state import AccessToken, AuthorizationCode, DeviceAuthorization, Grant, RefreshToken
@@ -30,7 +30,7 @@ _ACCESS_TOKEN = "access_token_example"
 _REVOCABLE = frozenset({"token_example", _ACCESS_TOKEN, _REFRESH_TOKEN})
 
 
-def grant_type(form: Mapping[str, str]) -> Optional[str]:
+def grant_type(form: Mapping[str, str]) -> str | None:
     """The grant type asked for: ``grant_type_example`` is whichever credential came with it."""
     asked = form.get("grant_type")
     if asked != _GRANT_TYPE or form.get("client_id") != APPLICATION.client_id:
@@ -46,7 +46,7 @@ def new_grant() -> Grant:
     return Grant(APPLICATION.client_id, MERCHANT, SCOPE)
 
 
-def code(value: str, client: Application) -> Optional[AuthorizationCode]:
+def code(value: str, client: Application) -> AuthorizationCode | None:
     if value != _CODE or client is not APPLICATION:
         return None
     return AuthorizationCode(
@@ -59,13 +59,13 @@ def code(value: str, client: Application) -> Optional[AuthorizationCode]:
     )
 
 
-def refresh_token(value: str, client: Application) -> Optional[RefreshToken]:
+def refresh_token(value: str, client: Application) -> RefreshToken | None:
     if value != _REFRESH_TOKEN or client is not APPLICATION:
         return None
     return RefreshToken(new_grant(), value)
 
 
-def device(value: str, client: Application) -> Optional[DeviceAuthorization]:
+def device(value: str, client: Application) -> DeviceAuthorization | None:
     if value != _DEVICE_CODE or client is not APPLICATION:
         return None
     return DeviceAuthorization(
@@ -79,13 +79,13 @@ def device(value: str, client: Application) -> Optional[DeviceAuthorization]:
     )
 
 
-def access_token(value: str) -> Optional[AccessToken]:
+def access_token(value: str) -> AccessToken | None:
     if value != _ACCESS_TOKEN:
         return None
     return AccessToken(new_grant(), SCOPE, float("inf"), lambda: 0.0)
 
 
-def revocable(value: str, client: Application) -> Optional[RefreshToken]:
+def revocable(value: str, client: Application) -> RefreshToken | None:
     """A token to revoke, in a grant that ends with it."""
     if value not in _REVOCABLE or client is not APPLICATION:
         return None

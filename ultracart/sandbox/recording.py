@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 from urllib.parse import parse_qsl
 
 from werkzeug.datastructures import EnvironHeaders, MultiDict
@@ -27,7 +27,7 @@ class RecordedRequest:
         self.path: str = path
         self.query_string: str = environ["QUERY_STRING"]
         self.body: bytes = body
-        self.status: Optional[int] = None
+        self.status: int | None = None
         #: Unix seconds of the sandbox's clock.
         self.received_at: float = received_at
         # Not the whole environ: it holds the socket.

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Mapping, NoReturn, Optional
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
 
 from flask import Blueprint, Response, abort, json, request
 
@@ -31,7 +32,7 @@ class _TokenValidator(BearerTokenValidator):
         super().__init__(realm="ultracart")
         self._state = state
 
-    def authenticate_token(self, token_string: str) -> Optional[AccessToken]:
+    def authenticate_token(self, token_string: str) -> AccessToken | None:
         return self._state.access_tokens.get(token_string) or placeholders.access_token(
             token_string
         )
@@ -65,7 +66,7 @@ class CannedAnswers:
         path: str,
         body: object,
         status: int,
-        headers: Optional[Mapping[str, str]],
+        headers: Mapping[str, str] | None,
     ) -> None:
         if not path.startswith("/"):
             raise ValueError("path must start with '/', such as /order/orders/DEMO-1")
@@ -80,7 +81,7 @@ class CannedAnswers:
         # Written now, so that what JSON cannot hold fails where it was given.
         self._answers[method.upper(), path] = (status, json.dumps(body), dict(headers or {}))
 
-    def find(self, method: str, path: str) -> Optional[Response]:
+    def find(self, method: str, path: str) -> Response | None:
         found = self._answers.get((method, path))
         if found is None:
             return None

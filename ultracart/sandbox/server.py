@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Iterable, Mapping, Optional, Union
 from urllib.parse import urlencode, urlsplit
 
 from . import placeholders
@@ -47,7 +47,7 @@ class Sandbox(Switches):
 
     port: int = 0
     applications: Iterable[Application] = (DEFAULT_APPLICATION,)
-    merchants: Union[Iterable[str], Mapping[str, str]] = ("DEMO",)
+    merchants: Iterable[str] | Mapping[str, str] = ("DEMO",)
     simple_keys: Iterable[str] = ()
 
     def __post_init__(self) -> None:
@@ -108,16 +108,16 @@ class Sandbox(Switches):
 
     def authorize(
         self,
-        authorization_url: Optional[str] = None,
+        authorization_url: str | None = None,
         *,
         merchant: str = "DEMO",
         approve: bool = True,
-        client_id: Optional[str] = None,
-        redirect_uri: Optional[str] = None,
-        scope: Optional[str] = None,
-        state: Optional[str] = None,
-        code_challenge: Optional[str] = None,
-        code_challenge_method: Optional[str] = None,
+        client_id: str | None = None,
+        redirect_uri: str | None = None,
+        scope: str | None = None,
+        state: str | None = None,
+        code_challenge: str | None = None,
+        code_challenge_method: str | None = None,
     ) -> str:
         """Let a merchant answer an authorization request; returns the callback URL.
 
@@ -171,7 +171,7 @@ class Sandbox(Switches):
         body: object,
         *,
         status: int = 200,
-        headers: Optional[Mapping[str, str]] = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """Prepare a resource's JSON answer, for requests with a good access token or simple key.
 
@@ -189,7 +189,7 @@ class Sandbox(Switches):
             for token in self._state.access_tokens.values():
                 token.expires_at = min(token.expires_at, now)
 
-    def revoke(self, *, token: Optional[str] = None, merchant: Optional[str] = None) -> int:
+    def revoke(self, *, token: str | None = None, merchant: str | None = None) -> int:
         """End grants as a merchant does in UltraCart's back office; returns how many were alive.
 
         token: only the grant of this access or refresh token.
@@ -217,16 +217,16 @@ class Sandbox(Switches):
 
     def __exit__(
         self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         self.close()
 
     def __repr__(self) -> str:
         return f"<Sandbox {self.host}{' (closed)' if self._closed.is_set() else ''}>"
 
-    def _defaults(self, client_id: Optional[str]) -> dict[str, str]:
+    def _defaults(self, client_id: str | None) -> dict[str, str]:
         if client_id is not None and client_id != self.client_id:
             return {}
         return {"client_id": self.client_id, "redirect_uri": self.redirect_uri}

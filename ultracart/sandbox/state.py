@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import secrets
 import threading
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Callable, Iterable, Mapping, Optional, Union
+from typing import Any
 
 from .applications import Application
 from .recording import Counters
@@ -33,10 +34,10 @@ class AuthorizationCode:
     scope: str
     redirect_uri: str
     expires_at: float
-    code_challenge: Optional[str] = field(default=None, repr=False)
-    code_challenge_method: Optional[str] = None
+    code_challenge: str | None = field(default=None, repr=False)
+    code_challenge_method: str | None = None
     #: What its exchange began: a second use of the code revokes it (RFC 6749, section 4.1.2).
-    grant: Optional[Grant] = None
+    grant: Grant | None = None
     placeholder: bool = False
 
     def get_redirect_uri(self) -> str:
@@ -72,9 +73,9 @@ class RefreshToken:
     value: str = field(repr=False)
     expires_at: float = math.inf
     #: Unix seconds of the first use that rotated it away; None while it is good.
-    spent_at: Optional[float] = None
+    spent_at: float | None = None
     #: What that use answered, to be repeated inside the grace window.
-    answer: Optional[dict[str, Any]] = field(default=None, repr=False)
+    answer: dict[str, Any] | None = field(default=None, repr=False)
 
     def get_scope(self) -> str:
         return self.grant.scope
@@ -91,9 +92,9 @@ class DeviceAuthorization:
     expires_at: float
     now: Callable[[], float] = field(repr=False)
     interval: float
-    last_poll: Optional[float] = None
+    last_poll: float | None = None
     denied: bool = False
-    grant: Optional[Grant] = None
+    grant: Grant | None = None
 
     def get_client_id(self) -> str:
         return self.client_id
@@ -120,7 +121,7 @@ class State:
         self,
         switches: Switches,
         applications: Iterable[Application],
-        merchants: Union[Iterable[str], Mapping[str, str]],
+        merchants: Iterable[str] | Mapping[str, str],
     ) -> None:
         self.lock: threading.RLock = threading.RLock()
         self.switches = switches
@@ -137,9 +138,9 @@ class State:
     def now(self) -> float:
         return self.switches.clock()
 
-    def grants_of(self, *, token: Optional[str], merchant: Optional[str]) -> list[Grant]:
+    def grants_of(self, *, token: str | None, merchant: str | None) -> list[Grant]:
         """The grants with a token that is ``token``, of ``merchant``; None is any."""
-        tokens: list[tuple[str, Union[AccessToken, RefreshToken]]] = [
+        tokens: list[tuple[str, AccessToken | RefreshToken]] = [
             *self.access_tokens.items(),
             *self.refresh_tokens.items(),
         ]
@@ -152,7 +153,7 @@ class State:
         self.merchants.setdefault(merchant, merchant)
         return merchant
 
-    def scope_to_grant(self, application: Application, asked: Optional[str]) -> Optional[str]:
+    def scope_to_grant(self, application: Application, asked: str | None) -> str | None:
         """What a yes to ``asked`` grants; None when the application may ask for none of it."""
         allowed = application.get_allowed_scope(asked)
         if allowed is None or self.switches.granted_scope is None:
@@ -172,7 +173,7 @@ class State:
         self.refresh_tokens[value] = RefreshToken(grant, value, expires_at)
         return value
 
-    def find_device(self, user_code: str) -> Optional[DeviceAuthorization]:
+    def find_device(self, user_code: str) -> DeviceAuthorization | None:
         """The device authorization of a user code that a person has typed."""
         wanted = normalize_user_code(user_code)
         for device in self.devices.values():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Callable, Literal, Optional, get_args
+from typing import Any, Literal, get_args
 
 RefreshTokens = Literal["rotate", "same", "absent"]
 ExpiresIn = Literal["number", "text", "absent"]
@@ -59,7 +60,7 @@ class Switches:
     #: Seconds until an access token expires.
     access_token_lifetime: float = 3600
     #: Seconds until a refresh token expires; None is never.
-    refresh_token_lifetime: Optional[float] = None
+    refresh_token_lifetime: float | None = None
     #: Seconds until an authorization code expires (RFC 6749, section 4.1.2 advises at most 600).
     code_lifetime: float = 600
     #: What a refresh answers: "rotate" a new refresh token and spend the old one, "same" the old
@@ -77,17 +78,17 @@ class Switches:
     #: How the token type is spelled.
     token_type: str = "Bearer"
     #: The scope that the merchant grants whatever was asked; None grants what was asked.
-    granted_scope: Optional[str] = None
+    granted_scope: str | None = None
     #: HTTP status of OAuth errors of the token endpoint; 200 puts the error inside a success.
     oauth_error_status: int = 400
     #: The ``iss`` parameter of the callback (RFC 9207); None sends none.
-    issuer: Optional[str] = None
+    issuer: str | None = None
     #: Answer 429 to a request that arrives while another of its application is in progress, as
     #: UltraCart does.
     limit_concurrency: bool = False
     #: Seconds between two polls of a device code; a faster poll is answered slow_down, which adds
     #: five seconds (RFC 8628, section 3.5). None leaves ``interval`` out of the answer and means 5.
-    device_interval: Optional[float] = 5
+    device_interval: float | None = 5
     #: Seconds until a device code expires.
     device_lifetime: float = 600
     #: Current time in Unix seconds; give your own so that a test need not wait.

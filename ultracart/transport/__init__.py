@@ -19,7 +19,7 @@ from ..redaction import secrets_in, secrets_in_headers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Optional
+    from typing import Any
 
     from ..configuration import Timeout
     from .limits import Deadline
@@ -49,7 +49,7 @@ class Call:
     method: str
     target: str
     headers: dict[str, str]
-    content: Optional[bytes]
+    content: bytes | None
     query: Any
     fields: Any
     body: Any
@@ -72,7 +72,7 @@ class Call:
             yield proxy.credentials.partition(":")[2]
 
 
-def merge_headers(own: Any, defaults: Mapping[str, Any], cookie: Optional[str]) -> dict[str, Any]:
+def merge_headers(own: Any, defaults: Mapping[str, Any], cookie: str | None) -> dict[str, Any]:
     """The headers of one call: the client's defaults win over its own, the cookie over both.
 
     Raises:
@@ -131,7 +131,7 @@ class Verbs:
         method: str,
         url: str,
         query_params: Any = None,
-        headers: Optional[Mapping[str, Any]] = None,
+        headers: Mapping[str, Any] | None = None,
         body: Any = None,
         post_params: Any = None,
         _preload_content: bool = True,
@@ -143,7 +143,7 @@ class Verbs:
     def GET(  # noqa: N802
         self,
         url: str,
-        headers: Optional[Mapping[str, Any]] = None,
+        headers: Mapping[str, Any] | None = None,
         query_params: Any = None,
         _preload_content: bool = True,
         _request_timeout: Timeout = None,
@@ -156,7 +156,7 @@ class Verbs:
     def HEAD(  # noqa: N802
         self,
         url: str,
-        headers: Optional[Mapping[str, Any]] = None,
+        headers: Mapping[str, Any] | None = None,
         query_params: Any = None,
         _preload_content: bool = True,
         _request_timeout: Timeout = None,
@@ -169,7 +169,7 @@ class Verbs:
     def DELETE(  # noqa: N802
         self,
         url: str,
-        headers: Optional[Mapping[str, Any]] = None,
+        headers: Mapping[str, Any] | None = None,
         query_params: Any = None,
         body: Any = None,
         _preload_content: bool = True,
@@ -192,7 +192,7 @@ class Verbs:
     def OPTIONS(  # noqa: N802
         self,
         url: str,
-        headers: Optional[Mapping[str, Any]] = None,
+        headers: Mapping[str, Any] | None = None,
         query_params: Any = None,
         post_params: Any = None,
         body: Any = None,
@@ -214,7 +214,7 @@ class Verbs:
     def POST(  # noqa: N802
         self,
         url: str,
-        headers: Optional[Mapping[str, Any]] = None,
+        headers: Mapping[str, Any] | None = None,
         query_params: Any = None,
         post_params: Any = None,
         body: Any = None,
@@ -236,7 +236,7 @@ class Verbs:
     def PUT(  # noqa: N802
         self,
         url: str,
-        headers: Optional[Mapping[str, Any]] = None,
+        headers: Mapping[str, Any] | None = None,
         query_params: Any = None,
         post_params: Any = None,
         body: Any = None,
@@ -251,7 +251,7 @@ class Verbs:
     def PATCH(  # noqa: N802
         self,
         url: str,
-        headers: Optional[Mapping[str, Any]] = None,
+        headers: Mapping[str, Any] | None = None,
         query_params: Any = None,
         post_params: Any = None,
         body: Any = None,

@@ -14,7 +14,7 @@ import re
 import socket
 import ssl
 import threading
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 from .limits import Deadline, is_cut
 
@@ -30,7 +30,7 @@ _TUNNEL_REFUSED = r"Tunnel connection failed: (\d{3})"
 
 
 class _Current(threading.local):
-    deadline: Optional[Deadline] = None
+    deadline: Deadline | None = None
     query: str = ""
 
 
@@ -51,7 +51,7 @@ class _PlainSocket(socket.socket):
 
     __slots__ = ()
 
-    def settimeout(self, value: Optional[float]) -> None:
+    def settimeout(self, value: float | None) -> None:
         if value is not None:
             super().settimeout(value)
 
@@ -59,7 +59,7 @@ class _PlainSocket(socket.socket):
 class TLSSocket(ssl.SSLSocket):
     """What a TLS context makes of a connected socket; its timeouts are the deadline's too."""
 
-    def settimeout(self, value: Optional[float]) -> None:
+    def settimeout(self, value: float | None) -> None:
         if value is not None:
             super().settimeout(value)
 
@@ -113,7 +113,7 @@ class TLSContext(ssl.SSLContext):
         name = self._name(server_hostname)
         return super().wrap_bio(incoming, outgoing, server_side, name, session)
 
-    def _name(self, given: Optional[str]) -> Any:
+    def _name(self, given: str | None) -> Any:
         name = (given or self.host).strip("[]")
         # For a name in bytes ``ssl`` need not load the idna codec, some 4 ms; ``settings`` has
         # seen to it that it is ASCII.
@@ -134,7 +134,7 @@ class ProxyRefused(OSError):
 class _SocketReader(io.RawIOBase):
     """Reads a socket within the deadline, and only so much before the headers have ended."""
 
-    def __init__(self, sock: Any, deadline: Optional[Deadline]) -> None:
+    def __init__(self, sock: Any, deadline: Deadline | None) -> None:
         self._sock = sock
         self._receive = sock.recv_into
         self._raw = sock.makefile("rb", buffering=0)  # holds the socket open until closed
@@ -269,7 +269,7 @@ class BoundedConnection(_Base):
 
     _connecting = False
     # What a proxy says to CONNECT.
-    _tunnel_answer: Optional[_AnswerReader] = None
+    _tunnel_answer: _AnswerReader | None = None
     # A small body leaves together with its head: one packet, one system call.
     _head_waits = False
     _head = b""

@@ -12,19 +12,18 @@ key, so anything else would risk spending an authorization code or a refresh tok
 from __future__ import annotations
 
 import math
-import socket
 import ssl
 import zlib
 from collections.abc import Mapping
 from email.utils import mktime_tz, parsedate_tz
 from time import monotonic, time
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 from ..exceptions import ApiConnectionError, ApiException, ApiTypeError, ApiValueError
 
 if TYPE_CHECKING:
     # Seconds for making the connection, for the answer, and (or ``None``) for the whole call.
-    TimeBounds = tuple[float, float, Optional[float]]
+    TimeBounds = tuple[float, float, float | None]
 
 # The longest timeout a socket accepts is smaller than the largest float: about 11 days here.
 _LONGEST = 1e6
@@ -114,7 +113,7 @@ class Deadline:
             return self._answer
         left = self._phase_ends - monotonic()
         if left <= 0:
-            raise socket.timeout("the time for this call has run out")
+            raise TimeoutError("the time for this call has run out")
         return left
 
     def allows_wait(self, seconds: float) -> bool:
@@ -130,7 +129,7 @@ class RetryDecision:
         self._deadline = deadline
         self._reconnects = 0
 
-    def pause_before_repeat(self, error: ApiException) -> Optional[float]:
+    def pause_before_repeat(self, error: ApiException) -> float | None:
         """Seconds to wait before the call is repeated, or ``None`` to raise ``error``."""
         if error.status in (429, 503):
             pause = error.retry_after
@@ -150,14 +149,14 @@ class RetryDecision:
         return pause if self._deadline.allows_wait(pause) else None
 
 
-def is_cut(error: Optional[BaseException]) -> bool:
+def is_cut(error: BaseException | None) -> bool:
     """Whether TLS ended without a goodbye."""
     # Python 3.9 has no class for what OpenSSL 3 says.
     unexpected = isinstance(error, ssl.SSLError) and error.reason == "UNEXPECTED_EOF_WHILE_READING"
     return unexpected or isinstance(error, ssl.SSLEOFError)
 
 
-def retry_after_seconds(headers: Mapping[str, str]) -> Optional[float]:
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     """``Retry-After`` in seconds (RFC 9110, section 10.2.3); ``None`` if absent or malformed.
 
     A date is counted from the answer's own ``Date``, so that a wrong local clock does not matter;
@@ -173,7 +172,7 @@ def retry_after_seconds(headers: Mapping[str, str]) -> Optional[float]:
     return min(max(0.0, until - (time() if now is None else now)), _LONGEST_WAIT)
 
 
-def _http_date(value: str) -> Optional[float]:
+def _http_date(value: str) -> float | None:
     """Unix seconds of an HTTP date in any of its three forms (RFC 9110, section 5.6.7)."""
     parsed = parsedate_tz(value)
     if parsed is None:

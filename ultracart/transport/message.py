@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlsplit
 
 from ..exceptions import ApiTypeError, ApiValueError
@@ -13,7 +13,7 @@ from ..serialization import is_encodable
 from .settings import TransportSettings
 
 if TYPE_CHECKING:
-    from typing import Callable
+    from collections.abc import Callable
 
     MultipartEncoder = Callable[[Any], tuple[bytes, str]]
 
@@ -32,7 +32,7 @@ def prepare_message(
     body: Any,
     fields: Iterable[tuple[str, Any]],
     encode_multipart: MultipartEncoder,
-) -> tuple[Optional[bytes], dict[str, str]]:
+) -> tuple[bytes | None, dict[str, str]]:
     """The body's bytes and the headers to send.
 
     As in the official 3.x SDK the content type decides: JSON from ``body`` (``{}`` without one),
@@ -55,7 +55,7 @@ def _content(
     body: Any,
     fields: Iterable[tuple[str, Any]],
     encode_multipart: MultipartEncoder,
-) -> Optional[bytes]:
+) -> bytes | None:
     content_type = sent.setdefault("Content-Type", "application/json")
     if method in _BODILESS:
         return None

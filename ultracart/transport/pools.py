@@ -11,8 +11,8 @@ from __future__ import annotations
 import atexit
 import threading
 from collections import deque
-from collections.abc import Hashable
-from typing import Any, Callable
+from collections.abc import Callable, Hashable
+from typing import Any
 
 from ..forks import run_in_child
 

@@ -8,7 +8,7 @@ import os
 import ssl
 from base64 import b64encode
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..configuration import DEFAULT_PORTS
@@ -78,7 +78,7 @@ class Origin(_Value):
 
 
 @lru_cache(maxsize=32)  # asked for each new client, and an application has few hosts
-def _address(host: str) -> Union[ipaddress.IPv4Address, ipaddress.IPv6Address, None]:
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -90,10 +90,10 @@ class Proxy(_Value):
 
     origin: Origin
     url: str
-    credentials: Optional[str]
+    credentials: str | None
 
     @property
-    def authorization(self) -> Optional[str]:
+    def authorization(self) -> str | None:
         """The value of ``Proxy-Authorization``, in UTF-8 (RFC 7617, section 2.1)."""
         if self.credentials is None:
             return None
@@ -105,11 +105,11 @@ class TransportSettings(_Value):
 
     origin: Origin
     base_url: str
-    proxy: Optional[Proxy]
+    proxy: Proxy | None
     verify_ssl: bool
-    ssl_ca_cert: Optional[str]
-    cert_file: Optional[str]
-    key_file: Optional[str]
+    ssl_ca_cert: str | None
+    cert_file: str | None
+    key_file: str | None
     assert_hostname: Any
     bounds: TimeBounds
     retry_budget: float
@@ -117,7 +117,7 @@ class TransportSettings(_Value):
     pool_maxsize: int
     allow_insecure_transport: bool
     trust_env: bool
-    explicit_proxy: Optional[str]
+    explicit_proxy: str | None
 
     def covers(self, url: str) -> bool:
         """Whether ``url`` is below the base URL, and does not merely begin with its letters."""
@@ -222,8 +222,8 @@ def _base_url(parts: SplitResult) -> str:
 
 
 def _checked_proxy(
-    origin: Origin, explicit: Optional[str], trust_env: bool, allow_insecure: bool
-) -> Optional[Proxy]:
+    origin: Origin, explicit: str | None, trust_env: bool, allow_insecure: bool
+) -> Proxy | None:
     """The proxy for ``origin``; refuses plain http to anything that leaves the machine."""
     found = _proxy(explicit, "Configuration.proxy") if explicit else None
     if found is None and trust_env and not origin.is_loopback:
@@ -236,7 +236,7 @@ def _checked_proxy(
     return found
 
 
-def _environment_proxy(origin: Origin) -> Optional[Proxy]:
+def _environment_proxy(origin: Origin) -> Proxy | None:
     if not any(name.lower().endswith("_proxy") for name in os.environ):
         return None
     from urllib import request  # costs as much as urllib3; only where a proxy variable is set
@@ -266,7 +266,7 @@ def _proxy(url: Any, name: str) -> Proxy:
     return Proxy(origin=origin, url=url, credentials=credentials)
 
 
-def _file(path: Any, name: str) -> Optional[str]:
+def _file(path: Any, name: str) -> str | None:
     if path is None or path == "":
         return None
     try:
@@ -333,7 +333,7 @@ def _tls_context(settings: TransportSettings) -> ssl.SSLContext:
     return context
 
 
-def _load_trusted(context: ssl.SSLContext, ca_cert: Optional[str]) -> None:
+def _load_trusted(context: ssl.SSLContext, ca_cert: str | None) -> None:
     if ca_cert is None:
         import certifi  # not for those who have CA certificates of their own
 
@@ -349,7 +349,7 @@ def _load_trusted(context: ssl.SSLContext, ca_cert: Optional[str]) -> None:
         ) from None
 
 
-def _load_identity(context: ssl.SSLContext, cert_file: str, key_file: Optional[str]) -> None:
+def _load_identity(context: ssl.SSLContext, cert_file: str, key_file: str | None) -> None:
     _require_file(cert_file, "cert_file")
     if key_file is not None:
         _require_file(key_file, "key_file")

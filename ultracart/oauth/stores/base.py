@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Optional, Protocol
+from typing import Protocol
 
 from ...exceptions import ApiTypeError, ApiValueError, TokenStoreError
 from ..token import Token
@@ -26,7 +26,7 @@ class TokenStore(ABC):
     """
 
     @abstractmethod
-    def load(self, account: str) -> Optional[Token]:
+    def load(self, account: str) -> Token | None:
         """The account's token as last saved, or ``None``. Needs no lock."""
 
     @abstractmethod
@@ -103,7 +103,7 @@ def check_account(account: str) -> None:
             raise ApiValueError("account must be text that UTF-8 can write") from None
 
 
-def encode_token(token: Token, cipher: Optional[Cipher]) -> bytes:
+def encode_token(token: Token, cipher: Cipher | None) -> bytes:
     """What a store keeps: JSON, encrypted if there is a cipher.
 
     Raises:
@@ -123,7 +123,7 @@ def encode_token(token: Token, cipher: Optional[Cipher]) -> bytes:
     return encrypted
 
 
-def decode_token(data: bytes, cipher: Optional[Cipher], account: str) -> Token:
+def decode_token(data: bytes, cipher: Cipher | None, account: str) -> Token:
     """The token of :func:`encode_token`.
 
     Raises:

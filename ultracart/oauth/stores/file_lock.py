@@ -11,11 +11,10 @@ import errno
 import os
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from io import FileIO
-from typing import Callable, Optional
 
 from ...exceptions import TokenStoreError
 from ..fork_safety import renew_after_fork
@@ -65,7 +64,7 @@ class FileLocks:
             if file is not None and not file.closed:
                 _release(path, file)
 
-    def _acquire(self, path: str, blocking: bool) -> Optional[FileIO]:
+    def _acquire(self, path: str, blocking: bool) -> FileIO | None:
         deadline = time.monotonic() + self._timeout
         pause = _FIRST_PAUSE
         while True:
@@ -82,7 +81,7 @@ class FileLocks:
             self._sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _try(self, path: str) -> Optional[FileIO]:
+    def _try(self, path: str) -> FileIO | None:
         try:
             file = _open(path)
         except FileNotFoundError:

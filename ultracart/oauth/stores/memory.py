@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Optional
 
 from ...exceptions import ApiTypeError, TokenStoreError
 from ..fork_safety import notice_fork, renew_after_fork
@@ -29,7 +28,7 @@ class MemoryTokenStore(TokenStore):
         self._forked = False
         renew_after_fork(self)
 
-    def load(self, account: str) -> Optional[Token]:
+    def load(self, account: str) -> Token | None:
         return self._tokens.get(account)
 
     def save(self, account: str, token: Token) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Callable, NoReturn, Optional, Union
+from typing import Any, NoReturn
 
 import sqlalchemy
 from sqlalchemy import Column, LargeBinary, MetaData, String, Table, literal_column, select
@@ -70,16 +70,16 @@ class SQLAlchemyTokenStore(TokenStore):
 
     def __init__(
         self,
-        engine_or_url: Union[Engine, URL, str],
+        engine_or_url: Engine | URL | str,
         *,
-        cipher: Optional[Cipher] = None,
+        cipher: Cipher | None = None,
         table_name: str = "ultracart_token",
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._owns_engine = not isinstance(engine_or_url, Engine)
         engine = _engine(engine_or_url)
         self._dialect = engine.dialect.name
-        self._files: Optional[FileLocks] = None
+        self._files: FileLocks | None = None
         if self._dialect == "sqlite":
             self._files = _sqlite_locks(engine)
         elif self._dialect not in _LOCKS:
@@ -109,7 +109,7 @@ class SQLAlchemyTokenStore(TokenStore):
     def __repr__(self) -> str:
         return "SQLAlchemyTokenStore(%r)" % self._engine.url.render_as_string(hide_password=True)
 
-    def load(self, account: str) -> Optional[Token]:
+    def load(self, account: str) -> Token | None:
         found = self._run("load", account, lambda connection: self._read(connection, account))
         return None if found is None else found[1]
 
@@ -161,8 +161,8 @@ class SQLAlchemyTokenStore(TokenStore):
     def _lock(self, account: str, blocking: bool) -> Iterator[bool]:
         """The lock and, in the same transaction, everything that is loaded and saved under it."""
         self._ensure_table()
-        own: Optional[BaseException] = None
-        failure: Optional[Exception] = None
+        own: BaseException | None = None
+        failure: Exception | None = None
         try:
             with self._live_connection() as connection:
                 name = "%s/%s" % (self._table.name, account)
@@ -223,7 +223,7 @@ class SQLAlchemyTokenStore(TokenStore):
         with self._single.connect() as connection:
             return work(connection)
 
-    def _read(self, connection: Connection, account: str) -> Optional[tuple[bytes, Token]]:
+    def _read(self, connection: Connection, account: str) -> tuple[bytes, Token] | None:
         """The account's token as it is kept, and as it is in this host's time."""
         before = self._clock()
         row: Any = connection.execute(self._load, {"account": account}).fetchone()
@@ -291,7 +291,7 @@ class SQLAlchemyTokenStore(TokenStore):
         self._own = threading.local()
 
 
-def _engine(engine_or_url: Union[Engine, URL, str]) -> Engine:
+def _engine(engine_or_url: Engine | URL | str) -> Engine:
     if isinstance(engine_or_url, Engine):
         return engine_or_url
     if not isinstance(engine_or_url, (str, URL)):

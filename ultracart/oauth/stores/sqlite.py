@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Optional, Union
+from typing import Any
 
 from ...exceptions import ApiTypeError, ApiValueError, TokenStoreError
 from ..fork_safety import notice_fork, renew_after_fork
@@ -47,9 +47,7 @@ class SQLiteTokenStore(TokenStore):
     :meth:`close` gives the file back; the store can be used again later.
     """
 
-    def __init__(
-        self, path: Union[str, os.PathLike[str]], *, cipher: Optional[Cipher] = None
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, cipher: Cipher | None = None) -> None:
         if not isinstance(path, (str, os.PathLike)):
             raise ApiTypeError("path must be str or PathLike, not %s" % type(path).__name__)
         if os.fsdecode(path) in ("", ":memory:"):
@@ -60,14 +58,14 @@ class SQLiteTokenStore(TokenStore):
         self._cipher = cipher
         self._locks = FileLocks(self._path + "-locks", timeout=LOCK_TIMEOUT)
         self._mutex = threading.Lock()
-        self._connection: Optional[sqlite3.Connection] = None
+        self._connection: sqlite3.Connection | None = None
         self._finalizer: Any = None
         renew_after_fork(self)
 
     def __repr__(self) -> str:
         return "SQLiteTokenStore(%r)" % self._path
 
-    def load(self, account: str) -> Optional[Token]:
+    def load(self, account: str) -> Token | None:
         # The hot one of the five: check_account is left to save.
         notice_fork()
         try:
