@@ -4,6 +4,7 @@ Every public name is loaded when it is first used, so ``import ultracart`` costs
 ``ultracart.configuration`` is the global :class:`~ultracart.configuration.Configuration`.
 """
 
+# ruff: noqa: F405  # the names of exceptions and models, for type checkers
 from __future__ import annotations
 
 import sys
@@ -28,48 +29,8 @@ if TYPE_CHECKING:  # what type checkers and editors see; at run time _HOMES deci
     from .api.oauth_api import OauthApi as OauthApi
     from .api_client import ApiClient as ApiClient
     from .configuration import Configuration as Configuration
-    from .exceptions import (
-        AccessDeniedError as AccessDeniedError,
-        ApiAttributeError as ApiAttributeError,
-        ApiConnectionError as ApiConnectionError,
-        ApiException as ApiException,
-        ApiKeyError as ApiKeyError,
-        ApiResponseError as ApiResponseError,
-        ApiTimeoutError as ApiTimeoutError,
-        ApiTypeError as ApiTypeError,
-        ApiValueError as ApiValueError,
-        AuthorizationPendingError as AuthorizationPendingError,
-        BadRequestException as BadRequestException,
-        ConfigurationError as ConfigurationError,
-        ExpiredTokenError as ExpiredTokenError,
-        ForbiddenException as ForbiddenException,
-        InvalidClientError as InvalidClientError,
-        InvalidGrantError as InvalidGrantError,
-        InvalidRequestError as InvalidRequestError,
-        InvalidScopeError as InvalidScopeError,
-        NotFoundException as NotFoundException,
-        OAuthError as OAuthError,
-        OAuthSessionError as OAuthSessionError,
-        OpenApiException as OpenApiException,
-        RateLimitException as RateLimitException,
-        ReauthorizationRequired as ReauthorizationRequired,
-        ServiceException as ServiceException,
-        SlowDownError as SlowDownError,
-        StateMismatchError as StateMismatchError,
-        TokenStoreError as TokenStoreError,
-        UltraCartError as UltraCartError,
-        UnauthorizedClientError as UnauthorizedClientError,
-        UnauthorizedException as UnauthorizedException,
-        UnsupportedGrantTypeError as UnsupportedGrantTypeError,
-    )
-    from .models import (
-        Error as Error,
-        ErrorResponse as ErrorResponse,
-        OauthDeviceAuthorizationResponse as OauthDeviceAuthorizationResponse,
-        OauthMeResponse as OauthMeResponse,
-        OauthRevokeSuccessResponse as OauthRevokeSuccessResponse,
-        OauthTokenResponse as OauthTokenResponse,
-    )
+    from .exceptions import *  # noqa: F403
+    from .models import *  # noqa: F403
 
     configuration: Configuration
 
@@ -138,11 +99,11 @@ _SUBMODULES = frozenset(
 def _find(name: str) -> Any:
     if name not in _SUBMODULES and name not in __all__:
         raise AttributeError("module %r has no attribute %r" % (__name__, name))
-    from .forks import load
+    from importlib import import_module
 
     if name in _SUBMODULES:
-        return load(__name__ + "." + name)
-    value = getattr(load(__name__ + "." + _HOMES.get(name, "exceptions")), name)
+        return import_module(__name__ + "." + name)
+    value = getattr(import_module(__name__ + "." + _HOMES.get(name, "exceptions")), name)
     globals()[name] = value
     return value
 

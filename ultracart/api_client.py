@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from time import monotonic
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import json_body, models as _own_models, serialization
 from .configuration import OAUTH_SCHEME, Configuration, Timeout, _auth_lookup, global_configuration
@@ -17,15 +18,12 @@ from .exceptions import (
     ApiTypeError,
     ApiValueError,
     is_unauthorized,
-    load_part,
 )
+from .late_imports import load
 from .transport import METHODS, merge_headers, replace_header, time_left
 from .version import __version__
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing costs more to load than this package
-    from typing import Any, ClassVar
-
+if TYPE_CHECKING:
     # What is loaded on first need, where tools that bundle applications look for it.
     from . import async_calls as async_calls, files as files, rest as rest
 
@@ -99,7 +97,7 @@ class ApiClient:
         """The transport, a :class:`ultracart.rest.RESTClientObject`."""
         if self._rest_client is None:
             # On first need, which keeps urllib3 out of ``import ultracart``.
-            self._rest_client = load_part("ultracart.rest", "RESTClientObject")(self.configuration)
+            self._rest_client = load("ultracart.rest", "RESTClientObject")(self.configuration)
         return self._rest_client
 
     @rest_client.setter
@@ -110,7 +108,7 @@ class ApiClient:
     def pool(self) -> Any:
         """The threads of ``async_req=True``; none run before the first such call."""
         if self._pool is None:
-            self._pool = load_part("ultracart.async_calls", "CallPool")()  # few need threads
+            self._pool = load("ultracart.async_calls", "CallPool")()  # few need threads
         return self._pool
 
     @property
@@ -200,7 +198,7 @@ class ApiClient:
                 fields = to_pairs(sanitize(fields), collection_formats)
         content = sanitize(body) if body else body
         if response_type == "file":
-            load_part("ultracart.files", "check_folder")(self.configuration.temp_folder_path)
+            load("ultracart.files", "check_folder")(self.configuration.temp_folder_path)
         elif response_type:
             self._reader().prepare(response_type)
 
@@ -318,7 +316,7 @@ class ApiClient:
         pairs = post_params.items() if isinstance(post_params, Mapping) else post_params
         params = list(pairs or [])
         if files:
-            params.extend(load_part("ultracart.files", "read_uploads")(files))  # few upload
+            params.extend(load("ultracart.files", "read_uploads")(files))  # few upload
         return params
 
     def update_params_for_auth(self, headers: Any, querys: Any, auth_settings: Any) -> None:
@@ -362,7 +360,7 @@ class ApiClient:
             ApiResponseError: the body is not such a value; ``.body`` has it.
         """
         if response_type == "file":
-            save = load_part("ultracart.files", "save_response")
+            save = load("ultracart.files", "save_response")
             return save(response, self.configuration.temp_folder_path)
         is_json = True
         try:

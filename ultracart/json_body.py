@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing costs more to load than this package
-    from typing import Any
+from typing import Any
 
 _BYTE_ORDER_MARK = "\ufeff"
 

@@ -29,7 +29,6 @@ from .exceptions import (
     ConfigurationError,
     error_class,
     error_fields,
-    load_answers,
 )
 from .forks import notice_fork
 from .redaction import redactor, secrets_in
@@ -62,8 +61,6 @@ class _NoTimeout(urllib3.Timeout):
         return 0.0
 
 
-# Calls of this process, counted as far as two.
-_calls = 0
 # urllib3 repeats and redirects nothing on its own: transport/limits.py decides.
 _NO_RETRIES = urllib3.Retry.from_int(False, redirect=False)
 # Time is kept by limits.Deadline, which transport/framing.py asks before each read and write.
@@ -71,14 +68,6 @@ _NO_TIMEOUT = _NoTimeout(connect=None, read=None)
 # OpenSSL's codes: a certificate signed by itself, by an authority of its own, or by an unknown one.
 _UNKNOWN_AUTHORITY = (18, 19, 20, 21)
 _TIMEOUTS = (socket.timeout, urllib3.exceptions.TimeoutError, urllib3.exceptions.EmptyPoolError)
-
-
-def _count_call() -> None:
-    """Get ready for refusals in a process that lives on: later, no descriptor may be left to load
-    their classes with. A process that makes one call does without, unless it is refused."""
-    global _calls
-    if _calls == 0 or load_answers() is not None:
-        _calls += 1
 
 
 @cache
@@ -222,8 +211,6 @@ class RESTClientObject(Verbs):
             ApiException: the call failed, or its status is not 2xx.
         """
         notice_fork()
-        if _calls < 2:
-            _count_call()
         call = Call()
         call.method = method.upper()
         if call.method not in METHODS:

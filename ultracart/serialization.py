@@ -7,28 +7,18 @@ Types are named as in UltraCart's API description: ``str``, ``int``, ``float``, 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from itertools import chain
+from typing import TYPE_CHECKING, Any
 
-from .exceptions import (
-    CANNOT_LOAD,
-    ApiException,
-    ApiResponseError,
-    ApiTypeError,
-    ApiValueError,
-    load_part,
-    not_loaded,
-)
+from .exceptions import ApiException, ApiResponseError, ApiTypeError, ApiValueError
+from .late_imports import load
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing costs more to load than this package
-    from collections.abc import Callable
-    from typing import Any
-
+if TYPE_CHECKING:
     from dateutil import parser as parser  # see _date_parser; for tools that bundle applications
 
-    Reader = Callable[[Any], Any]
+Reader = Callable[[Any], Any]
 
 PRIMITIVE_TYPES = (float, bool, bytes, str, int)
 _SENT_AS_IT_IS = frozenset([type(None), *PRIMITIVE_TYPES])
@@ -243,7 +233,7 @@ class Deserializer:
             if type_.startswith("dict(") and type_.endswith(")") and comma:
                 return self._dict_reader(value_type[:-1], type_)
             native = self.natives.get(type_)
-            type_ = model_class(self.models, type_) if native is None else native
+            type_ = getattr(self.models, type_, None) if native is None else native
             if type_ is None:
                 raise ApiTypeError(
                     "response_type names a model that ApiClient.models does not have"
@@ -308,18 +298,6 @@ class Deserializer:
         return read_model
 
 
-def model_class(models: Any, name: str) -> Any:
-    """The class of this name in ``models``, or ``None``; it may have to be loaded first.
-
-    Raises:
-        ApiConnectionError: it cannot be loaded; nothing has been sent.
-    """
-    try:
-        return getattr(models, name, None)
-    except CANNOT_LOAD as error:
-        raise not_loaded("the model " + name, error) from error
-
-
 def _construct(model: Any, given: Mapping[str, Any]) -> Any:
     try:
         return model(**given)
@@ -375,7 +353,7 @@ def _read_datetime(data: Any) -> Any:
 @cache
 def _date_parser() -> Any:
     """dateutil's; loaded by the first date of a process, as an OAuth client never needs it."""
-    return load_part("dateutil.parser", "parse")
+    return load("dateutil.parser", "parse")
 
 
 def _parse_date(data: Any, kind: str) -> Any:

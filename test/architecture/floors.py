@@ -21,14 +21,15 @@ class Floor(NamedTuple):
 FLOORS = [
     Floor("version"),
     Floor("json_body"),
+    Floor("exceptions", "json_body"),
     Floor("forks"),
-    Floor("exceptions", "json_body forks"),
+    Floor("late_imports", "exceptions forks"),
     Floor("redaction"),
     Floor("debug_log"),
     Floor("configuration", "version exceptions redaction debug_log"),
-    Floor("serialization", "exceptions", packages="six dateutil"),
+    Floor("serialization", "exceptions late_imports", packages="six dateutil"),
     Floor("files", "exceptions"),
-    Floor("models", "exceptions redaction forks"),
+    Floor("models", "exceptions redaction"),
     Floor("model", "models"),
     Floor(
         "transport",
@@ -44,25 +45,24 @@ FLOORS = [
     Floor("async_calls"),
     Floor(
         "api_client",
-        "version json_body exceptions forks configuration serialization files models transport "
-        "rest async_calls",
+        "version json_body exceptions late_imports configuration serialization files models "
+        "transport rest async_calls",
     ),
     Floor("api", "exceptions configuration serialization models api_client"),
     Floor("apis", "api"),
-    Floor("oauth.fork_safety", "forks"),
     Floor("oauth.token", "exceptions models"),
-    Floor("oauth.stores", "exceptions oauth.fork_safety oauth.token"),
+    Floor("oauth.stores", "exceptions forks oauth.token"),
     # Published for users' own test suites.
     Floor("oauth.stores.contract", "oauth.token oauth.stores", packages="pytest"),
     Floor("oauth.stores.sql_locks", "exceptions oauth.stores", packages="sqlalchemy"),
     Floor(
         "oauth.stores.sqlalchemy",
-        "exceptions oauth.fork_safety oauth.token oauth.stores oauth.stores.sql_locks",
+        "exceptions forks oauth.token oauth.stores oauth.stores.sql_locks",
         packages="sqlalchemy",
     ),
     Floor(
         "oauth",
-        "json_body forks exceptions configuration models api_client api oauth.fork_safety "
+        "json_body forks exceptions configuration models api_client api "
         "oauth.token oauth.stores oauth.stores.sqlalchemy",
     ),
     # Nothing of the client, so that one mistake cannot make both agree.
@@ -80,13 +80,15 @@ FLOORS = [
 # Imports inside functions, and why each is not at the top of its file.
 LATE_IMPORTS = {
     ("ultracart", "importlib"): "public names are resolved when they are first used",
-    ("ultracart", "ultracart.forks"): "as above",
     ("ultracart", "importlib.util"): "only dir() needs it",
     ("ultracart.oauth", "importlib.util"): "as above",
     ("ultracart.configuration", "ultracart.debug_log"): "logging costs more than the module",
     ("ultracart.rest", "ultracart.debug_log"): "as above",
     ("ultracart.configuration", "platform"): "only the debug report needs it",
-    ("ultracart.forks", "logging"): "only with urllib3, which loads it anyway",
+    (
+        "ultracart.late_imports",
+        "ultracart.forks",
+    ): "it imports logging",
     ("ultracart.models.model", "pprint"): "only what is shown to people needs it",
     ("ultracart.redaction", "re"): "as below",
     ("ultracart.redaction", "urllib.parse"): "only a failed call pays for it",

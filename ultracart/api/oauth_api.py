@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from .. import models
 from ..api_client import ApiClient, default_api_client
@@ -15,13 +16,8 @@ from ..configuration import (
     Timeout,
 )
 from ..exceptions import ApiResponseError, ApiTypeError, ApiValueError, oauth_error_class
-from ..serialization import model_class
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing costs more to load than this package
-    from collections.abc import Callable
-    from typing import Any
-
+if TYPE_CHECKING:
     from ..models.oauth_device_authorization_response import OauthDeviceAuthorizationResponse
     from ..models.oauth_me_response import OauthMeResponse
     from ..models.oauth_revoke_success_response import OauthRevokeSuccessResponse
@@ -329,7 +325,7 @@ class _Operation:
     @property
     def from_wire(self) -> Callable[[Any], Any]:
         """Reads an answer; asked for before the request is sent, so the model is loaded by then."""
-        from_wire = model_class(models, self.model).from_wire
+        from_wire = getattr(models, self.model).from_wire
 
         def read(data: Any) -> Any:
             error = data.get("error") if isinstance(data, dict) else None
@@ -348,7 +344,7 @@ class _Operation:
     def from_nothing(self) -> Any:
         if self.empty is None:
             raise ApiResponseError(reason="the answer is empty")
-        return model_class(models, self.model)(**self.empty)
+        return getattr(models, self.model)(**self.empty)
 
 
 def _usable_token(token: OauthTokenResponse) -> str | None:

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from .model import Model
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing costs more to load than this package
-    pass
-
 
 class Error(Model):
     """The ``error`` object in the answer of any UltraCart resource but OAuth's.

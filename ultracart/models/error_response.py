@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .error import Error
 from .model import Model
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing costs more to load than this package
-    from typing import Any
 
 
 class ErrorResponse(Model):

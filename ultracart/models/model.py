@@ -1,4 +1,4 @@
-"""Decides what every model can do; a model file declares its fields and nothing else.
+"""The base class of the models: a model's file declares its fields and nothing else.
 
 A field is one line, ``name: type | None = None``; the constructor, the official SDK's tables
 (``swagger_types``, ``attribute_map``) and the reader of JSON are derived from it, once for each
@@ -8,27 +8,23 @@ class. Not ``dataclasses``: importing that costs more than all the rest of this 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ..exceptions import ApiResponseError
 from ..redaction import is_secret_name, mask_fields
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing costs more to load than this package
-    from collections.abc import Callable
-    from typing import Any, ClassVar, TypeVar
-
+if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
-
-    Reader = Callable[[Any], Any]
-    _M = TypeVar("_M", bound="Model")
-else:
+else:  # in typing since Python 3.11
 
     def dataclass_transform(**_: Any) -> Callable[[Any], Any]:
         """Tells type checkers that the constructor follows from the fields."""
         return lambda cls: cls
 
 
+Reader = Callable[[Any], Any]
+_M = TypeVar("_M", bound="Model")
 # Names of types in UltraCart's API description, where Python's differ.
 _SWAGGER_NAMES = {"dict[str, Any]": "object"}
 _NOT_THERE = object()

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from .model import Model
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing costs more to load than this package
-    pass
-
 
 class OauthDeviceAuthorizationResponse(Model):
     """The answer of ``POST /oauth/device/authorize`` (RFC 8628, section 3.2).

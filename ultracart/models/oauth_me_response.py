@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from .model import Model
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing costs more to load than this package
-    pass
-
 
 class OauthMeResponse(Model):
     """The answer of ``GET /oauth/me``: who authorized, and what.

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from .model import Model
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing costs more to load than this package
-    pass
-
 
 class OauthRevokeSuccessResponse(Model):
     """The answer of ``POST /oauth/revoke``.

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from .model import Model
+from typing import ClassVar
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing costs more to load than this package
-    from typing import ClassVar
+from .model import Model
 
 
 class OauthTokenResponse(Model):

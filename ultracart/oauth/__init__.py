@@ -6,7 +6,7 @@ nothing and needs no extra.
 
 from __future__ import annotations
 
-from ..forks import load, load_logging_first
+from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # what type checkers and editors see; at run time _HOMES decides
@@ -52,9 +52,8 @@ _HOMES = {
 def _find(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError("module %r has no attribute %r" % (__name__, name))
-    load_logging_first()  # a session logs
     try:
-        value = getattr(load(__name__ + "." + _HOMES[name]), name)
+        value = getattr(import_module(__name__ + "." + _HOMES[name]), name)
     except ModuleNotFoundError as error:
         if error.name != "sqlalchemy":
             raise

@@ -9,13 +9,13 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from ..exceptions import ApiException, ApiTypeError, ApiValueError, StateMismatchError
+from ..forks import renew_after_fork
 from .authorization import (
     AuthorizationRequest,
     authorization_code,
     create_authorization_request,
     origin_of,
 )
-from .fork_safety import renew_after_fork
 
 
 class Consent(NamedTuple):

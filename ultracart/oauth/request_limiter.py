@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..exceptions import ApiTimeoutError, ApiTypeError, ApiValueError
-from .fork_safety import renew_after_fork
+from ..forks import renew_after_fork
 
 
 class RequestLimiter:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..configuration import Configuration, global_configuration
 from ..exceptions import ApiTypeError, ApiValueError
-from .fork_safety import notice_fork
+from ..forks import notice_fork
 from .stores.base import check_account
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 from ..exceptions import OAuthSessionError, UltraCartError
-from .fork_safety import renew_after_fork
+from ..forks import renew_after_fork
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ import math
 import threading
 from collections.abc import Callable
 
-from .fork_safety import renew_after_fork
+from ..forks import renew_after_fork
 from .token import Token
 
 # Seconds that an early refresh rests at least after it failed or found somebody else at it.

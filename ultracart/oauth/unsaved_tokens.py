@@ -10,7 +10,7 @@ import threading
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from .fork_safety import renew_after_fork
+from ..forks import renew_after_fork
 from .token import Token
 
 

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from ..forks import run_in_child
+from ..forks import renew_after_fork
 
 _MAX_PARKED = 8
 
@@ -145,7 +145,7 @@ def _close_idle_at_exit() -> None:
             connection.close()
 
 
-run_in_child(_after_fork_in_child)
+renew_after_fork(_after_fork_in_child)
 atexit.register(_close_idle_at_exit)
 
 

@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..configuration import DEFAULT_PORTS
 from ..exceptions import ApiConnectionError, ApiTypeError, ApiValueError, ConfigurationError
-from ..forks import loading
+from ..forks import load_lock
 from .framing import TLSContext
 from .limits import time_bounds
 
@@ -302,7 +302,7 @@ def tls_options(settings: TransportSettings) -> dict[str, Any]:
         ConfigurationError: a file that is missing or not what it should be.
     """
     # OpenSSL gets ready with the first context: no child must inherit it half done.
-    with loading:
+    with load_lock():
         context = _tls_context(settings)
     # urllib3 sets the context's verify_mode to cert_reqs.
     required = ssl.CERT_REQUIRED if settings.verify_ssl else ssl.CERT_NONE

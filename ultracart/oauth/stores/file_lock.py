@@ -17,7 +17,7 @@ from hashlib import sha256
 from io import FileIO
 
 from ...exceptions import TokenStoreError
-from ..fork_safety import renew_after_fork
+from ...forks import renew_after_fork
 
 if os.name == "nt":  # pragma: no cover - the tests run where there is flock
     import msvcrt

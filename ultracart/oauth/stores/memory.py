@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ...exceptions import ApiTypeError, TokenStoreError
-from ..fork_safety import notice_fork, renew_after_fork
+from ...forks import notice_fork, renew_after_fork
 from ..token import Token
 from .base import LOCK_TIMEOUT, TokenStore, check_account
 

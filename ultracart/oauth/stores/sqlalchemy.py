@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.types import TypeDecorator
 
 from ...exceptions import ApiTypeError, ConfigurationError, TokenStoreError
-from ..fork_safety import notice_fork, renew_after_fork
+from ...forks import notice_fork, renew_after_fork
 from ..token import Token
 from .base import (
     LOCK_TIMEOUT,

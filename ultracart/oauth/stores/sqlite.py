@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from ...exceptions import ApiTypeError, ApiValueError, TokenStoreError
-from ..fork_safety import notice_fork, renew_after_fork
+from ...forks import notice_fork, renew_after_fork
 from ..token import Token
 from .base import (
     LOCK_TIMEOUT,

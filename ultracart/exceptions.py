@@ -1,4 +1,4 @@
-"""Decides what a failure is called and which facts it carries.
+"""The exceptions of this package, and how an error response becomes one of them.
 
 ::
 
@@ -7,9 +7,9 @@
       ApiTypeError (TypeError)            an argument of the wrong type; before any I/O
       ApiValueError (ValueError)          an argument of the wrong value; before any I/O
       ApiException                        every failed call
-        ApiConnectionError                no usable answer: connection, TLS, broken framing
-        ApiTimeoutError                   no complete answer in time
-        ApiResponseError                  an answer that is not what the API promises
+        ApiConnectionError                no usable response: connection, TLS, invalid HTTP
+        ApiTimeoutError                   no complete response in time
+        ApiResponseError                  a response that is not what the API promises
         BadRequestException 400, UnauthorizedException 401, ForbiddenException 403,
         NotFoundException 404, RateLimitException 429, ServiceException 5xx
         OAuthError                        an OAuth error code (RFC 6749, section 5.2)
@@ -22,41 +22,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from ..forks import load, load_logging_first
-from ..json_body import decode
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:  # what type checkers and editors see; at run time _HOMES decides
-    from collections.abc import Callable
-    from typing import Any
-
-    from .answers import (
-        AccessDeniedError as AccessDeniedError,
-        AuthorizationPendingError as AuthorizationPendingError,
-        BadRequestException as BadRequestException,
-        ExpiredTokenError as ExpiredTokenError,
-        ForbiddenException as ForbiddenException,
-        InvalidClientError as InvalidClientError,
-        InvalidGrantError as InvalidGrantError,
-        InvalidRequestError as InvalidRequestError,
-        InvalidScopeError as InvalidScopeError,
-        NotFoundException as NotFoundException,
-        RateLimitException as RateLimitException,
-        ServiceException as ServiceException,
-        SlowDownError as SlowDownError,
-        UnauthorizedClientError as UnauthorizedClientError,
-        UnauthorizedException as UnauthorizedException,
-        UnsupportedGrantTypeError as UnsupportedGrantTypeError,
-    )
-    from .sessions import (
-        OAuthSessionError as OAuthSessionError,
-        ReauthorizationRequired as ReauthorizationRequired,
-        StateMismatchError as StateMismatchError,
-        TokenStoreError as TokenStoreError,
-    )
-    from .version4 import ApiAttributeError as ApiAttributeError, ApiKeyError as ApiKeyError
+from .json_body import decode
 
 __all__ = [
     "AccessDeniedError",
@@ -93,32 +62,12 @@ __all__ = [
     "UnsupportedGrantTypeError",
 ]
 
-_HOMES = {
-    **dict.fromkeys(
-        """
-        BadRequestException UnauthorizedException ForbiddenException NotFoundException
-        RateLimitException ServiceException InvalidGrantError InvalidClientError
-        InvalidRequestError InvalidScopeError UnauthorizedClientError UnsupportedGrantTypeError
-        AccessDeniedError AuthorizationPendingError SlowDownError ExpiredTokenError
-        """.split(),
-        "answers",
-    ),
-    **dict.fromkeys(
-        "OAuthSessionError ReauthorizationRequired StateMismatchError TokenStoreError".split(),
-        "sessions",
-    ),
-    **dict.fromkeys(["ApiAttributeError", "ApiKeyError"], "version4"),
-}
-
-# What a message quotes from a server is cut here, in characters: an error page is no message.
+# What a message quotes from a server is cut here, in characters.
 _MAX_QUOTED = 500
 # As much is searched for secrets: more than is shown, so that none is shown in part.
 _MAX_SEARCHED = 4000
 # A longer body, in characters or bytes, describes no error.
 _MAX_DESCRIPTION = 256 * 1024
-# How loading fails: no descriptor or memory is left, Python is about to end, or a signal handler
-# calls amid the first call.
-CANNOT_LOAD = (ImportError, OSError, MemoryError, RecursionError)
 
 
 def _rebuild(
@@ -268,18 +217,145 @@ class OAuthError(ApiException):
     """The server answered with an OAuth error code (RFC 6749, section 5.2), also in a 200."""
 
 
+class BadRequestException(ApiException):
+    """400 without an OAuth error code."""
+
+
+class UnauthorizedException(ApiException):
+    """401: the credentials were missing, wrong or expired."""
+
+
+class ForbiddenException(ApiException):
+    """403: the credentials are valid but lack the permission."""
+
+
+class NotFoundException(ApiException):
+    """404: no such resource."""
+
+
+class RateLimitException(ApiException):
+    """429: too many requests, or concurrent ones of one application; see ``retry_after``."""
+
+
+class ServiceException(ApiException):
+    """5xx: the server failed; it may have acted before it did."""
+
+
+class InvalidGrantError(OAuthError):
+    """The code or refresh token is wrong, expired, used or revoked (RFC 6749, 5.2)."""
+
+    error: str | None = "invalid_grant"
+
+
+class InvalidClientError(OAuthError):
+    """The application is unknown or did not authenticate (RFC 6749, 5.2)."""
+
+    error: str | None = "invalid_client"
+
+
+class InvalidRequestError(OAuthError):
+    """A parameter is missing, repeated or malformed (RFC 6749, 5.2)."""
+
+    error: str | None = "invalid_request"
+
+
+class InvalidScopeError(OAuthError):
+    """The scope is unknown or exceeds what was granted (RFC 6749, 5.2)."""
+
+    error: str | None = "invalid_scope"
+
+
+class UnauthorizedClientError(OAuthError):
+    """The application may not use this grant type (RFC 6749, 5.2)."""
+
+    error: str | None = "unauthorized_client"
+
+
+class UnsupportedGrantTypeError(OAuthError):
+    """The server does not know this grant type (RFC 6749, 5.2)."""
+
+    error: str | None = "unsupported_grant_type"
+
+
+class AccessDeniedError(OAuthError):
+    """The merchant said no (RFC 6749, 4.1.2.1; RFC 8628, 3.5)."""
+
+    error: str | None = "access_denied"
+
+
+class AuthorizationPendingError(OAuthError):
+    """The merchant has not answered yet: poll again (RFC 8628, 3.5)."""
+
+    error: str | None = "authorization_pending"
+
+
+class SlowDownError(OAuthError):
+    """Poll again, five seconds slower from now on (RFC 8628, 3.5)."""
+
+    error: str | None = "slow_down"
+
+
+class ExpiredTokenError(OAuthError):
+    """The device code has expired: start again (RFC 8628, 3.5)."""
+
+    error: str | None = "expired_token"
+
+
+class OAuthSessionError(UltraCartError):
+    """A failure of the session layer that is not the failure of one call."""
+
+
+class StateMismatchError(OAuthSessionError):
+    """A callback whose ``state`` is unknown, used, expired or missing (RFC 6749, 10.12)."""
+
+
+class ReauthorizationRequired(OAuthSessionError):
+    """The merchant must authorize again: the grant has ended or was never there.
+
+    ``account`` names the merchant's account in the token store; ``__cause__`` holds the
+    answer that ended the grant, where there was one.
+    """
+
+    def __init__(self, message: str = "authorize again", *, account: str | None = None) -> None:
+        super().__init__(message)
+        self.account = account
+
+
+class TokenStoreError(OAuthSessionError):
+    """The token store failed; the token in it is untouched."""
+
+
+class ApiAttributeError(UltraCartError, AttributeError):
+    """The official SDK's error for an attribute that a model does not have."""
+
+
+class ApiKeyError(UltraCartError, KeyError):
+    """The official SDK's error for a key that a model does not have."""
+
+
 # The root's name in the official 4.x SDK.
 OpenApiException = UltraCartError
+
+_BY_STATUS: dict[int, type[ApiException]] = {
+    400: BadRequestException,
+    401: UnauthorizedException,
+    403: ForbiddenException,
+    404: NotFoundException,
+    429: RateLimitException,
+    500: ServiceException,
+}
+_BY_ERROR: dict[str, type[OAuthError]] = {
+    str(cls.error): cls for cls in OAuthError.__subclasses__()
+}
 
 
 def oauth_error_class(error: str) -> type[OAuthError]:
     """The class for an OAuth error code; ``OAuthError`` itself for a code of no RFC we know."""
-    answers = load_answers()
-    return OAuthError if answers is None else answers.BY_ERROR.get(error, OAuthError)
+    return _BY_ERROR.get(error, OAuthError)
 
 
 def error_class(status: int, body: Any) -> type[ApiException]:
-    """The class for an error answer: the OAuth code decides where there is one, else the status.
+    """The class for an error response: by its OAuth code where it has one, else by its status.
 
     RFC 6750 codes (``invalid_token``) come with a 401 or 403 on a resource and say no more than
     the status does, so those stay with the status classes; ``.error`` has the code.
@@ -289,58 +365,12 @@ def error_class(status: int, body: Any) -> type[ApiException]:
         found = oauth_error_class(error)
         if found is not OAuthError or status == 400:
             return found
-    answers = load_answers()
-    return (
-        ApiException if answers is None else answers.BY_STATUS.get(min(status, 500), ApiException)
-    )
+    return _BY_STATUS.get(min(status, 500), ApiException)
 
 
 def is_unauthorized(error: ApiException) -> bool:
     """Whether the server answered 401, whatever OAuth code made the class; not a proxy's 401."""
     return error.status == 401 and not isinstance(error, ApiConnectionError)
-
-
-def load_answers() -> Any:
-    """The module ``answers``; ``None`` where it cannot be loaded any more, and a base must do.
-
-    Then no descriptor is left, or Python is about to end. Before that can be, ``rest`` has loaded
-    the module, in every process that makes more than one call.
-    """
-    try:
-        return _load("answers")
-    except CANNOT_LOAD:
-        return None
-
-
-def _load(name: str) -> Any:
-    # Python puts it here once it is whole.
-    return globals().get(name) or load(__name__ + "." + name)
-
-
-def publish(part: dict[str, Any]) -> None:
-    """Give what a module of this package defines its public name, in tracebacks and pickles too."""
-    for value in list(part.values()):
-        if getattr(value, "__module__", None) == part["__name__"]:
-            value.__module__ = __name__
-
-
-def load_part(module: str, name: str) -> Any:
-    """What the module of this name has under ``name``; the module is loaded on first need.
-
-    Raises:
-        ApiConnectionError: it cannot be loaded; nothing has been sent.
-    """
-    try:
-        load_logging_first()
-        return getattr(load(module), name)
-    except (AttributeError, *CANNOT_LOAD) as error:
-        raise not_loaded(module, error) from error
-
-
-def not_loaded(what: str, error: BaseException) -> ApiConnectionError:
-    """The error of a call whose process cannot load what it needs."""
-    why = getattr(error, "strerror", None) or "%s: %s" % (type(error).__name__, error)
-    return ApiConnectionError(reason="%s cannot be loaded: %s" % (what, why), request_sent=False)
 
 
 def error_fields(body: Any) -> Mapping[str, Any]:
@@ -374,19 +404,3 @@ def _bare_url(url: str) -> str:
     bare = url.partition("?")[0].partition("#")[0]
     # Slashes as browsers take them: any number, either way.
     return sub(r"^(\w[\w+.-]*:(?=[/\\]))?([/\\]*)[^/\\]*@", r"\1\2", bare)
-
-
-def _find(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError("module %r has no attribute %r" % (__name__, name))
-    value = getattr(_load(_HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-if not TYPE_CHECKING:  # type checkers would take every misspelt name for something of it
-    __getattr__ = _find
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

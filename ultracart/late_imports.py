@@ -1,0 +1,28 @@
+"""Late imports: modules that only some calls need, imported with the first of these calls."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from .exceptions import ApiConnectionError
+
+
+def load(module: str, name: str) -> Any:
+    """What ``module`` has under ``name``. A fork waits while another thread imports it.
+
+    Raises:
+        ApiConnectionError: it cannot be imported, as where no descriptor is left or the
+            interpreter is shutting down; nothing has been sent.
+    """
+    try:
+        from .forks import load_lock  # which imports logging: not before the first call
+
+        with load_lock():
+            return getattr(import_module(module), name)
+    # AttributeError: a signal handler makes a call in the midst of the first import.
+    except (ImportError, AttributeError, OSError, MemoryError, RecursionError) as error:
+        why = getattr(error, "strerror", None) or "%s: %s" % (type(error).__name__, error)
+        raise ApiConnectionError(
+            reason="%s cannot be loaded: %s" % (module, why), request_sent=False
+        ) from error
