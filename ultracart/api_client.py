@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import json_body, models as _own_models, serialization
 from .configuration import OAUTH_SCHEME, Configuration, Timeout, _auth_lookup, global_configuration
+from .everyday import EverydayCalls
 from .exceptions import (
     ApiException,
     ApiResponseError,
@@ -33,7 +34,7 @@ _JSON = "application/json"
 _default_client: ApiClient | None = None
 
 
-class ApiClient:
+class ApiClient(EverydayCalls):
     """One client: a Configuration, default headers, and a share of a connection pool.
 
     Args:

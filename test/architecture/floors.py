@@ -43,10 +43,16 @@ FLOORS = [
         packages="urllib3",
     ),
     Floor("async_calls"),
+    Floor("paging", "exceptions"),
+    Floor("downloads", "exceptions"),
+    Floor(
+        "everyday",
+        "exceptions late_imports configuration serialization transport paging downloads",
+    ),
     Floor(
         "api_client",
         "version json_body exceptions late_imports configuration serialization files models "
-        "transport rest async_calls",
+        "transport rest async_calls everyday",
     ),
     Floor("api", "exceptions configuration serialization models api_client"),
     Floor("apis", "api"),

@@ -31,6 +31,10 @@ _WORTH_COUNTING = 0.001
 _FOREVER = float("inf")
 
 
+class RawContent(bytes):
+    """A body that is sent as it is, whatever the content type."""
+
+
 class Call:
     """One call: what is sent, and the time it has."""
 

@@ -10,6 +10,7 @@ from urllib.parse import quote_plus, urlsplit
 
 from ..exceptions import ApiTypeError, ApiValueError
 from ..serialization import is_encodable
+from . import RawContent
 from .settings import TransportSettings
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def _content(
     content_type = sent.setdefault("Content-Type", "application/json")
     if method in _BODILESS:
         return None
+    if isinstance(body, RawContent):
+        return bytes(body)
     if fields and body:
         raise ApiValueError("body parameter cannot be used with post_params parameter.")
     if content_type == FORM:

@@ -1,0 +1,453 @@
+"""Everyday calls: get, post, put, patch, delete, pages and download on real sockets."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ultracart import (
+    ApiClient,
+    ApiConnectionError,
+    ApiException,
+    ApiResponseError,
+    ApiTypeError,
+    ApiValueError,
+    Configuration,
+    NotFoundException,
+    OauthMeResponse,
+    UnauthorizedException,
+)
+
+from .shop import Answer, Seen, Shop
+
+KEYS = {"x-ultracart-simple-key": "simple", "x-ultracart-browser-key": "browser"}
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    """Answers each request with what it was; a test may set ``answer``."""
+    with Shop(
+        lambda seen: {"method": seen.method, "path": seen.path, "query": seen.query}
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def client(shop: Shop) -> Iterator[ApiClient]:
+    configuration = Configuration()
+    configuration.host = shop.host
+    configuration.access_token = "token"
+    configuration.api_key = dict(KEYS)
+    with ApiClient(configuration) as made:
+        yield made
+
+
+# -- one call ---------------------------------------------------------------------------------
+
+
+def test_get_returns_the_data_alone_and_sends_every_credential(
+    client: ApiClient, shop: Shop
+) -> None:
+    data = client.get("/order/orders", {"_limit": 5}, None, {"X-Mine": "1"})
+    assert data == {"method": "GET", "path": "/rest/v2/order/orders", "query": {"_limit": "5"}}
+    headers = shop.requests[0].headers
+    assert headers["authorization"] == "Bearer token"
+    assert {name: headers[name] for name in KEYS} == KEYS
+    assert (headers["x-mine"], headers["accept"]) == ("1", "application/json")
+    assert headers["x-ultracart-api-version"] == "2017-03-01"
+
+
+def test_auth_settings_narrow_what_is_sent(client: ApiClient, shop: Shop) -> None:
+    client.get("/item/items", auth_settings=["ultraCartSimpleApiKey"])
+    client.get("/item/items", auth_settings=[])
+    credentials = {"authorization", *KEYS}
+    sent = [credentials.intersection(seen.headers) for seen in shop.requests]
+    assert sent == [{"x-ultracart-simple-key"}, set()]
+
+
+def test_a_configuration_with_schemes_of_its_own_is_asked_for_them(shop: Shop) -> None:
+    class Own(Configuration):
+        def auth_settings(self) -> dict[str, Any]:
+            return {"mine": {"in": "header", "key": "X-Mine", "value": "secret", "type": "api_key"}}
+
+    configuration = Own()
+    configuration.host = shop.host
+    ApiClient(configuration).get("/a")
+    assert shop.requests[0].headers["x-mine"] == "secret"
+
+
+def test_a_path_parameter_fills_the_template(client: ApiClient) -> None:
+    data = client.get("/order/orders/{order_id}", path={"order_id": "A B/1"})
+    assert data["path"] == "/rest/v2/order/orders/A%20B%2F1"
+
+
+def test_a_model_class_is_returned_as_such(client: ApiClient, shop: Shop) -> None:
+    shop.answer = lambda seen: {"merchant_id": "DEMO", "client_id": "c"}
+    me = client.get("/oauth/me", response_type=OauthMeResponse)
+    assert (type(me), me.merchant_id) == (OauthMeResponse, "DEMO")
+    assert client.get("/any", response_type="dict(str, str)")["client_id"] == "c"
+
+
+@pytest.mark.parametrize("verb", ["post", "put", "patch", "delete"])
+def test_bodies(client: ApiClient, shop: Shop, verb: str, tmp_path: Path) -> None:
+    upload = tmp_path / "photo.png"
+    upload.write_bytes(b"pixels")
+    call = getattr(client, verb)
+    assert call("/a", json={"price": 1.5})["method"] == verb.upper()
+    call("/a")
+    call("/a", form={"a": "1 2"})
+    call("/a", content=b"\0\1")
+    call("/a", content="text \u20ac")
+    call("/a", content=b'{"n": 1.50}', headers={"content-type": "application/json"})
+    call("/a", content="a=b", headers={"Content-Type": "application/x-www-form-urlencoded"})
+    call("/a", content=b"")
+    call("/a", form={"name": "n"}, files={"file": str(upload)})
+    call("/a", files={"file": str(upload)})
+    told = [(seen.headers["content-type"].partition(";")[0], seen.body) for seen in shop.requests]
+    assert told[:8] == [
+        ("application/json", b'{"price": 1.5}'),
+        ("application/json", b"{}"),
+        ("application/x-www-form-urlencoded", b"a=1+2"),
+        ("application/octet-stream", b"\0\1"),
+        ("text/plain", "text \u20ac".encode()),
+        ("application/json", b'{"n": 1.50}'),
+        ("application/x-www-form-urlencoded", b"a=b"),
+        ("application/octet-stream", b""),
+    ]
+    assert [kind for kind, _ in told[8:]] == ["multipart/form-data"] * 2
+    assert b'name="name"' in told[8][1]
+    assert all(b"pixels" in body and b'filename="photo.png"' in body for _, body in told[8:])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"json": {}, "form": {}},
+        {"json": 0, "content": b""},
+        {"content": b"", "files": {"f": "/dev/null"}},
+        {"content": 7},
+    ],
+)
+def test_what_is_no_single_body_is_refused(
+    client: ApiClient, shop: Shop, arguments: dict[str, Any]
+) -> None:
+    with pytest.raises(ApiTypeError, match=r"body|content"):
+        client.post("/a", **arguments)
+    assert shop.requests == []
+
+
+def test_content_that_no_encoding_can_carry(client: ApiClient) -> None:
+    with pytest.raises(ApiValueError, match="surrogate"):
+        client.post("/a", content="\ud800")
+
+
+def test_a_body_is_never_given_by_place(client: ApiClient) -> None:
+    """requests takes a form there and UltraCart wants JSON: neither may be guessed."""
+    with pytest.raises(TypeError, match="positional"):
+        client.post("/a", {"a": 1})  # type: ignore[call-overload]
+
+
+def test_errors_are_those_of_call_api(client: ApiClient, shop: Shop) -> None:
+    shop.answer = lambda seen: (404, {}, b'{"error": {"developer_message": "none"}}')
+    with pytest.raises(NotFoundException):
+        client.get("/a")
+    with pytest.raises(ApiTypeError):
+        client.get("/a", headers=[("a", "b")])  # type: ignore[call-overload]
+    with pytest.raises(ApiTypeError):
+        client.get("/a", response_type="NoSuchModel")
+    assert len(shop.requests) == 1
+
+
+def test_timeout_is_the_calls(client: ApiClient) -> None:
+    with pytest.raises(ApiValueError, match="positive"):
+        client.get("/a", timeout=0)
+
+
+def test_a_refused_token_is_refreshed_once(shop: Shop) -> None:
+    class Source:
+        token = "old"
+
+        def __call__(self) -> str:
+            return self.token
+
+        def invalidate(self, token: str) -> None:
+            self.token = "new"
+
+    def answer(seen: Seen) -> Any:
+        fresh = seen.headers["authorization"] == "Bearer new"
+        return {"ok": True} if fresh else (401, {}, b"{}")
+
+    shop.answer = answer
+    configuration = Configuration()
+    configuration.host = shop.host
+    configuration.access_token = Source()
+    assert ApiClient(configuration).get("/a") == {"ok": True}
+    assert len(shop.requests) == 2
+
+
+def test_order_of_arguments() -> None:
+    """By place: what people give by place; bodies and rarities by name."""
+
+    def by_place(name: str) -> list[str]:
+        parameters = inspect.signature(getattr(ApiClient, name)).parameters.values()
+        return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD][1:]
+
+    assert by_place("get") == [
+        "resource",
+        "query",
+        "path",
+        "headers",
+        "timeout",
+        "response_type",
+        "auth_settings",
+    ]
+    assert by_place("post") == by_place("delete") == ["resource"]
+    assert by_place("pages") == ["resource", "items", "query", "limit"]
+    assert by_place("download") == ["resource", "to", "path", "query", "progress"]
+
+
+# -- pages ------------------------------------------------------------------------------------
+
+
+def orders(total: int) -> Answer:
+    """As UltraCart pages: count, limit, more, next_offset, offset, total_records."""
+
+    def answer(seen: Seen) -> Any:
+        limit, offset = int(seen.query["_limit"]), int(seen.query["_offset"])
+        found = [{"order_id": str(n)} for n in range(offset, min(offset + limit, total))]
+        more = offset + limit < total
+        result_set = {"count": len(found), "limit": limit, "more": more, "offset": offset}
+        if more:
+            result_set["next_offset"] = offset + limit
+        return {"orders": found, "metadata": {"result_set": result_set}, "success": True}
+
+    return answer
+
+
+def offsets(shop: Shop) -> list[str]:
+    return [seen.query["_offset"] for seen in shop.requests]
+
+
+def test_pages_follow_the_result_set(client: ApiClient, shop: Shop) -> None:
+    shop.answer = orders(450)
+    found = list(client.pages("/order/orders", items="orders", query={"_expand": "items"}))
+    assert [order["order_id"] for order in found] == [str(n) for n in range(450)]
+    assert offsets(shop) == ["0", "200", "400"]
+    assert {seen.query["_limit"] for seen in shop.requests} == {"200"}
+    assert {seen.query["_expand"] for seen in shop.requests} == {"items"}
+
+
+def test_a_page_is_asked_for_when_it_is_wanted(client: ApiClient, shop: Shop) -> None:
+    shop.answer = orders(5)
+    pages = client.pages("/order/orders", "orders", None, 2)
+    assert offsets(shop) == []
+    assert [next(pages)["order_id"], next(pages)["order_id"]] == ["0", "1"]
+    assert offsets(shop) == ["0"]
+    next(pages)
+    assert offsets(shop) == ["0", "2"]
+
+
+def test_query_says_where_to_begin_and_how_many(client: ApiClient, shop: Shop) -> None:
+    shop.answer = orders(10)
+    found = list(client.pages("/o", "orders", [("_offset", 4), ("_limit", "3")]))
+    assert [order["order_id"] for order in found] == list("456789")
+    assert offsets(shop) == ["4", "7"]
+
+
+def test_a_search_is_paged_too(client: ApiClient, shop: Shop) -> None:
+    shop.answer = orders(3)
+    assert len(list(client.pages("/order/orders/query", "orders", limit=2, json={"a": 1}))) == 3
+    told = [(seen.method, seen.body) for seen in shop.requests]
+    assert told == [("POST", b'{"a": 1}')] * 2
+
+
+@pytest.mark.parametrize("repeated", [0, 2])
+def test_a_repeated_offset_ends(
+    client: ApiClient, shop: Shop, repeated: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(seen: Seen) -> Any:
+        following = 2 if seen.query["_offset"] == "0" else repeated
+        result_set = {"more": True, "next_offset": following}
+        return {"orders": [1], "metadata": {"result_set": result_set}}
+
+    shop.answer = answer
+    with caplog.at_level(logging.WARNING, "ultracart"):
+        assert list(client.pages("/o", "orders")) == [1, 1]
+    assert offsets(shop) == ["0", "2"]
+    assert "again" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("answers", "items", "expected"),
+    [
+        ([{"items": [1, 2]}], "items", [1, 2]),
+        ([[1, 2]], None, [1, 2]),
+        ([{"items": [], "metadata": None}], "items", []),
+        ([{"items": None, "metadata": {}}], "items", []),
+        ([{"metadata": {"result_set": {"count": 0, "more": False}}}], "items", []),
+        # More, but not where: after what came.
+        (
+            [
+                {"items": [1, 2], "metadata": {"result_set": {"more": True}}},
+                {"items": [3], "metadata": {"result_set": {"more": False, "next_offset": 9}}},
+            ],
+            "items",
+            [1, 2, 3],
+        ),
+        # More, and nothing came.
+        ([{"items": [], "metadata": {"result_set": {"more": True}}}], "items", []),
+        (
+            [
+                {"items": [1], "metadata": {"result_set": {"more": True, "next_offset": "1"}}},
+                {"items": [2]},
+            ],
+            "items",
+            [1, 2],
+        ),
+    ],
+)
+def test_other_shapes_of_pages(
+    client: ApiClient, shop: Shop, answers: list[Any], items: str | None, expected: list[int]
+) -> None:
+    shop.answer = lambda seen: answers[len(shop.requests) - 1]
+    assert list(client.pages("/o", items)) == expected
+    assert len(shop.requests) == len(answers)
+
+
+@pytest.mark.parametrize(
+    ("answer", "items", "message"),
+    [
+        ({"orders": [], "success": True}, "order", "'order'.*lists orders"),
+        ({"orders": []}, None, "lists orders"),
+        ("text", "orders", "it has no list"),
+        ({"orders": {}}, "orders", "it has no list"),
+    ],
+)
+def test_a_response_without_the_list(
+    client: ApiClient, shop: Shop, answer: Any, items: str | None, message: str
+) -> None:
+    shop.answer = lambda seen: answer
+    with pytest.raises(ApiResponseError, match=message):
+        list(client.pages("/o", items))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"items": ["orders"]},
+        {"items": ""},
+        {"query": "a=b"},
+        {"query": 7},
+        {"limit": 0},
+        {"limit": "many"},
+        {"limit": True},
+        {"query": {"_offset": -1}},
+    ],
+)
+def test_what_cannot_be_paged_is_refused_at_once(
+    client: ApiClient, shop: Shop, arguments: dict[str, Any]
+) -> None:
+    with pytest.raises((ApiTypeError, ApiValueError), match=r"items|query|limit|offset"):
+        client.pages("/o", **arguments)
+    assert shop.requests == []
+
+
+# -- downloads --------------------------------------------------------------------------------
+
+PDF = b"%PDF-1.7 " + bytes(range(256)) * 1000
+
+
+def test_download(client: ApiClient, shop: Shop, tmp_path: Path) -> None:
+    shop.answer = lambda seen: (200, {"Content-Type": "application/pdf"}, PDF)
+    told: list[tuple[int, int | None]] = []
+    to = tmp_path / "invoice.pdf"
+    to.write_bytes(b"old")
+    found = client.download(
+        "/order/orders/{order_id}/invoice",
+        to=to,
+        path={"order_id": "DEMO-1"},
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert (found, to.read_bytes(), os.listdir(tmp_path)) == (to, PDF, ["invoice.pdf"])
+    assert shop.requests[0].path == "/rest/v2/order/orders/DEMO-1/invoice"
+    assert shop.requests[0].headers["authorization"] == "Bearer token"
+    assert shop.requests[0].headers["accept-encoding"] == "identity"
+    assert [total for _, total in told] == [len(PDF)] * len(told)
+    done = [done for done, _ in told]
+    assert done == sorted(set(done))
+    assert done[-1] == len(PDF)
+
+
+def test_download_to_a_relative_name(
+    client: ApiClient, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shop.answer = lambda seen: (200, {}, b"")
+    told: list[tuple[int, int | None]] = []
+    assert client.download("/a", "empty.txt", progress=lambda *at: told.append(at)) == "empty.txt"
+    assert (os.listdir(tmp_path), told) == (["empty.txt"], [(0, 0)])
+
+
+def failing(seen: Seen) -> Any:
+    return 200, {"Content-Length": "999999"}, PDF
+
+
+def unauthorized(seen: Seen) -> Any:
+    return 401, {}, b"{}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"), [(failing, ApiConnectionError), (unauthorized, UnauthorizedException)]
+)
+def test_a_failed_download_leaves_everything_as_it_was(
+    client: ApiClient, shop: Shop, tmp_path: Path, answer: Answer, error: type[ApiException]
+) -> None:
+    shop.answer = answer
+    to = tmp_path / "invoice.pdf"
+    to.write_bytes(b"old")
+    with pytest.raises(error) as caught:
+        client.download("/a", to=to)
+    assert caught.value.request_sent is not False
+    assert (os.listdir(tmp_path), to.read_bytes()) == (["invoice.pdf"], b"old")
+
+
+def test_a_callback_that_raises_ends_the_download(
+    client: ApiClient, shop: Shop, tmp_path: Path
+) -> None:
+    shop.answer = lambda seen: (200, {}, PDF)
+
+    def stop(done: int, total: int | None) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        client.download("/a", to=tmp_path / "a", progress=stop)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("to", ["", "no/such/folder/a", ".", "a\0b", 7, None, "new/"])
+def test_where_nothing_can_be_written_nothing_is_asked(
+    client: ApiClient, shop: Shop, tmp_path: Path, to: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((ApiTypeError, ApiValueError), match=r"^to"):
+        client.download("/a", to=to)
+    assert (shop.requests, os.listdir(tmp_path)) == ([], [])
+
+
+def test_progress_must_be_a_function(client: ApiClient, tmp_path: Path) -> None:
+    with pytest.raises(ApiTypeError, match="progress"):
+        client.download("/a", tmp_path / "a", progress="yes")  # type: ignore[arg-type]
+
+
+def test_the_type_of_json_in_a_text_stays(client: ApiClient, shop: Shop) -> None:
+    client.post("/a", json="text")
+    client.post("/a", json=[])
+    client.post("/a", json=False)
+    assert [json.loads(seen.body) for seen in shop.requests] == ["text", [], False]

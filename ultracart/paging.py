@@ -1,0 +1,102 @@
+"""The pages of a resource: UltraCart's ``_limit``, ``_offset`` and ``metadata.result_set``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from .exceptions import ApiResponseError, ApiTypeError, ApiValueError
+
+_logger = logging.getLogger(__name__)
+
+
+class Paging:
+    """The items of all pages; each page is asked for when its first item is.
+
+    ``ask(query)`` requests one page and returns its data.
+
+    Raises:
+        ApiTypeError, ApiValueError: an argument that no request can be made of.
+    """
+
+    def __init__(
+        self, ask: Callable[[list[tuple[str, Any]]], Any], items: Any, query: Any, limit: Any
+    ) -> None:
+        if items is not None and (not isinstance(items, str) or not items):
+            raise ApiTypeError(
+                "items must be the name of the list in the response, such as 'orders', or None"
+            )
+        try:
+            pairs = list(query.items() if isinstance(query, Mapping) else query or ())
+            given = dict(pairs)
+        except (TypeError, ValueError):
+            raise ApiTypeError("query must be a mapping or (name, value) pairs") from None
+        self._ask = ask
+        self._items = items
+        self._query = [pair for pair in pairs if pair[0] not in ("_limit", "_offset")]
+        self._limit = _whole("limit", given.get("_limit", limit), 1)
+        self._offset = _whole("_offset", given.get("_offset", 0), 0)
+
+    def __iter__(self) -> Iterator[Any]:
+        offset = self._offset
+        asked = set()
+        while offset not in asked:
+            asked.add(offset)
+            page = self._ask([*self._query, ("_limit", self._limit), ("_offset", offset)])
+            found = self._list_in(page)
+            yield from found
+            following = _next_offset(page, offset, len(found))
+            if following is None:
+                return
+            offset = following
+        _logger.warning("the server says again that the next page begins at %d: ended", offset)
+
+    def _list_in(self, page: Any) -> list[Any]:
+        if self._items is None:
+            if isinstance(page, list):
+                return page
+            raise _no_list("the response is no list: name the field that has it, ", page)
+        if isinstance(page, Mapping):
+            found = page.get(self._items)
+            if isinstance(found, list):
+                return found
+            # Nothing found may be told without a list, but not beside lists of other names.
+            if found is None and (self._items in page or _result_set(page).get("count") == 0):
+                return []
+        raise _no_list("the response has no list %r, " % self._items, page)
+
+
+def _no_list(problem: str, page: Any) -> ApiResponseError:
+    lists: list[str] = []
+    if isinstance(page, Mapping):
+        lists = [str(name) for name, value in page.items() if isinstance(value, list)]
+    known = "among its fields are the lists %s" % ", ".join(lists) if lists else "it has no list"
+    return ApiResponseError(reason=problem + known, request_sent=True)
+
+
+def _result_set(page: Any) -> Mapping[str, Any]:
+    metadata = page.get("metadata") if isinstance(page, Mapping) else None
+    found = metadata.get("result_set") if isinstance(metadata, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _next_offset(page: Any, offset: int, count: int) -> int | None:
+    """Where the next page begins; ``None`` after the last."""
+    result_set = _result_set(page)
+    if result_set.get("more") is not True:
+        return None
+    following = result_set.get("next_offset")
+    if following is None:
+        return offset + count
+    return _whole("next_offset of the response", following, 0)
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:18])
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ApiTypeError("%s must be a whole number, not %s" % (name, type(value).__name__))
+    if value < least:
+        raise ApiValueError("%s must be at least %d" % (name, least))
+    return value
