@@ -1,4 +1,4 @@
-"""Decides how ``async_req=True`` runs: on daemon threads that start when needed and leave soon."""
+"""Background calls (``async_req=True``): daemon threads that start when needed and leave soon."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
 
 # How long an idle thread waits for another call, in seconds.
 _LINGER = 1.0
 
 
-class AsyncResult:
+class AsyncResult(Generic[T]):
     """The outcome of a call in the background; the interface of ``multiprocessing.pool``'s."""
 
     def __init__(self) -> None:
@@ -20,7 +22,7 @@ class AsyncResult:
         self._value: Any = None
         self._error: BaseException | None = None
 
-    def get(self, timeout: float | None = None) -> Any:
+    def get(self, timeout: float | None = None) -> T:
         """The call's result, waiting at most ``timeout`` seconds (default: for ever).
 
         Raises:
@@ -31,7 +33,7 @@ class AsyncResult:
             raise TimeoutError("the call has not ended within %s seconds" % timeout)
         if self._error is not None:
             raise self._error
-        return self._value
+        return self._value  # type: ignore[no-any-return]
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until the call has ended, at most ``timeout`` seconds (default: for ever)."""
@@ -142,9 +144,9 @@ class CallPool:
 
     def apply_async(
         self, func: Callable[..., Any], args: Any = (), kwds: Mapping[str, Any] | None = None
-    ) -> AsyncResult:
+    ) -> AsyncResult[Any]:
         """Call ``func(*args, **kwds)`` in the background."""
-        result = AsyncResult()
+        result: AsyncResult[Any] = AsyncResult()
         job = (result, func, args, dict(kwds or {}))
         while not self._workers.accept(job):
             self._workers = _Workers()

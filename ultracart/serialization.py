@@ -210,8 +210,8 @@ class Deserializer:
             ApiResponseError: data of the wrong shape.
         """
         if data is None:
-            from_nothing = getattr(type_, "from_nothing", None)
-            return None if from_nothing is None else from_nothing()
+            from_empty_body = getattr(type_, "from_empty_body", None)
+            return None if from_empty_body is None else from_empty_body()
         return self.prepare(type_)(data)
 
     def prepare(self, type_: Any) -> Reader:

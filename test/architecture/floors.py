@@ -54,7 +54,7 @@ FLOORS = [
         "version json_body exceptions late_imports configuration serialization files models "
         "transport rest async_calls everyday",
     ),
-    Floor("api", "exceptions configuration serialization models api_client"),
+    Floor("api", "exceptions configuration models api_client async_calls", packages="urllib3"),
     Floor("apis", "api"),
     Floor("oauth.token", "exceptions models"),
     Floor("oauth.stores", "exceptions forks oauth.token"),

@@ -190,6 +190,28 @@ def test_from_api_key(
     ]
 
 
+def test_from_api_key_sends_no_other_credential(
+    sandbox: Sandbox, answer: Callable[..., None]
+) -> None:
+    default = Configuration()
+    default.host = sandbox.host
+    default.access_token = "the-token"
+    default.api_key = {"x-ultracart-browser-key": "browser", "x-ultracart-simple-key": "other"}
+    default.refresh_api_key_hook = lambda conf: setattr(conf, "access_token", "hooked")
+    Configuration.set_default(default)
+    try:
+        made = OauthApi.from_api_key("the-key")
+    finally:
+        Configuration.set_default(None)
+    answer(TOKEN_ANSWER)
+    with made.api_client:
+        made.oauth_access_token("client", "type")
+    sent = sandbox.requests[-1].headers
+    assert sent["x-ultracart-simple-key"] == "the-key"
+    assert "Authorization" not in sent
+    assert "x-ultracart-browser-key" not in sent
+
+
 def test_client_as_context_manager_can_be_used_again(
     sandbox: Sandbox, configuration: Configuration
 ) -> None:

@@ -62,3 +62,20 @@ class Derived(OauthTokenResponse):
 
 def derived() -> Derived:
     return Derived.from_wire({})
+
+
+def in_the_background(api: ultracart.OauthApi) -> tuple[str | None, str | None, int]:
+    me = api.oauth_me(async_req=True).get()
+    token, status, _ = api.oauth_access_token_with_http_info("c", "t", async_req=True).get(1.5)
+    return me.merchant_id, token.access_token, status
+
+
+def unread(api: ultracart.OauthApi) -> bytes:
+    return api.oauth_me(_preload_content=False, _request_timeout=(1, 2.5)).data
+
+
+def known_at_run_time(api: ultracart.OauthApi, background: bool) -> None:
+    api.oauth_revoke("client_id", "token", async_req=background)
+    api.oauth_me(asinc_req=True)  # type: ignore[call-overload]
+    api.oauth_access_token("client_id")  # type: ignore[call-overload]
+    api.oauth_access_token("client_id", "t", refresh=None)  # type: ignore[call-overload]

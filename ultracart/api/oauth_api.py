@@ -1,33 +1,89 @@
-"""Decides what UltraCart's OAuth operations send, and which answers they accept."""
+"""UltraCart's OAuth operations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, overload
 
-from .. import models
 from ..api_client import ApiClient, default_api_client
-from ..configuration import (
-    BROWSER_KEY_SCHEME,
-    OAUTH_SCHEME,
-    SIMPLE_KEY,
-    SIMPLE_KEY_SCHEME,
-    Configuration,
-    Timeout,
+from ..configuration import OAUTH_SCHEME, SIMPLE_KEY, Configuration, Timeout
+from ..exceptions import ApiTypeError
+from ..models import (
+    OauthDeviceAuthorizationResponse,
+    OauthMeResponse,
+    OauthRevokeSuccessResponse,
+    OauthTokenResponse,
 )
-from ..exceptions import ApiResponseError, ApiTypeError, ApiValueError, oauth_error_class
+from .operations import JSON, Operation, check_text
 
 if TYPE_CHECKING:
-    from ..models.oauth_device_authorization_response import OauthDeviceAuthorizationResponse
-    from ..models.oauth_me_response import OauthMeResponse
-    from ..models.oauth_revoke_success_response import OauthRevokeSuccessResponse
-    from ..models.oauth_token_response import OauthTokenResponse
+    from typing import Any
 
-    # async_req, _return_http_data_only, _preload_content, _request_timeout
-    _Options = tuple[bool | None, bool | None, bool, Timeout]
+    from typing_extensions import Unpack
+    from urllib3 import BaseHTTPResponse
 
-_FORM = "application/x-www-form-urlencoded"
-_JSON = "application/json"
+    from ..async_calls import AsyncResult
+    from .signatures import AnyWay, InBackground, Plain, TokenFields, Unread, WithStatus
+
+    class _TokenPlain(Plain, TokenFields): ...
+
+    class _TokenInBackground(InBackground, TokenFields): ...
+
+    class _TokenUnread(Unread, TokenFields): ...
+
+    class _TokenAnyWay(AnyWay, TokenFields): ...
+
+
+def _usable_token(token: OauthTokenResponse) -> str | None:
+    if not token.access_token:
+        return "the response holds no access token"
+    if (token.token_type or "").strip().lower() not in ("", "bearer"):
+        # RFC 6749, 7.1: a client must not use a token of a type that it does not understand.
+        return "the token is not a bearer token"
+    return None
+
+
+def _revoked(response: OauthRevokeSuccessResponse) -> str | None:
+    if response.successful is None:
+        response.successful = True  # RFC 7009, 2.2: the status alone says it
+    return None
+
+
+def _usable_device_code(response: OauthDeviceAuthorizationResponse) -> str | None:
+    return None if response.device_code else "the response holds no device code"
+
+
+def _somebody(me: OauthMeResponse) -> str | None:
+    return None if any(me[name] is not None for name in me) else "the response says nothing"
+
+
+_TOKEN = Operation(
+    "/oauth/token",
+    OauthTokenResponse,
+    required=("client_id", "grant_type"),
+    validate=_usable_token,
+)
+_REVOKE = Operation(
+    "/oauth/revoke",
+    OauthRevokeSuccessResponse,
+    required=("client_id", "token"),
+    validate=_revoked,
+    empty_body={"successful": True},
+)
+_DEVICE = Operation(
+    "/oauth/device/authorize",
+    OauthDeviceAuthorizationResponse,
+    required=("client_id", "scope"),
+    validate=_usable_device_code,
+)
+_ME = Operation(
+    "/oauth/me",
+    OauthMeResponse,
+    validate=_somebody,
+    method="GET",
+    content_type=JSON,
+    schemes=(OAUTH_SCHEME,),
+)
 
 
 class OauthApi:
@@ -60,10 +116,13 @@ class OauthApi:
 
     @classmethod
     def from_api_key(cls, api_key: str, verify_ssl: bool = True, debug: bool = False) -> OauthApi:
-        """An instance of its own that sends this simple key (``x-ultracart-simple-key``)."""
-        _check_text("api_key", api_key, required=True)
+        """An instance of its own that sends this simple key (``x-ultracart-simple-key``) alone."""
+        check_text("api_key", api_key, required=True)
         configuration = Configuration()
-        configuration.api_key[SIMPLE_KEY] = api_key
+        # No other credential, whatever the environment or the default configuration has.
+        configuration.api_key = {SIMPLE_KEY: api_key}
+        configuration.access_token = None
+        configuration.refresh_api_key_hook = None
         configuration.verify_ssl = verify_ssl
         configuration.debug = debug
         return cls(ApiClient(configuration))
@@ -76,10 +135,30 @@ class OauthApi:
         debug: bool = False,
     ) -> OauthApi:
         """:meth:`from_api_key` under the official SDK's name."""
-        _check_text("apiKey", apiKey, required=True)
+        check_text("apiKey", apiKey, required=True)
         return cls.from_api_key(apiKey, verify_ssl, debug)
 
+    @overload
     def oauth_access_token(
+        self, client_id: str, grant_type: str, **options: Unpack[_TokenPlain]
+    ) -> OauthTokenResponse: ...
+
+    @overload
+    def oauth_access_token(
+        self, client_id: str, grant_type: str, **options: Unpack[_TokenInBackground]
+    ) -> AsyncResult[OauthTokenResponse]: ...
+
+    @overload
+    def oauth_access_token(
+        self, client_id: str, grant_type: str, **options: Unpack[_TokenUnread]
+    ) -> BaseHTTPResponse: ...
+
+    @overload
+    def oauth_access_token(
+        self, client_id: str, grant_type: str, **options: Unpack[_TokenAnyWay]
+    ) -> Any: ...
+
+    def oauth_access_token(  # type: ignore[misc]
         self,
         client_id: str,
         grant_type: str,
@@ -112,22 +191,26 @@ class OauthApi:
             InvalidGrantError: the code or token is wrong, expired, used or revoked.
             ApiResponseError: an answer without a usable bearer token.
         """
-        return self.oauth_access_token_with_http_info(  # type: ignore[return-value]
-            client_id,
-            grant_type,
-            code=code,
-            redirect_uri=redirect_uri,
-            refresh_token=refresh_token,
-            device_code=device_code,
-            code_verifier=code_verifier,
-            client_secret=client_secret,
-            async_req=async_req,
-            _return_http_data_only=True,
-            _preload_content=_preload_content,
-            _request_timeout=_request_timeout,
+        return self.api_client.call_api(  # type: ignore[no-any-return]
+            _TOKEN.path, _TOKEN.method, **_TOKEN.arguments(locals(), _return_http_data_only=True)
         )
 
+    @overload
     def oauth_access_token_with_http_info(
+        self, client_id: str, grant_type: str, **options: Unpack[_TokenPlain]
+    ) -> WithStatus[OauthTokenResponse]: ...
+
+    @overload
+    def oauth_access_token_with_http_info(
+        self, client_id: str, grant_type: str, **options: Unpack[_TokenInBackground]
+    ) -> AsyncResult[WithStatus[OauthTokenResponse]]: ...
+
+    @overload
+    def oauth_access_token_with_http_info(
+        self, client_id: str, grant_type: str, **options: Unpack[_TokenAnyWay]
+    ) -> Any: ...
+
+    def oauth_access_token_with_http_info(  # type: ignore[misc]
         self,
         client_id: str,
         grant_type: str,
@@ -144,19 +227,29 @@ class OauthApi:
         _request_timeout: Timeout = None,
     ) -> tuple[OauthTokenResponse, int, Mapping[str, str]]:
         """:meth:`oauth_access_token`, with the status code and the headers."""
-        required = {"client_id": client_id, "grant_type": grant_type}
-        optional = {
-            "code": code,
-            "redirect_uri": redirect_uri,
-            "refresh_token": refresh_token,
-            "device_code": device_code,
-            "code_verifier": code_verifier,
-            "client_secret": client_secret,
-        }
-        options = (async_req, _return_http_data_only, _preload_content, _request_timeout)
-        return self._post(_TOKEN, required, optional, options)  # type: ignore[no-any-return]
+        return self.api_client.call_api(  # type: ignore[no-any-return]
+            _TOKEN.path, _TOKEN.method, **_TOKEN.arguments(locals())
+        )
 
+    @overload
     def oauth_revoke(
+        self, client_id: str, token: str, **options: Unpack[Plain]
+    ) -> OauthRevokeSuccessResponse: ...
+
+    @overload
+    def oauth_revoke(
+        self, client_id: str, token: str, **options: Unpack[InBackground]
+    ) -> AsyncResult[OauthRevokeSuccessResponse]: ...
+
+    @overload
+    def oauth_revoke(
+        self, client_id: str, token: str, **options: Unpack[Unread]
+    ) -> BaseHTTPResponse: ...
+
+    @overload
+    def oauth_revoke(self, client_id: str, token: str, **options: Unpack[AnyWay]) -> Any: ...
+
+    def oauth_revoke(  # type: ignore[misc]
         self,
         client_id: str,
         token: str,
@@ -172,16 +265,26 @@ class OauthApi:
             client_id: the application's OAuth client id.
             token: any access or refresh token of the grant.
         """
-        return self.oauth_revoke_with_http_info(  # type: ignore[return-value]
-            client_id,
-            token,
-            async_req=async_req,
-            _return_http_data_only=True,
-            _preload_content=_preload_content,
-            _request_timeout=_request_timeout,
+        return self.api_client.call_api(  # type: ignore[no-any-return]
+            _REVOKE.path, _REVOKE.method, **_REVOKE.arguments(locals(), _return_http_data_only=True)
         )
 
+    @overload
     def oauth_revoke_with_http_info(
+        self, client_id: str, token: str, **options: Unpack[Plain]
+    ) -> WithStatus[OauthRevokeSuccessResponse]: ...
+
+    @overload
+    def oauth_revoke_with_http_info(
+        self, client_id: str, token: str, **options: Unpack[InBackground]
+    ) -> AsyncResult[WithStatus[OauthRevokeSuccessResponse]]: ...
+
+    @overload
+    def oauth_revoke_with_http_info(
+        self, client_id: str, token: str, **options: Unpack[AnyWay]
+    ) -> Any: ...
+
+    def oauth_revoke_with_http_info(  # type: ignore[misc]
         self,
         client_id: str,
         token: str,
@@ -192,11 +295,31 @@ class OauthApi:
         _request_timeout: Timeout = None,
     ) -> tuple[OauthRevokeSuccessResponse, int, Mapping[str, str]]:
         """:meth:`oauth_revoke`, with the status code and the headers."""
-        required = {"client_id": client_id, "token": token}
-        options = (async_req, _return_http_data_only, _preload_content, _request_timeout)
-        return self._post(_REVOKE, required, {}, options)  # type: ignore[no-any-return]
+        return self.api_client.call_api(  # type: ignore[no-any-return]
+            _REVOKE.path, _REVOKE.method, **_REVOKE.arguments(locals())
+        )
 
+    @overload
     def oauth_device_authorize(
+        self, client_id: str, scope: str, **options: Unpack[Plain]
+    ) -> OauthDeviceAuthorizationResponse: ...
+
+    @overload
+    def oauth_device_authorize(
+        self, client_id: str, scope: str, **options: Unpack[InBackground]
+    ) -> AsyncResult[OauthDeviceAuthorizationResponse]: ...
+
+    @overload
+    def oauth_device_authorize(
+        self, client_id: str, scope: str, **options: Unpack[Unread]
+    ) -> BaseHTTPResponse: ...
+
+    @overload
+    def oauth_device_authorize(
+        self, client_id: str, scope: str, **options: Unpack[AnyWay]
+    ) -> Any: ...
+
+    def oauth_device_authorize(  # type: ignore[misc]
         self,
         client_id: str,
         scope: str,
@@ -212,16 +335,26 @@ class OauthApi:
             client_id: the application's OAuth client id.
             scope: application-level scope, such as ``crm`` or ``ultraship``.
         """
-        return self.oauth_device_authorize_with_http_info(  # type: ignore[return-value]
-            client_id,
-            scope,
-            async_req=async_req,
-            _return_http_data_only=True,
-            _preload_content=_preload_content,
-            _request_timeout=_request_timeout,
+        return self.api_client.call_api(  # type: ignore[no-any-return]
+            _DEVICE.path, _DEVICE.method, **_DEVICE.arguments(locals(), _return_http_data_only=True)
         )
 
+    @overload
     def oauth_device_authorize_with_http_info(
+        self, client_id: str, scope: str, **options: Unpack[Plain]
+    ) -> WithStatus[OauthDeviceAuthorizationResponse]: ...
+
+    @overload
+    def oauth_device_authorize_with_http_info(
+        self, client_id: str, scope: str, **options: Unpack[InBackground]
+    ) -> AsyncResult[WithStatus[OauthDeviceAuthorizationResponse]]: ...
+
+    @overload
+    def oauth_device_authorize_with_http_info(
+        self, client_id: str, scope: str, **options: Unpack[AnyWay]
+    ) -> Any: ...
+
+    def oauth_device_authorize_with_http_info(  # type: ignore[misc]
         self,
         client_id: str,
         scope: str,
@@ -232,11 +365,23 @@ class OauthApi:
         _request_timeout: Timeout = None,
     ) -> tuple[OauthDeviceAuthorizationResponse, int, Mapping[str, str]]:
         """:meth:`oauth_device_authorize`, with the status code and the headers."""
-        required = {"client_id": client_id, "scope": scope}
-        options = (async_req, _return_http_data_only, _preload_content, _request_timeout)
-        return self._post(_DEVICE, required, {}, options)  # type: ignore[no-any-return]
+        return self.api_client.call_api(  # type: ignore[no-any-return]
+            _DEVICE.path, _DEVICE.method, **_DEVICE.arguments(locals())
+        )
 
-    def oauth_me(
+    @overload
+    def oauth_me(self, **options: Unpack[Plain]) -> OauthMeResponse: ...
+
+    @overload
+    def oauth_me(self, **options: Unpack[InBackground]) -> AsyncResult[OauthMeResponse]: ...
+
+    @overload
+    def oauth_me(self, **options: Unpack[Unread]) -> BaseHTTPResponse: ...
+
+    @overload
+    def oauth_me(self, **options: Unpack[AnyWay]) -> Any: ...
+
+    def oauth_me(  # type: ignore[misc]
         self,
         *,
         async_req: bool | None = None,
@@ -245,14 +390,22 @@ class OauthApi:
         _request_timeout: Timeout = None,
     ) -> OauthMeResponse:
         """Who authorized the configured access token, and what was granted."""
-        return self.oauth_me_with_http_info(  # type: ignore[return-value]
-            async_req=async_req,
-            _return_http_data_only=True,
-            _preload_content=_preload_content,
-            _request_timeout=_request_timeout,
+        return self.api_client.call_api(  # type: ignore[no-any-return]
+            _ME.path, _ME.method, **_ME.arguments(locals(), _return_http_data_only=True)
         )
 
+    @overload
+    def oauth_me_with_http_info(self, **options: Unpack[Plain]) -> WithStatus[OauthMeResponse]: ...
+
+    @overload
     def oauth_me_with_http_info(
+        self, **options: Unpack[InBackground]
+    ) -> AsyncResult[WithStatus[OauthMeResponse]]: ...
+
+    @overload
+    def oauth_me_with_http_info(self, **options: Unpack[AnyWay]) -> Any: ...
+
+    def oauth_me_with_http_info(  # type: ignore[misc]
         self,
         *,
         async_req: bool | None = None,
@@ -261,135 +414,6 @@ class OauthApi:
         _request_timeout: Timeout = None,
     ) -> tuple[OauthMeResponse, int, Mapping[str, str]]:
         """:meth:`oauth_me`, with the status code and the headers."""
-        options = (async_req, _return_http_data_only, _preload_content, _request_timeout)
-        return self._call(_ME, [], options)  # type: ignore[no-any-return]
-
-    def _post(
-        self,
-        operation: _Operation,
-        required: Mapping[str, Any],
-        optional: Mapping[str, Any],
-        options: _Options,
-    ) -> Any:
-        for name, value in required.items():
-            _check_text(name, value, required=True)
-        for name, value in optional.items():
-            if value is not None:
-                _check_text(name, value, required=False)
-        given = [(name, value) for name, value in {**required, **optional}.items() if value]
-        return self._call(operation, given, options)
-
-    def _call(self, operation: _Operation, form: Any, options: _Options) -> Any:
-        async_req, data_only, preload, timeout = options
-        return self.api_client.call_api(
-            operation.path,
-            operation.method,
-            header_params=operation.headers,
-            post_params=form,
-            response_type=operation,
-            auth_settings=operation.schemes,
-            async_req=async_req,
-            _return_http_data_only=data_only,
-            _preload_content=preload,
-            _request_timeout=timeout,
+        return self.api_client.call_api(  # type: ignore[no-any-return]
+            _ME.path, _ME.method, **_ME.arguments(locals())
         )
-
-
-class _Operation:
-    """What an operation sends, and what it accepts as its answer.
-
-    ``model`` is a name, so that a process loads only the models that it uses. ``accept`` says why
-    an answer cannot be used, or ``None``; ``empty`` are the fields that an empty body means, which
-    is an error without them.
-    """
-
-    def __init__(
-        self,
-        path: str,
-        model: str,
-        accept: Callable[[Any], str | None],
-        *,
-        method: str = "POST",
-        content_type: str = _FORM,
-        schemes: tuple[str, ...] = (BROWSER_KEY_SCHEME, OAUTH_SCHEME, SIMPLE_KEY_SCHEME),
-        empty: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.path = path
-        self.model = model
-        self.accept = accept
-        self.method = method
-        self.headers = {"Accept": _JSON, "Content-Type": content_type}
-        self.schemes = schemes
-        self.empty = empty
-
-    @property
-    def from_wire(self) -> Callable[[Any], Any]:
-        """Reads an answer; asked for before the request is sent, so the model is loaded by then."""
-        from_wire = getattr(models, self.model).from_wire
-
-        def read(data: Any) -> Any:
-            error = data.get("error") if isinstance(data, dict) else None
-            if error and isinstance(error, str):
-                raise oauth_error_class(error)()  # RFC 6749, 5.2, inside a 200
-            if error:
-                raise ApiResponseError(reason="the answer has status 200 and describes an error")
-            answer = from_wire(data)
-            problem = self.accept(answer)
-            if problem is not None:
-                raise ApiResponseError(reason=problem)
-            return answer
-
-        return read
-
-    def from_nothing(self) -> Any:
-        if self.empty is None:
-            raise ApiResponseError(reason="the answer is empty")
-        return getattr(models, self.model)(**self.empty)
-
-
-def _usable_token(token: OauthTokenResponse) -> str | None:
-    if not token.access_token:
-        return "the answer holds no access token"
-    if (token.token_type or "").strip().lower() not in ("", "bearer"):
-        # RFC 6749, 7.1: a client must not use a token of a type that it does not understand.
-        return "the token is not a bearer token"
-    return None
-
-
-def _revoked(answer: OauthRevokeSuccessResponse) -> str | None:
-    if answer.successful is None:
-        answer.successful = True  # RFC 7009, 2.2: the status alone says it
-    return None
-
-
-def _usable_device_code(answer: OauthDeviceAuthorizationResponse) -> str | None:
-    return None if answer.device_code else "the answer holds no device code"
-
-
-def _somebody(me: OauthMeResponse) -> str | None:
-    return None if any(me[name] is not None for name in me) else "the answer says nothing"
-
-
-def _check_text(name: str, value: Any, required: bool) -> None:
-    if value is None or value == "":
-        if required:
-            raise ApiValueError("%s is required: pass a non-empty str" % name)
-    elif not isinstance(value, str):
-        raise ApiTypeError("%s must be str, not %s" % (name, type(value).__name__))
-
-
-_TOKEN = _Operation("/oauth/token", "OauthTokenResponse", _usable_token)
-_REVOKE = _Operation(
-    "/oauth/revoke", "OauthRevokeSuccessResponse", _revoked, empty={"successful": True}
-)
-_DEVICE = _Operation(
-    "/oauth/device/authorize", "OauthDeviceAuthorizationResponse", _usable_device_code
-)
-_ME = _Operation(
-    "/oauth/me",
-    "OauthMeResponse",
-    _somebody,
-    method="GET",
-    content_type=_JSON,
-    schemes=(OAUTH_SCHEME,),
-)

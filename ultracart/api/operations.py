@@ -1,0 +1,120 @@
+"""What an operation is: path, credentials and arguments, and which responses it accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+from ..configuration import BROWSER_KEY_SCHEME, OAUTH_SCHEME, SIMPLE_KEY_SCHEME
+from ..exceptions import ApiResponseError, ApiTypeError, ApiValueError, oauth_error_class
+from ..models.model import Model
+
+M = TypeVar("M", bound=Model)
+
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+_OPTIONS = ("async_req", "_return_http_data_only", "_preload_content", "_request_timeout")
+_NOT_SENT = frozenset(["self", *_OPTIONS])
+
+
+class Operation(Generic[M]):
+    """One operation of the API; also the ``response_type`` of its calls.
+
+    Args:
+        path: below ``Configuration.host``.
+        model: the class of its responses.
+        required: arguments that must be given.
+        validate: returns why a response cannot be used, or ``None``; may fill in fields.
+        method: the HTTP method.
+        content_type: of what is sent.
+        schemes: credentials to send, each where it is configured.
+        empty_body: the model's fields that an empty body stands for; ``None``: it is an error.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        model: type[M],
+        *,
+        required: tuple[str, ...] = (),
+        validate: Callable[[M], str | None],
+        method: str = "POST",
+        content_type: str = FORM,
+        schemes: tuple[str, ...] = (BROWSER_KEY_SCHEME, OAUTH_SCHEME, SIMPLE_KEY_SCHEME),
+        empty_body: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.path = path
+        self.model = model
+        self.required = required
+        self.validate = validate
+        self.method = method
+        self.headers = {"Accept": JSON, "Content-Type": content_type}
+        self.schemes = schemes
+        self.empty_body = empty_body
+
+    def arguments(self, given: Mapping[str, Any], **fixed: Any) -> dict[str, Any]:
+        """What ``ApiClient.call_api`` is called with, beside path and method.
+
+        ``given`` is ``locals()`` of the operation's method: options, and fields of the form.
+        ``fixed`` takes the place of options.
+
+        Raises:
+            ApiTypeError: a field that is not ``str``.
+            ApiValueError: a required field that is ``None`` or empty.
+        """
+        form = []
+        for name, value in given.items():
+            if name not in _NOT_SENT:
+                check_text(name, value, required=name in self.required)
+                if value:
+                    form.append((name, value))
+        return {
+            "header_params": self.headers,
+            "post_params": form,
+            "response_type": self,
+            "auth_settings": self.schemes,
+            **{name: given[name] for name in _OPTIONS},
+            **fixed,
+        }
+
+    def from_wire(self, data: Any) -> M:
+        """The model of a decoded response.
+
+        Raises:
+            OAuthError: an OAuth error with status 200 (RFC 6749, section 5.2).
+            ApiResponseError: a response that cannot be used.
+        """
+        error = data.get("error") if isinstance(data, dict) else None
+        if error and isinstance(error, str):
+            raise oauth_error_class(error)()
+        if error:
+            raise ApiResponseError(reason="the response has status 200 and describes an error")
+        response = self.model.from_wire(data)
+        problem = self.validate(response)
+        if problem is not None:
+            raise ApiResponseError(reason=problem)
+        return response
+
+    def from_empty_body(self) -> M:
+        """The model that an empty body stands for.
+
+        Raises:
+            ApiResponseError: it stands for nothing.
+        """
+        if self.empty_body is None:
+            raise ApiResponseError(reason="the response is empty")
+        return self.model(**self.empty_body)
+
+
+def check_text(name: str, value: Any, required: bool) -> None:
+    """Check one argument.
+
+    Raises:
+        ApiTypeError: it is not ``str``.
+        ApiValueError: it is required, and ``None`` or empty.
+    """
+    if value is None or value == "":
+        if required:
+            raise ApiValueError("%s is required: pass a non-empty str" % name)
+    elif not isinstance(value, str):
+        raise ApiTypeError("%s must be str, not %s" % (name, type(value).__name__))
