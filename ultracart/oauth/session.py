@@ -1,56 +1,28 @@
-"""Decides when a token is refreshed, by whom, and what everybody else does meanwhile.
-
-===========  ============================================================================
-fresh        handed out from memory: no lock, no store, no request
-stale        one caller refreshes, the winner of a try; the others keep the valid token,
-             and if the refresh fails that is logged and it rests a while
-expired,     everybody waits for one refresh, and shares its result or its error
-refused
-===========  ============================================================================
-
-One refresh: the store's lock; read again, and adopt what somebody else refreshed; ask UltraCart;
-save; unlock. What began before the lock was held counts for nothing.
-"""
+"""The session: login, valid tokens and authorised clients for one application's merchants."""
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
-from functools import partial
 
 from ..api_client import ApiClient
 from ..configuration import Configuration
-from ..exceptions import UltraCartError
 from .authorization import AuthorizationRequest
 from .consent import ConsentFlow
 from .device import DeviceAuthorization, poll_until_answered
-from .renewal import Renewal, reauthorization_required
+from .refresher import Refresher
 from .request_limiter import RequestLimiter
 from .session_options import begin_call, require_options, session_configuration
-from .single_flight import SingleFlight
 from .store_guard import StoreGuard
 from .stores.base import TokenStore
 from .stores.memory import MemoryTokenStore
 from .token import Token
-from .token_cache import CachedToken, TokenCache
-from .token_endpoint import Issued, TokenEndpoint
+from .token_cache import TokenCache
+from .token_endpoint import TokenEndpoint
 from .token_source import AccountTokenSource
 from .uptime import uptime
 
 DEFAULT_ACCOUNT = "default"
-# Seconds; an early refresh that fails is tried again after half of what is left, at most this.
-_LONGEST_REST = 30.0
-# Seconds; another process's early refresh is looked for again after this.
-_ELSEWHERE_REST = 0.25
-# How often a token is asked for that has expired when it comes.
-_TRIES = 2
-
-_logger = logging.getLogger(__name__)
-
-
-class _RefreshedElsewhere(Exception):
-    """Another process holds the lock: it refreshes, and the token here is still valid."""
 
 
 class OAuthSession:
@@ -142,8 +114,7 @@ class OAuthSession:
         self._sleep = sleep
         self._cache = TokenCache(refresh_margin, clock=clock, monotonic=monotonic)
         self._entries = self._cache.entries
-        self._flights: SingleFlight[Token] = SingleFlight()
-        self._renewal = Renewal(self._store, self._endpoint, self._cache, monotonic)
+        self._refresher = Refresher(self._store, self._endpoint, self._cache, monotonic)
 
     def __enter__(self) -> OAuthSession:
         return self
@@ -198,7 +169,7 @@ class OAuthSession:
             issued = self._endpoint.exchange_code(
                 grant.code, grant.redirect_uri, grant.code_verifier
             )
-        return self._keep_new(account, issued, grant.scope)
+        return self._refresher.save_login(account, issued, grant.scope)
 
     def start_device_authorization(self, scope: str | None = None) -> DeviceAuthorization:
         """Codes for a login on a device without a browser (RFC 8628).
@@ -231,7 +202,7 @@ class OAuthSession:
         issued = poll_until_answered(
             device, self._endpoint.poll_device, monotonic=self._monotonic, sleep=self._sleep
         )
-        return self._keep_new(account, issued, device.scope)
+        return self._refresher.save_login(account, issued, device.scope)
 
     # -- using it -----------------------------------------------------------------------------
 
@@ -249,7 +220,7 @@ class OAuthSession:
             entry = None
         if entry is not None and self._monotonic() < entry.refresh_at:
             return entry.access_token
-        return self._due(account).access_token
+        return self._refresher.valid_token(account).access_token
 
     def api_client(self, account: str = DEFAULT_ACCOUNT) -> ApiClient:
         """A client whose requests carry the account's valid token, now and later.
@@ -280,9 +251,7 @@ class OAuthSession:
             TokenStoreError: the store failed.
         """
         begin_call(account)
-        if self._entries.get(account) is None:
-            self._read(account)
-        self._cache.expire(account, access_token)
+        self._refresher.invalidate(account, access_token)
 
     def refresh(self, account: str = DEFAULT_ACCOUNT) -> Token:
         """Refresh now, even if the token is fresh; threads that ask at once share one refresh.
@@ -290,8 +259,7 @@ class OAuthSession:
         Raises: as :meth:`access_token`.
         """
         begin_call(account)
-        # A tuple, because any text may be the name of another account.
-        return self._flights.run(("forced", account), lambda: self._refresh(account, None))
+        return self._refresher.refresh(account)
 
     def revoke(self, account: str = DEFAULT_ACCOUNT) -> None:
         """End the grant at UltraCart, then forget it; nothing happens without a token.
@@ -302,99 +270,4 @@ class OAuthSession:
             TokenStoreError: the store failed.
         """
         begin_call(account)
-        try:
-            with self._store.lock(account):
-                token = self._store.load(account)
-                if token is not None:
-                    token = self._store.unsaved.newest(account, token)
-                    self._renewal.end(token)
-                    self._store.delete(account)
-        finally:
-            self._cache.forget(account)
-        if token is not None:
-            self._store.unsaved.settled(account, token)
-
-    # -- the policy ---------------------------------------------------------------------------
-
-    def _due(self, account: str) -> Token:
-        """A valid token when memory has no fresh one."""
-        begin_call(account)
-        tries = _TRIES
-        while True:
-            entry = self._entries.get(account) or self._read(account)
-            if entry is None:
-                raise reauthorization_required(account)
-            now = self._monotonic()
-            if now < entry.refresh_at:
-                return entry.token
-            try:
-                if now < entry.expires_at:
-                    token = self._refresh_early(account, entry)
-                else:
-                    token = self._flights.run(account, partial(self._refresh, account, entry))
-            except _RefreshedElsewhere:
-                continue  # the flight had left early; by now this one is not
-            tries -= 1
-            if not tries or not self._cache.has_expired(account, token):
-                return token
-            # The answer was lost for longer than the token lives, or an early refresh failed for
-            # longer than the old one had left: ask for the next one.
-
-    def _refresh_early(self, account: str, entry: CachedToken) -> Token:
-        """Refresh if nobody else does; else the entry's token, which was valid when this began."""
-        try:
-            work = partial(self._refresh, account, entry, early=True)
-            return self._flights.try_run(account, work) or entry.token
-        except _RefreshedElsewhere:
-            self._cache.rest(account, entry, _ELSEWHERE_REST)
-        except UltraCartError as error:
-            half = (entry.expires_at - self._monotonic()) / 2
-            pause = max(min(half, _LONGEST_REST), getattr(error, "retry_after", None) or 0.0)
-            self._cache.rest(account, entry, pause)
-            _logger.warning("early refresh of account %r failed: %s", account, error)
-        return entry.token
-
-    def _refresh(self, account: str, seen: CachedToken | None, *, early: bool = False) -> Token:
-        """The token that replaces ``seen``; without that, whatever is stored is refreshed.
-
-        Raises _RefreshedElsewhere if ``early`` and another process is at it.
-        """
-        stored = self._newer(account, seen)
-        if stored is not None:
-            return stored
-        with self._store.lock(account, blocking=not early) as held:
-            if not held:
-                raise _RefreshedElsewhere
-            stored = self._newer(account, seen)
-            if stored is not None:
-                return stored
-            token, age = self._renewal.renew(account)
-            ticket = self._cache.ticket(account)
-        self._store.unsaved.settled(account, token)
-        self._cache.put(account, token, age=age, ticket=ticket)
-        return token
-
-    def _newer(self, account: str, seen: CachedToken | None) -> Token | None:
-        """The stored token, if somebody has refreshed it since ``seen``."""
-        if seen is None:
-            return None
-        ticket = self._cache.ticket(account)
-        stored = self._store.load(account)
-        if stored is None or stored.is_same(seen.token) or not self._cache.is_fresh(stored):
-            return None
-        self._cache.put(account, stored, ticket=ticket)
-        return stored
-
-    def _read(self, account: str) -> CachedToken | None:
-        ticket = self._cache.ticket(account)
-        token = self._store.load(account)
-        return None if token is None else self._cache.put(account, token, ticket=ticket)
-
-    def _keep_new(self, account: str, issued: Issued, scope: str | None) -> Token:
-        token = Token.from_response(issued.response, issued_at=issued.sent_at, scope=scope)
-        age = self._monotonic() - issued.sent_monotonic
-        with self._store.lock(account):
-            self._store.save(account, token)
-            ticket = self._cache.ticket(account)
-        self._cache.put(account, token, age=age, ticket=ticket, outdates=True)
-        return token
+        self._refresher.revoke_grant(account)
