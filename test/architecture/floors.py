@@ -19,6 +19,7 @@ class Floor(NamedTuple):
 # Lowest first: a floor imports only from the floors that its line names, all of them above it in
 # this list. A longer name wins: ``oauth.stores.sqlalchemy`` is a floor of its own.
 FLOORS = [
+    Floor("locks"),
     Floor("version"),
     Floor("json_body"),
     Floor("exceptions", "json_body"),
