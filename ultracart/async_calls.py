@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
+from .locks import Event, Lock
+
 T = TypeVar("T")
 
 # How long an idle thread waits for another call, in seconds.
@@ -18,7 +20,7 @@ class AsyncResult(Generic[T]):
     """The outcome of a call in the background; the interface of ``multiprocessing.pool``'s."""
 
     def __init__(self) -> None:
-        self._done = threading.Event()
+        self._done = Event()
         self._value: Any = None
         self._error: BaseException | None = None
 
@@ -74,7 +76,7 @@ class _Workers:
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self.lock = threading.Lock()
+        self.lock = Lock()
         self.threads = 0
         self.unfinished = 0
         self.closed = False

@@ -34,7 +34,7 @@ FLOORS = [
     Floor("model", "models"),
     Floor(
         "transport",
-        "exceptions redaction forks configuration serialization",
+        "locks exceptions redaction forks configuration serialization",
         packages="certifi",
     ),
     # The one module on urllib3.
@@ -43,7 +43,7 @@ FLOORS = [
         "exceptions redaction forks debug_log configuration transport",
         packages="urllib3",
     ),
-    Floor("async_calls"),
+    Floor("async_calls", "locks"),
     Floor("paging", "exceptions"),
     Floor("downloads", "exceptions"),
     Floor(

@@ -9,12 +9,12 @@ TLS handshake for each; the parked pools longest unused are closed beyond a smal
 from __future__ import annotations
 
 import atexit
-import threading
 from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Any
 
 from ..forks import renew_after_fork
+from ..locks import Lock
 
 _MAX_PARKED = 8
 
@@ -33,11 +33,12 @@ class Shared:
 class Lease:
     """One client's share of a pool; dropping it gives the share back without closing the pool."""
 
-    __slots__ = ("_registry", "_shared", "key", "pool")
+    __slots__ = ("_held", "_registry", "key", "pool")
 
     def __init__(self, registry: _Registry, shared: Shared) -> None:
         self._registry = registry
-        self._shared: Any = shared
+        # Holds the share until it is given back; pop() hands it to one of two threads that close.
+        self._held: list[Shared] = [shared]
         self.key: Hashable = shared.key
         self.pool: Any = shared.pool
 
@@ -47,19 +48,20 @@ class Lease:
 
     def close(self) -> None:
         """Give the share back; the last one closes the pool."""
-        shared, self._shared = self._shared, None
-        if shared is not None:  # pragma: no branch - two threads may close at once
-            self._registry.give_back(shared)
+        try:
+            shared = self._held.pop()
+        except IndexError:
+            return
+        self._registry.give_back(shared)
 
     def __del__(self) -> None:
         # May run inside any allocation, also under the registry's lock: so it takes no lock.
-        if self._shared is not None:
-            self._registry.dropped.append(self._shared)
+        self._registry.dropped.extend(self._held)
 
 
 class _Registry:
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         # Insertion order is order of last use: the oldest come first.
         self._pools: dict[Hashable, Shared] = {}
         self.dropped: deque[Shared] = deque()
