@@ -20,7 +20,7 @@ from ultracart.commands.program import create_parser
 from ultracart.configuration import DEFAULT_HOST
 from ultracart.oauth import device, token, token_endpoint
 from ultracart.oauth.stores import base, sql_locks, sqlalchemy
-from ultracart.sandbox import permissions
+from ultracart.sandbox import applications
 from ultracart.sandbox.switches import Switches
 from ultracart.transport import framing, limits
 
@@ -292,7 +292,7 @@ def test_schemes() -> None:
 
 def test_scopes() -> None:
     told = " ".join(_text(README).partition("`_write` scope:")[2].partition(";")[0].split())
-    assert sorted(told.split(", ")) == sorted(permissions._FAMILIES)
+    assert sorted(told.split(", ")) == sorted(applications._FAMILIES)
 
 
 def test_options_of_operations() -> None:

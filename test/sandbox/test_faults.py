@@ -150,3 +150,93 @@ def test_concurrent_requests_of_one_application_are_refused(sandbox, wire):
 def test_arguments_are_checked(sandbox, arguments):
     with pytest.raises(ValueError, match=r"give|must be"):
         sandbox.faults.add(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"times": -1}, "times"),
+        ({"times": "3"}, "times"),
+        ({"times": True}, "times"),
+        ({"times": 1.5}, "times"),
+        ({"delay": -1}, "delay"),
+        ({"delay": "1"}, "delay"),
+        ({"delay": float("inf")}, "delay"),
+        ({"retry_after": -1}, "retry_after"),
+        ({"retry_after": "soon"}, "retry_after"),
+        ({"retry_after": 1.5}, "retry_after"),
+        ({"status": 99}, "status"),
+        ({"status": 1000}, "status"),
+        ({"status": "500"}, "status"),
+        ({"status": 204, "body": "x"}, "status 204"),
+        ({"method": "PSOT"}, "method"),
+        ({"path": "oauth/token"}, "path"),
+        ({"path": "/oauth/tokens"}, "none of the OAuth server's: /oauth/authorize"),
+        ({"path": "/OAuth/Token"}, "none of the OAuth server's"),
+        ({"path": "/oauth/token?x=1"}, "query"),
+        ({"location": "https://a.example/\r\nX: 1"}, "headers"),
+        ({"when": "always"}, "when"),
+        ({"body": 5}, "body"),
+    ],
+)
+def test_what_can_never_happen_is_refused_by_name(sandbox, arguments, name):
+    with pytest.raises(ValueError, match=name):
+        sandbox.faults.add(**{"status": 500, **arguments})
+
+
+def test_paths_and_methods_are_written_in_any_way(sandbox, wire):
+    fault = sandbox.faults.add("/rest/v2/oauth/{endpoint}", method="post", status=503)
+    assert wire.get("/oauth/me").status == 401
+    assert wire.refresh("x").status == 503
+    assert fault.hits == 1
+
+
+def test_a_status_without_a_body_has_none(sandbox, wire):
+    sandbox.faults.add("/oauth/token", status=204)
+    answer = wire.refresh("x")
+    assert (answer.status, answer.data) == (204, b"")
+
+
+def test_a_list_is_sent_as_json(sandbox, wire):
+    sandbox.faults.add("/oauth/token", body=[1])
+    assert wire.refresh("x").json() == [1]
+
+
+def test_repr_tells(sandbox, wire):
+    def mine(request):
+        return True
+
+    fault = sandbox.faults.add("/oauth/token", method="post", status=503, times=2, when=mine)
+    sandbox.faults.add(retry_after=7, delay=0.0, times=None)
+    wire.refresh("x")
+    assert repr(fault) == ("<Fault for POST /oauth/token when mine: status 503; 1 left, 1 hit>")
+    assert repr(list(sandbox.faults)[1]) == (
+        "<Fault for any method any path: 0 s later, status 429, Retry-After 7; every time, 0 hits>"
+    )
+    assert len(sandbox.faults) == 2
+    assert "POST /oauth/token" in repr(sandbox.faults)
+    sandbox.faults.clear()
+
+
+def test_a_fault_that_nothing_has_met_is_warned_of():
+    sandbox = Sandbox()
+    sandbox.faults.add("/order/order", status=500)
+    with pytest.warns(UserWarning, match=r"no request has met <Fault for any method /order/order"):
+        sandbox.close()
+    sandbox.close()
+
+
+def test_the_warning_stays_out_of_the_way_of_an_error():
+    sandbox = Sandbox()
+    sandbox.faults.add("/order/order", status=500)
+    with pytest.raises(KeyError), sandbox:
+        raise KeyError
+
+
+def test_one_fault_can_be_removed(sandbox, wire):
+    first = sandbox.faults.add("/oauth/token", status=500)
+    second = sandbox.faults.add("/oauth/token", status=501)
+    sandbox.faults.remove(first)
+    sandbox.faults.remove(first)
+    assert wire.refresh("x").status == 501
+    assert second.hits == 1

@@ -29,7 +29,7 @@ def talk(sandbox, *parts):
 
 
 HEAD = (
-    b"POST /rest/v2/oauth/revoke HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\n"
+    b"POST /rest/v2/oauth/revoke HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
     b"X-UltraCart-Api-Version: 2017-03-01\r\n"
     b"Content-Type: application/x-www-form-urlencoded\r\n"
 )

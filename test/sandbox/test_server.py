@@ -113,7 +113,7 @@ def test_a_client_that_leaves_before_its_answer_costs_no_socket(sandbox):
     go, arrived = threading.Event(), threading.Event()
     sandbox.faults.add(delay=go, when=lambda request: bool(arrived.set()) or True)
     with socket.create_connection(("127.0.0.1", sandbox.port), timeout=DEADLINE) as connection:
-        request = "GET /rest/v2/oauth/me HTTP/1.1\r\nHost: x\r\n\r\n"
+        request = "GET /rest/v2/oauth/me HTTP/1.1\r\nHost: localhost\r\n\r\n"
         connection.sendall(request.encode())
         assert arrived.wait(DEADLINE)
         # Without lingering, leaving resets the connection: the answer has nowhere to go.

@@ -1,4 +1,4 @@
-"""Decides what the sandbox offers: an UltraCart OAuth server on your own machine.
+"""The sandbox: an UltraCart OAuth server on your own machine.
 
 It needs the extra ``sandbox``: ``pip install 'ultracart[sandbox]'`` brings Flask and Authlib.
 Without them ``import ultracart.sandbox`` raises :exc:`ImportError` with exactly that advice; the
@@ -18,10 +18,11 @@ try:
     from .applications import Application
     from .faults import Fault, Faults
     from .recording import Counters, RecordedRequest
+    from .resources import Answer
     from .server import Sandbox
 except ModuleNotFoundError as _missing:
     raise ImportError(
         "the sandbox needs Flask and Authlib: pip install 'ultracart[sandbox]'"
     ) from _missing
 
-__all__ = ["Application", "Counters", "Fault", "Faults", "RecordedRequest", "Sandbox"]
+__all__ = ["Answer", "Application", "Counters", "Fault", "Faults", "RecordedRequest", "Sandbox"]

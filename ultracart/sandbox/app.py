@@ -1,4 +1,4 @@
-"""Decides which path leads where: the Flask application with UltraCart's ``/rest/v2``."""
+"""The Flask application: UltraCart's ``/rest/v2``, and the sandbox's own page at ``/``."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from flask import Blueprint, Flask, Request, Response, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.exceptions import HTTPException
 
-from .answers import json_response, ultracart_error
 from .authorization_server import SandboxAuthorizationServer
+from .dashboard import is_dashboard
 from .pages import PAGE_PATHS, create_pages
-from .resources import CannedAnswers, create_resources
+from .paths import BASE_PATH, OAUTH_PATHS
+from .resources import Answers, create_resources
+from .responses import header_text, json_response, quoted, ultracart_error
 from .state import State
 
-BASE_PATH = "/rest/v2"
 API_VERSION = "2017-03-01"
 
 
@@ -31,8 +32,9 @@ class _PageSessions(SecureCookieSessionInterface):
 def create_app(
     state: State,
     server: SandboxAuthorizationServer,
-    canned: CannedAnswers,
+    answers: Answers,
     simple_keys: tuple[str, ...],
+    dashboard: Blueprint,
 ) -> Flask:
     app = Flask("ultracart.sandbox", static_url_path=f"{BASE_PATH}/sandbox")
     app.config.update(
@@ -44,28 +46,41 @@ def create_app(
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_PATH=f"{BASE_PATH}/oauth",
     )
+    app.url_map.merge_slashes = False  # //orders is another path, as it is at UltraCart
     app.session_interface = _PageSessions()
+    app.register_blueprint(dashboard)
     app.register_blueprint(_token_endpoints(state, server), url_prefix=BASE_PATH)
     app.register_blueprint(create_pages(state, server), url_prefix=BASE_PATH)
-    app.register_blueprint(create_resources(state, canned, simple_keys), url_prefix=BASE_PATH)
+    app.register_blueprint(create_resources(state, answers, simple_keys), url_prefix=BASE_PATH)
 
     @app.before_request
     def require_version() -> Response | None:
         path = request.path[len(BASE_PATH) :]
         version = request.headers.get("X-UltraCart-Api-Version")
-        if version == API_VERSION or path in PAGE_PATHS:
+        if version == API_VERSION or path in PAGE_PATHS or is_dashboard(request.path):
             return None
         if version is None and path == "/oauth/me":
             return None  # a first token is tried out with a plain curl
-        if path.startswith("/sandbox/"):
-            return None
+        sent = "none was sent" if version is None else f"{quoted(version)} was sent"
         return ultracart_error(
-            400, f"Every request must carry the header X-UltraCart-Api-Version: {API_VERSION}"
+            400,
+            f"Every request must carry the header X-UltraCart-Api-Version: {API_VERSION}; {sent}. "
+            f"The sandbox shows itself to a browser at {request.host_url}",
         )
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
-        return ultracart_error(error.code or 500, error.description or error.name)
+        if error.code == 404:
+            return ultracart_error(
+                404,
+                f"The sandbox has no {request.method} {request.path}. It serves {BASE_PATH}: "
+                f"{', '.join(OAUTH_PATHS)}, and what sandbox.answer(...) has prepared.",
+            )
+        message = error.description or error.name
+        if error.code == 405:
+            allowed = ", ".join(getattr(error, "valid_methods", None) or ())
+            message = f"{request.path} takes {allowed}, not {request.method}."
+        return ultracart_error(error.code or 500, message)
 
     return app
 
@@ -82,7 +97,7 @@ def _token_endpoints(state: State, server: SandboxAuthorizationServer) -> Bluepr
         why = f"The parameter {repeated[0]!a} is sent more than once."
         answer = {"error": "invalid_request", "error_description": why}
         response = json_response(state.switches.oauth_error_status, answer)
-        response.headers["UC-REST-ERROR"] = why
+        response.headers["UC-REST-ERROR"] = header_text(why)
         return response
 
     # The lock makes each of these one step: two refreshes with one token never both rotate it.

@@ -1,4 +1,4 @@
-"""Decides what a registered application may do: its redirect URIs, secret and permissions."""
+"""Registered applications, and UltraCart's permissions in words."""
 
 from __future__ import annotations
 
@@ -63,13 +63,7 @@ class Application:
         """Whether it is registered, or on loopback where any of those is accepted."""
         if redirect_uri in self.redirect_uris:
             return True
-        try:
-            parts = urlsplit(redirect_uri)
-            loopback = parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
-            # RFC 6749, section 3.1.2 allows no fragment; looking at the port checks it.
-            return self.loopback_redirects and loopback and not parts.fragment and parts.port != 0
-        except ValueError:  # no URI at all, such as http://[
-            return False
+        return self.loopback_redirects and _is_loopback_redirect(redirect_uri)
 
     def check_client_secret(self, client_secret: str) -> bool:
         """Whether it is the application's; always false for a public one."""
@@ -89,3 +83,62 @@ class Application:
     def check_grant_type(self, grant_type: str) -> bool:
         """Whether it may exchange this: the server decides which grants there are."""
         return True
+
+
+def _is_loopback_redirect(redirect_uri: str) -> bool:
+    # Browsers read a backslash as a slash, and leave out tabs and line breaks.
+    if "\\" in redirect_uri or not redirect_uri.isprintable() or " " in redirect_uri:
+        return False
+    try:
+        parts = urlsplit(redirect_uri)
+        is_loopback = parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
+        # RFC 6749, section 3.1.2 allows no fragment; looking at the port checks it. Before an "@"
+        # stands a user name, which may look like a host.
+        return is_loopback and not parts.fragment and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:  # no URI at all, such as http://[
+        return False
+
+
+# Families whose plain name would not say what they hold.
+_FAMILIES = {
+    "affiliate": "affiliates",
+    "auto_order": "auto orders",
+    "channel_partner": "channel partners",
+    "chargeback": "chargebacks",
+    "checkout": "checkouts",
+    "configuration": "account configuration",
+    "conversation": "conversations",
+    "coupon": "coupons",
+    "customer": "customers",
+    "fulfillment": "fulfillment",
+    "gift_certificate": "gift certificates",
+    "integration_log": "integration logs",
+    "item": "items",
+    "order": "orders",
+    "storefront": "storefronts",
+    "tax": "tax configuration",
+    "user": "users",
+    "webhook": "webhooks",
+    "workflow": "workflow tasks",
+}
+_WHOLE = {
+    "crm": "Use the customer relationship tools",
+    "ultraship": "Use UltraShip",
+    "ultrabooks_read": "Use UltraBooks (1 of 2)",
+    "ultrabooks_write": "Use UltraBooks (2 of 2)",
+}
+_VERBS = {"read": "View", "write": "Create and change"}
+
+
+def describe(scope: str) -> list[tuple[str, str]]:
+    """Each permission of a scope as (name, words); an unknown name stands for itself."""
+    return [(name, _words(name)) for name in dict.fromkeys(scope.split())]
+
+
+def _words(name: str) -> str:
+    family, _, kind = name.rpartition("_")
+    if name in _WHOLE:
+        return _WHOLE[name]
+    if family in _FAMILIES and kind in _VERBS:
+        return f"{_VERBS[kind]} {_FAMILIES[family]}"
+    return name

@@ -1,4 +1,4 @@
-"""Decides how Authlib, which ships no types, enters checked code: here, as ``Any``."""
+"""Authlib for checked code: it ships no types, so its classes enter here, as ``Any``."""
 
 from __future__ import annotations
 

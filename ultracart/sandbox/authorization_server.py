@@ -1,5 +1,5 @@
 # mypy: disallow-subclassing-any=False
-"""Decides what an answer with tokens, or with an OAuth error, looks like."""
+"""The OAuth server: Authlib's, with its hooks tied to the State."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from .authlib_bases import (
     FlaskOAuth2Request,
     InvalidRequestError,
     IssuerParameter,
+    OAuth2Error,
     OAuth2Request,
 )
-from .devices import DeviceEndpoint, DeviceGrant
-from .grants import CodeGrant, Pkce, RefreshGrant, Revocation
+from .explanations import about_client, about_redirect_uri, explain
+from .grants import CodeGrant, DeviceEndpoint, DeviceGrant, Pkce, RefreshGrant, Revocation
+from .responses import header_text
 from .state import Grant, State
 
 
@@ -79,20 +81,39 @@ class SandboxAuthorizationServer(AuthorizationServer):
     def get_consent_grant(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().get_consent_grant(*args, **kwargs)
+        except OAuth2Error as error:
+            self._explain(error)
+            raise
         except ValueError:
             # Authlib quotes what was sent, but its errors hold printable ASCII alone.
-            raise InvalidRequestError("A parameter holds characters that it must not.") from None
+            unreadable: Any = InvalidRequestError(self._unreadable())
+            raise unreadable from None
 
     def save_token(self, token: dict[str, Any], request: Any) -> None:
         """Nothing to do: a token is saved where it is made."""
 
     def handle_error_response(self, request: Any, error: Any) -> flask.Response:
+        self._explain(error)
         response: flask.Response = super().handle_error_response(request, error)
         if response.status_code in (400, 401):
-            response.headers["UC-REST-ERROR"] = error.description or error.error
+            response.headers["UC-REST-ERROR"] = header_text(error.description or error.error)
             if self.state.switches.oauth_error_status != 400:
                 response.status_code = self.state.switches.oauth_error_status
         return response
+
+    def _unreadable(self) -> str:
+        sent = flask.request.values
+        application = self.state.applications.get(sent.get("client_id", ""))
+        if application is None:
+            return about_client(self.state, sent.get("client_id"), None)
+        redirect_uri = sent.get("redirect_uri")
+        if redirect_uri and not application.check_redirect_uri(redirect_uri):
+            return about_redirect_uri(sent, application)
+        return "A parameter holds characters that it must not."
+
+    def _explain(self, error: Any) -> None:
+        request = flask.request
+        explain(self.state, error, request.values, _Payload(request).client_id)
 
     def _generate(
         self,

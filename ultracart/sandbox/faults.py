@@ -1,16 +1,21 @@
-"""Decides which requests go wrong, and how: delays, error answers, dropped connections."""
+"""Faults on demand: delays, error responses and dropped connections."""
 
 from __future__ import annotations
 
-import json
+import math
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Literal, get_args
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal, get_args
 
+from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wrappers import Response
 
+from .paths import METHODS, OAUTH_PATHS, PathTemplate, check_method
 from .recording import RecordedRequest
+from .responses import check_headers, check_status, is_bodyless, json_text
 
 #: Seconds after which a delay on an event gives up, so that a forgotten one cannot hang a test.
 EVENT_DEADLINE = 60.0
@@ -19,6 +24,8 @@ _CLOSING_CHECK = 0.05
 #: When a connection is reset: before the request is processed, or after it.
 Drop = Literal["before", "after"]
 
+_METHODS = (*METHODS, "HEAD", "OPTIONS")
+_OAUTH_SEGMENTS = [path.split("/") for path in OAUTH_PATHS]
 _HTML = "<!doctype html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 
 
@@ -27,7 +34,7 @@ class Fault:
 
     def __init__(
         self,
-        path: str | None,
+        path: PathTemplate | None,
         method: str | None,
         when: Callable[[RecordedRequest], bool] | None,
         times: int | None,
@@ -47,7 +54,7 @@ class Fault:
     def matches(self, request: RecordedRequest) -> bool:
         """Whether the fault is meant for this request."""
         return (
-            (self._path is None or self._path == request.path)
+            (self._path is None or self._path.match(request.segments) is not None)
             and (self._method is None or self._method == request.method)
             and (self._when is None or self._when(request))
         )
@@ -62,9 +69,40 @@ class Fault:
         elif self.delay:
             closing.wait(self.delay)
 
+    @property
+    def target(self) -> str:
+        """Which requests it is for, in words."""
+        words = f"{self._method or 'any method'} {self._path or 'any path'}"
+        return f"{words} when {_name_of(self._when)}" if self._when is not None else words
+
+    @property
+    def effect(self) -> str:
+        """What it does to them, in words."""
+        words: list[str] = []
+        if isinstance(self.delay, threading.Event):
+            words.append("held until an event")
+        elif self.delay is not None:
+            words.append(f"{self.delay:g} s later")
+        if self.drop is not None:
+            words.append(f"connection reset {self.drop} processing")
+        elif self.answer is not None:
+            words.append(f"status {self.answer.status_code}")
+            if "Retry-After" in self.answer.headers:
+                words.append(f"Retry-After {self.answer.headers['Retry-After']}")
+        return ", ".join(words)
+
+    @property
+    def left(self) -> str:
+        """How many requests it is still for, in words."""
+        return "every time" if self.remaining is None else f"{self.remaining} left"
+
+    def __repr__(self) -> str:
+        hits = f"{self.hits} {'hit' if self.hits == 1 else 'hits'}"
+        return f"<Fault for {self.target}: {self.effect}; {self.left}, {hits}>"
+
 
 class Faults:
-    """``sandbox.faults``: add a fault, and clear them all."""
+    """``sandbox.faults``: add a fault, see those that are left, remove one or all."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -82,27 +120,35 @@ class Faults:
         retry_after: int | str | None = None,
         location: str | None = None,
         headers: Mapping[str, str] | None = None,
-        body: str | bytes | dict[str, object] | None = None,
+        body: str | bytes | dict[str, Any] | list[Any] | None = None,
         drop: Drop | None = None,
     ) -> Fault:
-        """Let the next matching requests go wrong; of several matching faults the oldest acts.
+        """Let the next matching requests go wrong; if several faults match, the first one applies.
 
-        path: below ``/rest/v2``, such as ``/oauth/token``; None is any.
-        times: how many requests; None is all until :meth:`clear`.
-        method: such as ``"POST"``; None is any.
-        when: a predicate that also has to hold.
-        delay: seconds to wait first, or an event to wait for (at most 60 seconds). Alone, the
-            request is then answered as usual.
-        status: answer this HTTP status without processing the request. By default 302 with
-            ``location``, else 429 with ``retry_after``, else 200.
-        retry_after: the ``Retry-After`` header: seconds, or the text of an HTTP date.
-        location: the ``Location`` header.
-        headers: further headers of the answer.
-        body: a dict is sent as JSON, text and bytes as they are under the type ``text/html``; None
-            is a small HTML error page, such as a proxy would give.
-        drop: reset the connection ``"before"`` the request is processed, or ``"after"`` it, so that
-            the answer alone is lost.
-        Raises ValueError when nothing would go wrong, or when ``drop`` comes with an answer.
+        A fault that no request has met by the end of the sandbox is the subject of a warning: most
+        of the time its path or method is mistyped.
+
+        Args:
+            path: such as ``/oauth/token`` or ``/order/orders/{order_id}``, with or without
+                ``/rest/v2``; None is any.
+            times: how many requests; None is all until :meth:`clear`.
+            method: such as ``"POST"``; None is any.
+            when: a predicate of the :class:`RecordedRequest` that also has to hold.
+            delay: seconds to wait first, or an event to wait for (at most 60 seconds). Alone, the
+                request is then served as usual.
+            status: respond with this HTTP status without processing the request. By default 302
+                with ``location``, else 429 with ``retry_after``, else 200.
+            retry_after: the ``Retry-After`` header: seconds, or the text of an HTTP date.
+            location: the ``Location`` header.
+            headers: further headers of the response.
+            body: a dict or list is sent as JSON, text and bytes as they are under the type
+                ``text/html``; None is a small HTML error page, such as a proxy would give.
+            drop: reset the connection ``"before"`` the request is processed, or ``"after"`` it, so
+                that the response alone is lost.
+
+        Raises:
+            ValueError: nothing would go wrong, ``drop`` comes with a response, no request can ever
+                match, or a value makes no sense.
         """
         answers = (status, retry_after, location, headers, body)
         has_answer = any(value is not None for value in answers)
@@ -110,16 +156,23 @@ class Faults:
             raise ValueError(f"drop must be 'before' or 'after', not {drop!r}")
         if drop and has_answer:
             raise ValueError(
-                "a dropped request has no answer: give either drop or status, body, ..."
+                "a dropped request has no response: give either drop or status, body, ..."
             )
         if not drop and not has_answer and delay is None:
             raise ValueError(
                 "nothing would go wrong: give delay, status, retry_after, location or drop"
             )
-        if times is not None and times < 1:
-            raise ValueError("times must be at least 1, or None for every request")
-        answer = _answer(status, retry_after, location, headers, body) if has_answer else None
-        fault = Fault(path, method, when, times, delay, drop, answer)
+        if when is not None and not callable(when):
+            raise ValueError(f"when must be a function of the request, not {when!r}")
+        fault = Fault(
+            None if path is None else _check_path(path),
+            None if method is None else check_method(method, _METHODS),
+            when,
+            _check_times(times),
+            _check_delay(delay),
+            drop,
+            _answer(status, retry_after, location, headers, body) if has_answer else None,
+        )
         with self._lock:
             self._faults.append(fault)
         return fault
@@ -128,6 +181,11 @@ class Faults:
         """Forget every fault; requests that already wait go on waiting."""
         with self._lock:
             self._faults.clear()
+
+    def remove(self, fault: Fault) -> None:
+        """Forget one fault; nothing happens when it is spent or forgotten already."""
+        with self._lock:
+            self._faults = [other for other in self._faults if other is not fault]
 
     def take(self, request: RecordedRequest) -> Fault | None:
         """The fault that acts on this request, counted as used."""
@@ -146,25 +204,106 @@ class Faults:
                     self._faults.remove(fault)
             return fault
 
+    def warn_of_unused(self, stacklevel: int) -> None:
+        """One warning that names the faults that no request has met, if there are any."""
+        unused = [fault for fault in self if not fault.hits]
+        if unused:
+            warnings.warn(
+                "no request has met "
+                + ", ".join(map(repr, unused))
+                + ": compare the path and the method with sandbox.requests, or call faults.clear()",
+                UserWarning,
+                stacklevel=stacklevel + 1,
+            )
+
+    def __iter__(self) -> Iterator[Fault]:
+        """The faults that are left, in the order in which they were added."""
+        with self._lock:
+            return iter(list(self._faults))
+
+    def __len__(self) -> int:
+        return len(self._faults)
+
+    def __repr__(self) -> str:
+        return f"<Faults {list(self)!r}>"
+
+
+def _name_of(function: object) -> str:
+    return getattr(function, "__name__", None) or type(function).__name__
+
+
+def _check_path(path: str) -> PathTemplate:
+    template = PathTemplate(path)
+    first = template.text.split("/")[1].lower()
+    if first == "oauth" and not any(template.match(known) is not None for known in _OAUTH_SEGMENTS):
+        raise ValueError(f"path {path!r} is none of the OAuth server's: {', '.join(OAUTH_PATHS)}")
+    return template
+
+
+def _check_times(times: Any) -> int | None:
+    if times is None:
+        return None
+    if isinstance(times, bool) or not isinstance(times, int) or times < 1:
+        raise ValueError(f"times must be at least 1, or None for every request, not {times!r}")
+    return times
+
+
+def _check_delay(delay: Any) -> float | threading.Event | None:
+    if delay is None or isinstance(delay, threading.Event):
+        return delay
+    is_number = isinstance(delay, (int, float)) and not isinstance(delay, bool)
+    if not is_number or not 0 <= delay < math.inf:
+        raise ValueError(
+            f"delay must be a number of seconds, not negative, or an event, not {delay!r}"
+        )
+    return float(delay)
+
+
+def _check_retry_after(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return str(value)
+    if isinstance(value, str) and _is_retry_after(value):
+        return value
+    raise ValueError(
+        f"retry_after must be a whole number of seconds or the text of an HTTP date, not {value!r}"
+        " (headers={'Retry-After': ...} sends anything)"
+    )
+
+
+def _is_retry_after(text: str) -> bool:
+    if text.isascii() and text.isdecimal():
+        return True
+    try:
+        parsedate_to_datetime(text)
+    except ValueError:
+        return False
+    return text.isprintable()
+
 
 def _answer(
     status: int | None,
     retry_after: int | str | None,
     location: str | None,
     headers: Mapping[str, str] | None,
-    body: str | bytes | dict[str, object] | None,
+    body: Any,
 ) -> Response:
     if status is None:
         status = 302 if location is not None else 429 if retry_after is not None else 200
-    mimetype = "application/json" if isinstance(body, dict) else "text/html"
-    response = Response(status=status, mimetype=mimetype)
-    if isinstance(body, dict):
-        body = json.dumps(body)
-    response.set_data(_HTML.format(response.status) if body is None else body)
+    check_status(status, has_body=body is not None)
+    is_json = isinstance(body, (dict, list))
+    if is_json:
+        body = json_text(body)
+    elif body is not None and not isinstance(body, (str, bytes)):
+        raise ValueError(f"body must be a text, bytes, a dict or a list, not {body!r}")
+    response = Response(status=status, mimetype="application/json" if is_json else "text/html")
+    if body is None and not is_bodyless(status):
+        body = _HTML.format(f"{status} {HTTP_STATUS_CODES.get(status, 'Unknown').upper()}")
+    response.set_data(body or b"")
     response.autocorrect_location_header = False
-    response.headers.update(headers or {})
+    fields = check_headers(headers)
     if retry_after is not None:
-        response.headers["Retry-After"] = str(retry_after)
+        fields["Retry-After"] = _check_retry_after(retry_after)
     if location is not None:
-        response.headers["Location"] = location
+        fields.update(check_headers({"Location": location}))
+    response.headers.update(fields)
     return response

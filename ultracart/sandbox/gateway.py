@@ -1,21 +1,28 @@
-"""Decides what happens to a request around the application: recording, faults, concurrency."""
+"""What happens to a request around the application: Host check, recording, faults, concurrency."""
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
-from werkzeug.datastructures import Authorization
-
-from .answers import ultracart_error
+from . import placeholders
+from .applications import LOOPBACK_HOSTS
+from .dashboard import is_dashboard
 from .faults import Fault, Faults
-from .recording import RecordedRequest
+from .recording import RecordedRequest, Recording
+from .resources import RECORDED
+from .responses import quoted, ultracart_error
 from .state import State
 
 _StartResponse = Callable[..., Any]
 _WSGIApplication = Callable[[dict[str, Any], _StartResponse], Iterable[bytes]]
+
+_logger = logging.getLogger("ultracart.sandbox")
 
 
 class ConnectionDroppedError(Exception):
@@ -23,33 +30,51 @@ class ConnectionDroppedError(Exception):
 
 
 class Gateway:
-    """WSGI middleware; ``requests`` is the list that :class:`Sandbox` shows."""
+    """WSGI middleware; its ``recording`` holds the requests that :class:`Sandbox` shows.
 
-    def __init__(self, app: _WSGIApplication, state: State, faults: Faults, base_path: str) -> None:
+    What the sandbox's own page asks for is neither recorded nor counted, and meets no fault.
+    """
+
+    def __init__(
+        self,
+        app: _WSGIApplication,
+        state: State,
+        faults: Faults,
+        recording: Recording,
+        closing: threading.Event,
+        on_request: Callable[[RecordedRequest], object] | None,
+    ) -> None:
         self._app = app
         self._state = state
         self._faults = faults
-        self._base_path = base_path
+        self._recording = recording
+        self._on_request = on_request
         self._lock = threading.Lock()
         self._in_progress: Counter[str | None] = Counter()
         self._total = 0
-        self.requests: list[RecordedRequest] = []
-        self.closing: threading.Event = threading.Event()
+        self.closing = closing
 
     def connection_accepted(self) -> None:
         with self._lock:
             self._state.counters.connections += 1
 
     def __call__(self, environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
+        if not _is_loopback(environ.get("HTTP_HOST")):
+            # A page whose host name was rebound to 127.0.0.1 must read and consent to nothing.
+            refused = ultracart_error(
+                421,
+                f"The Host header names {quoted(environ.get('HTTP_HOST'))}: this sandbox serves "
+                f"{', '.join(sorted(LOOPBACK_HOSTS))} alone.",
+            )
+            return refused(environ, start_response)
+        if is_dashboard(environ["PATH_INFO"]):
+            return self._app(environ, start_response)
         body = environ["wsgi.input"].getvalue()
-        path = environ["PATH_INFO"]
-        if path.startswith(self._base_path):
-            path = path[len(self._base_path) :]
-        request = RecordedRequest(environ, body, path, self._state.now())
-        application = (
-            self._application_of(request) if self._state.switches.limit_concurrency else None
-        )
-        first = self._enter(request, application)
+        request = RecordedRequest(environ, body, self._state.now(), self._application_with)
+        environ[RECORDED] = request
+        limited = self._limited(request) if self._state.switches.limit_concurrency else None
+        first = self._enter(request, limited)
+        started = time.perf_counter()
 
         def record_status(status: str, headers: Any, exc_info: Any = None) -> Any:
             request.status = int(status.split(None, 1)[0])
@@ -63,11 +88,13 @@ class Gateway:
                     headers={"Retry-After": "1"},
                 )
                 return busy(environ, record_status)
-            return self._answer(request, environ, record_status)
+            return self._respond(request, environ, record_status)
         finally:
-            self._leave(application)
+            request.seconds = time.perf_counter() - started
+            self._leave(limited)
+            self._tell(request)
 
-    def _answer(
+    def _respond(
         self, request: RecordedRequest, environ: dict[str, Any], start_response: _StartResponse
     ) -> Iterable[bytes]:
         fault: Fault | None = self._faults.take(request)
@@ -79,39 +106,64 @@ class Gateway:
         if fault.answer is not None:
             return fault.answer(environ, start_response)
         if fault.drop == "after":
-            # Run to the end, close included, as if the answer were on its way.
+            # Run to the end, close included, as if the response were on its way.
             chunks: Any = self._app(environ, lambda status, headers, exc_info=None: None)
             chunks.close()
             raise ConnectionDroppedError
         return self._app(environ, start_response)
 
-    def _enter(self, request: RecordedRequest, application: str | None) -> bool:
+    def _enter(self, request: RecordedRequest, limited: str | None) -> bool:
         """Count a request in; False when another of its limited application is in progress."""
         counters = self._state.counters
         with self._lock:
-            self.requests.append(request)
+            self._recording.add(request)
             counters.requests += 1
             self._total += 1
             counters.max_concurrent = max(counters.max_concurrent, self._total)
-            self._in_progress[application] += 1
-            return application is None or self._in_progress[application] == 1
+            self._in_progress[limited] += 1
+            return limited is None or self._in_progress[limited] == 1
 
-    def _leave(self, application: str | None) -> None:
+    def _leave(self, limited: str | None) -> None:
         with self._lock:
             self._total -= 1
-            self._in_progress[application] -= 1
-            if not self._in_progress[application]:
-                del self._in_progress[application]
+            self._in_progress[limited] -= 1
+            if not self._in_progress[limited]:
+                del self._in_progress[limited]
 
-    def _application_of(self, request: RecordedRequest) -> str | None:
-        """Whose request it is: by its form, else by its access token, else by its key."""
-        client_id = request.form.get("client_id")
-        if client_id:
-            return client_id
-        authorization = Authorization.from_header(request.headers.get("Authorization"))
-        if authorization is not None and authorization.token:
-            token = self._state.access_tokens.get(authorization.token)
-            return token.grant.client_id if token is not None else authorization.token
-        if authorization is not None and authorization.username:
-            return authorization.username
-        return request.headers.get("x-ultracart-simple-key")
+    def _tell(self, request: RecordedRequest) -> None:
+        if self._on_request is None:
+            return
+        try:
+            self._on_request(request)
+        except Exception:
+            _logger.exception("on_request has failed")
+
+    def _limited(self, request: RecordedRequest) -> str | None:
+        """What the limit counts by: the application, else the credential that was sent."""
+        headers = request.headers
+        return (
+            request.application
+            or headers.get("Authorization")
+            or headers.get("x-ultracart-simple-key")
+        )
+
+    def _application_with(self, access_token: str) -> str | None:
+        token = self._state.access_tokens.get(access_token) or placeholders.access_token(
+            access_token
+        )
+        return token.grant.client_id if token is not None else None
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host is None:  # HTTP/1.0; no browser sends it
+        return True
+    try:
+        parts = urlsplit(f"//{host}")
+        return (
+            parts.hostname in LOOPBACK_HOSTS
+            and parts.netloc == host
+            and parts.port != 0
+            and ("@" not in host)
+        )
+    except ValueError:
+        return False

@@ -1,5 +1,5 @@
 # mypy: disallow-subclassing-any=False
-"""Decides how tokens are issued, refreshed and revoked: Authlib's grants over the State."""
+"""How tokens are issued, refreshed and revoked, and devices connected: Authlib's grants."""
 
 from __future__ import annotations
 
@@ -10,16 +10,28 @@ from .applications import Application
 from .authlib_bases import (
     AuthorizationCodeGrant,
     CodeChallenge,
+    DeviceAuthorizationEndpoint,
+    DeviceCodeGrant,
     InvalidGrantError,
     InvalidRequestError,
     InvalidScopeError,
     RefreshTokenGrant,
     RevocationEndpoint,
 )
-from .state import AuthorizationCode, Grant, RefreshToken, State
+from .responses import quoted
+from .state import (
+    DEFAULT_DEVICE_INTERVAL,
+    AuthorizationCode,
+    DeviceAuthorization,
+    Grant,
+    RefreshToken,
+    State,
+)
 
 #: A public client, or one of RFC 6749, section 2.3.1; the Application says which.
 CLIENT_AUTH_METHODS = ["none", "client_secret_post", "client_secret_basic"]
+#: What slow_down adds to the interval (RFC 8628, section 3.5).
+_SLOW_DOWN_SECONDS = 5
 
 
 class Pkce(CodeChallenge):
@@ -70,8 +82,10 @@ class CodeGrant(AuthorizationCodeGrant):
     def query_authorization_code(self, code: str, client: Application) -> AuthorizationCode:
         state: State = self.server.state
         found = placeholders.code(code, client) or state.codes.get(code)
-        if found is None or found.client_id != client.client_id:
+        if found is None:
             raise InvalidGrantError("The authorization code is unknown.")
+        if found.client_id != client.client_id:
+            raise InvalidGrantError(_issued_to_another("authorization code", found.client_id))
         if state.now() >= found.expires_at:
             raise InvalidGrantError("The authorization code has expired.")
         if found.grant is not None:
@@ -101,8 +115,10 @@ class RefreshGrant(RefreshTokenGrant):
         if placeholder is not None:
             return placeholder
         token = state.refresh_tokens.get(refresh_token)
-        if token is None or not token.check_client(client):
+        if token is None:
             raise InvalidGrantError("The refresh token is unknown.")
+        if not token.check_client(client):
+            raise InvalidGrantError(_issued_to_another("refresh token", token.grant.client_id))
         if token.grant.revoked:
             raise InvalidGrantError("The authorization has been revoked.")
         if state.now() >= token.expires_at:
@@ -145,6 +161,85 @@ class RefreshGrant(RefreshTokenGrant):
         self.server.state.counters.refreshes += 1
 
 
+class DeviceGrant(DeviceCodeGrant):
+    """RFC 8628, section 3.4."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = CLIENT_AUTH_METHODS
+
+    def query_device_credential(self, device_code: str) -> DeviceAuthorization:
+        state: State = self.server.state
+        client = state.applications[self.request.payload.client_id]
+        found = placeholders.device(device_code, client) or state.devices.get(device_code)
+        if found is None:
+            raise InvalidGrantError("The device code is unknown or was used before.")
+        if client is placeholders.APPLICATION and found.grant is None:
+            found.grant = placeholders.new_grant()
+        return found
+
+    def validate_device_credential(self, credential: DeviceAuthorization) -> Any:
+        self._device = credential
+        return super().validate_device_credential(credential)
+
+    def query_user_grant(self, user_code: str) -> tuple[Grant | None, bool] | None:
+        device: DeviceAuthorization = self._device
+        if device.denied:
+            return None, False
+        return (device.grant, True) if device.grant is not None else None
+
+    def should_slow_down(self, credential: DeviceAuthorization) -> bool:
+        now = self.server.state.now()
+        last = credential.last_poll
+        early = last is not None and now < last + credential.interval
+        credential.last_poll = now
+        if early:
+            credential.interval += _SLOW_DOWN_SECONDS
+        return early
+
+    def create_token_response(self) -> Any:
+        self.server.state.devices.pop(self.request.form["device_code"], None)
+        return super().create_token_response()
+
+
+class DeviceEndpoint(DeviceAuthorizationEndpoint):
+    """RFC 8628, section 3.1."""
+
+    CLIENT_AUTH_METHODS = CLIENT_AUTH_METHODS
+
+    @property
+    def EXPIRES_IN(self) -> int:  # noqa: N802 - Authlib's name
+        return int(self.server.state.switches.device_lifetime)
+
+    @property
+    def INTERVAL(self) -> float | None:  # noqa: N802 - Authlib's name
+        interval: float | None = self.server.state.switches.device_interval
+        return interval
+
+    def get_verification_uri(self) -> str:
+        verification_uri: str = self.server.state.verification_uri
+        return verification_uri
+
+    def save_device_credential(self, client_id: str, scope: str, data: dict[str, Any]) -> None:
+        state: State = self.server.state
+        granted = state.scope_to_grant(state.applications[client_id], scope)
+        if granted is None:
+            raise InvalidScopeError()
+        interval = state.switches.device_interval
+        state.devices[data["device_code"]] = DeviceAuthorization(
+            client_id=client_id,
+            scope=granted,
+            user_code=data["user_code"],
+            expires_at=state.now() + state.switches.device_lifetime,
+            now=state.now,
+            interval=DEFAULT_DEVICE_INTERVAL if interval is None else interval,
+        )
+
+    def create_endpoint_response(self, request: Any) -> Any:
+        status, answer, headers = super().create_endpoint_response(request)
+        if answer["interval"] is None:
+            del answer["interval"]
+        return status, answer, headers
+
+
 class Revocation(RevocationEndpoint):
     """RFC 7009 as UltraCart words it: it ends the application's whole grant, not one token."""
 
@@ -165,3 +260,7 @@ class Revocation(RevocationEndpoint):
         status, _, headers = super().create_endpoint_response(request)
         answer = {"successful": True, "message": "The authorization has been revoked."}
         return status, answer, headers
+
+
+def _issued_to_another(what: str, client_id: str) -> str:
+    return f"The {what} was issued to another application: {quoted(client_id)}."

@@ -1,4 +1,4 @@
-"""Decides how bytes travel: a threaded HTTP/1.1 server on loopback, with lasting connections."""
+"""HTTP/1.1 server of the sandbox: threaded, on loopback, with lasting connections."""
 
 from __future__ import annotations
 
@@ -9,16 +9,32 @@ import socket
 import struct
 import threading
 import time
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.test import run_wsgi_app
 
 from .gateway import ConnectionDroppedError, Gateway
+from .responses import ultracart_error
+
+#: Seconds that a request may take to arrive, from its first byte to its last.
+REQUEST_DEADLINE = 60.0
+#: The largest body that is accepted, and the largest head.
+MAX_BODY_BYTES = 64 * 1024 * 1024
+MAX_HEAD_BYTES = 64 * 1024
 
 _POLL_SECONDS = 0.02
 _CLOSE_DEADLINE = 10.0
 _BACKLOG = 256
+
+
+class _RefusedError(Exception):
+    """A request that cannot be served as HTTP: its connection is closed after the response."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class _Connections:
@@ -27,6 +43,7 @@ class _Connections:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open: dict[threading.Thread, socket.socket] = {}
+        self._receiving: dict[threading.Thread, float] = {}
 
     def add(self, connection: socket.socket) -> None:
         with self._lock:
@@ -35,6 +52,29 @@ class _Connections:
     def discard(self) -> None:
         with self._lock:
             self._open.pop(threading.current_thread(), None)
+
+    @contextlib.contextmanager
+    def receiving(self) -> Iterator[None]:
+        """The current thread receives a request: not for longer than the deadline."""
+        thread = threading.current_thread()
+        with self._lock:
+            self._receiving[thread] = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._receiving.pop(thread, None)
+
+    def end_slow_requests(self) -> None:
+        """Stop reading from whoever has begun a request and not finished it in time."""
+        if not self._receiving:
+            return
+        with self._lock:
+            latest = time.monotonic() - REQUEST_DEADLINE
+            for thread, began in self._receiving.items():
+                if began <= latest and thread in self._open:
+                    with contextlib.suppress(OSError):  # the other side was first
+                        self._open[thread].shutdown(socket.SHUT_RD)
 
     def close(self) -> None:
         with self._lock:
@@ -75,14 +115,96 @@ class _Handler(WSGIRequestHandler):
             super().finish()
         self.rfile.close()
 
-    def run_wsgi(self) -> None:
+    def handle_one_request(self) -> None:
+        """Receive one request whole, then serve it; before its first byte there is no deadline."""
+        self.close_connection = True
+        self.request_version = self.protocol_version
+        if not cast("io.BufferedReader", self.rfile).peek(1):
+            return
+        try:
+            with self._connections.receiving():
+                environ = self._receive()
+        except _RefusedError as error:
+            self.close_connection = True
+            self._send(ultracart_error(error.status, str(error)), {"REQUEST_METHOD": "GET"})
+            return
+        if environ is not None:
+            self._send(self._gateway, environ)
+
+    def handle_expect_100(self) -> bool:
+        """Nothing yet: the client is told to go on once the length of its body is accepted."""
+        return True
+
+    def _receive(self) -> dict[str, Any] | None:
+        """The request as WSGI has it; None when it was so malformed that it is answered already."""
+        head = self._read_head()
+        lines, self.rfile = self.rfile, io.BytesIO(head.partition(b"\n")[2])
+        self.raw_requestline = head.partition(b"\n")[0] + b"\n"
+        try:
+            if not self.parse_request():
+                self.close_connection = True
+                self.wfile.flush()
+                return None
+            self.rfile = lines
+            environ = self.environ = self.make_environ()
+        except ValueError:  # of urlsplit, for a target such as http://[
+            raise _RefusedError(400, "The target of the request is no URL.") from None
+        finally:
+            self.rfile = lines
+        if self.request_version >= "HTTP/1.1" and len(self.headers.get_all("Host", [])) != 1:
+            raise _RefusedError(400, "A request carries one Host header (RFC 9112, section 3.2).")
+        environ["wsgi.input"] = io.BytesIO(self._read_body(environ))
+        return environ
+
+    def _read_head(self) -> bytes:
+        lines: list[bytes] = []
+        left = MAX_HEAD_BYTES
+        while not lines or lines[-1] not in (b"\r\n", b"\n"):
+            line = self.rfile.readline(left + 1)
+            left -= len(line)
+            if left < 0:
+                too_large = 431 if len(lines) else 414
+                raise _RefusedError(too_large, f"The head is larger than {MAX_HEAD_BYTES} bytes.")
+            if not line.endswith(b"\n"):
+                raise _RefusedError(
+                    408, "The request has ended, or stopped, before it was complete."
+                )
+            lines.append(line)
+        return b"".join(lines)
+
+    def _read_body(self, environ: dict[str, Any]) -> bytes:
+        lengths = self.headers.get_all("Content-Length", [])
+        if environ.get("wsgi.input_terminated"):
+            if lengths:
+                raise _RefusedError(400, "Content-Length and chunks exclude each other.")
+            self._go_on()
+            try:
+                body = io.BufferedReader(environ["wsgi.input"]).read(MAX_BODY_BYTES + 1)
+            except OSError as error:
+                raise _RefusedError(400, f"The chunks cannot be read: {error}.") from None
+            length = len(body)
+        else:
+            if len(set(lengths)) > 1 or not all(_is_length(text) for text in lengths):
+                raise _RefusedError(400, "Content-Length must be one number.")
+            length = int(lengths[0]) if lengths else 0
+            body = b""
+        if length > MAX_BODY_BYTES:
+            raise _RefusedError(413, f"The body is larger than {MAX_BODY_BYTES} bytes.")
+        if length and not body:
+            self._go_on()
+            body = self.rfile.read(length)
+            if len(body) < length:
+                raise _RefusedError(408, f"Only {len(body)} of {length} bytes have come.")
+        return body
+
+    def _go_on(self) -> None:
         if self.headers.get("Expect", "").lower().strip() == "100-continue":
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.wfile.flush()
-        self.environ = environ = self.make_environ()
-        environ["wsgi.input"] = io.BytesIO(self._read_body(environ))
+
+    def _send(self, application: Any, environ: dict[str, Any]) -> None:
         try:
-            chunks, status, headers = run_wsgi_app(self._gateway, environ, buffered=True)
+            chunks, status, headers = run_wsgi_app(application, environ, buffered=True)
         except ConnectionDroppedError:
             self._reset()
             return
@@ -97,24 +219,21 @@ class _Handler(WSGIRequestHandler):
         self.wfile.write(body)  # which Flask leaves empty for HEAD
         self.wfile.flush()
 
-    def _read_body(self, environ: dict[str, Any]) -> bytes:
-        if environ.get("wsgi.input_terminated"):
-            return io.BufferedReader(environ["wsgi.input"]).read()
-        try:
-            length = int(environ.get("CONTENT_LENGTH") or 0)
-        except ValueError:
-            length = 0
-            self.close_connection = True
-        return self.rfile.read(length) if length > 0 else b""
-
     def _reset(self) -> None:
         # A zero linger time makes close() send RST, as a crashed peer would.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         socket.close(self.connection.detach())
         self.close_connection = True
 
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Nothing, as below."""
+
     def log(self, type: str, message: str, *args: Any) -> None:
         """Nothing: request lines may hold codes, and ``sandbox.requests`` shows everything."""
+
+
+def _is_length(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 20
 
 
 class HTTPServer:
@@ -130,6 +249,8 @@ class HTTPServer:
             )
         self.port: int = self._server.port
         self._server.RequestHandlerClass = functools.partial(_Handler, self._connections, gateway)
+        # Called after each poll.
+        self._server.service_actions = self._connections.end_slow_requests  # type: ignore[method-assign]
         self._thread = threading.Thread(
             target=self._server.serve_forever,
             args=(_POLL_SECONDS,),

@@ -1,4 +1,4 @@
-"""Decides what a merchant sees in the browser: the consent page and the entry of a device code."""
+"""The pages that a merchant sees: consent, and the entry of a device code."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, render_template, request, session
 
-from .applications import LOOPBACK_HOSTS
+from .applications import LOOPBACK_HOSTS, describe
 from .authlib_bases import OAuth2Error
 from .authorization_server import SandboxAuthorizationServer
-from .permissions import describe
+from .responses import header_text, quoted
 from .state import DeviceAuthorization, Grant, State
 
 #: Paths that a browser visits, without UltraCart's version header.
@@ -48,9 +48,7 @@ def create_pages(state: State, server: SandboxAuthorizationServer) -> Blueprint:
             )
         merchant = request.form.get("merchant") if request.form.get("decision") == "allow" else None
         if merchant is not None and merchant not in state.merchants:
-            return _message(
-                400, "Unknown merchant", "Go back and choose one of the listed merchants."
-            )
+            return _unknown_merchant(state, merchant)
         return decide(state, server, merchant)
 
     @blueprint.get("/oauth/device")
@@ -65,8 +63,7 @@ def create_pages(state: State, server: SandboxAuthorizationServer) -> Blueprint:
         with state.lock:
             device = state.find_device(entered)
             if device is None:
-                problem = "That code is not known. Compare it with the one your device shows."
-                return _device_form(entered, problem, 400)
+                return _device_form(entered, _unknown_code(state), 400)
             if device.is_expired():
                 return _device_form(
                     entered, "That code has expired. Start again on your device.", 400
@@ -119,13 +116,25 @@ def _device_decision(state: State, device: DeviceAuthorization) -> Response:
         return _message(200, "Access denied", "Your device has been told. You can close this page.")
     merchant = request.form.get("merchant", "")
     if merchant not in state.merchants:
-        return _message(400, "Unknown merchant", "Go back and choose one of the listed merchants.")
+        return _unknown_merchant(state, merchant)
     device.grant = Grant(device.client_id, merchant, device.scope)
     return _message(200, "Your device is connected", "Return to it; you can close this page.")
 
 
 def _device_form(entered: str, problem: str = "", status: int = 200) -> Response:
     return _page("device.html", status=status, entered=entered, problem=problem)
+
+
+def _unknown_merchant(state: State, sent: str) -> Response:
+    known = ", ".join(map(quoted, state.merchants))
+    text = f"{quoted(sent)} is no merchant of this sandbox. Go back and choose one of {known}."
+    return _message(400, "Unknown merchant", text)
+
+
+def _unknown_code(state: State) -> str:
+    waiting = [device.user_code for device in state.devices.values() if device.is_pending()]
+    codes = f"Waiting now: {', '.join(waiting)}." if waiting else "No device waits now."
+    return f"That code is not known. Compare it with the one your device shows. {codes}"
 
 
 def _refusal(server: SandboxAuthorizationServer, error: Any) -> Response:
@@ -135,7 +144,7 @@ def _refusal(server: SandboxAuthorizationServer, error: Any) -> Response:
         server.issuer.add_issuer_parameter(server, response)
         return response
     response = _message(400, "This link does not work", error.description or error.error)
-    response.headers["UC-REST-ERROR"] = error.description or error.error
+    response.headers["UC-REST-ERROR"] = header_text(error.description or error.error)
     return response
 
 

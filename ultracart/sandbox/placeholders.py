@@ -1,4 +1,4 @@
-"""Decides what the documentation's placeholder application, codes and tokens stand for.
+"""The documentation's placeholder application, codes and tokens.
 
 Every example of the documentation runs unchanged against a sandbox, any number of times and in any
 order, so nothing here is ever spent: each use of a placeholder starts a grant of its own. Device

@@ -1,30 +1,39 @@
 # mypy: disallow-subclassing-any=False
-"""Decides who may read a resource: ``/oauth/me``, and the answers prepared for other paths."""
+"""Resources that need a credential: ``/oauth/me``, and the answers prepared for other paths."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, NoReturn
 
-from flask import Blueprint, Response, abort, json, request
+from flask import Blueprint, Response, abort, request
 
 from . import placeholders
-from .answers import json_response, json_text_response, ultracart_error
 from .authlib_bases import BearerTokenValidator, ResourceProtector
+from .paths import METHODS, OAUTH_PATHS, PathTemplate, check_method, check_query
+from .recording import RecordedRequest
+from .responses import (
+    check_headers,
+    check_status,
+    is_bodyless,
+    json_response,
+    json_text,
+    json_text_response,
+    ultracart_error,
+)
 from .state import AccessToken, State
 
-_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _KEY_HEADERS = ("x-ultracart-simple-key", "x-ultracart-browser-key")
-#: Answered by the OAuth server; only faults can change what these say.
-_OAUTH_PATHS = frozenset(
-    {
-        "/oauth/authorize",
-        "/oauth/device",
-        "/oauth/device/authorize",
-        "/oauth/revoke",
-        "/oauth/token",
-    }
-)
+#: Served by the OAuth server itself; only faults can change what these say.
+_FIXED_PATHS = frozenset(OAUTH_PATHS) - {"/oauth/me"}
+#: Where the gateway leaves the request for functions that answer it.
+RECORDED = "ultracart.recorded"
+#: The most prepared answers that an error message names.
+_LISTED = 8
+
+_logger = logging.getLogger("ultracart.sandbox")
 
 
 class _TokenValidator(BearerTokenValidator):
@@ -54,44 +63,182 @@ class _Protector(ResourceProtector):
         )
 
 
-class CannedAnswers:
-    """JSON answers by method and path, to be changed at any time."""
+class _Ready(NamedTuple):
+    status: int
+    data: bytes
+    headers: dict[str, str]
+
+    def response(self) -> Response:
+        response = json_text_response(self.status, "")
+        response.set_data(self.data)
+        if not self.data:
+            del response.headers["Content-Type"]
+        response.headers.update(self.headers)
+        return response
+
+
+_Function = Callable[[RecordedRequest], Any]
+
+
+class Answer:
+    """A prepared answer; ``hits`` requests have got it."""
+
+    def __init__(
+        self,
+        method: str,
+        path: PathTemplate,
+        query: dict[str, tuple[str, ...] | None],
+        responses: Iterator[_Ready | _Function],
+        usual: _Ready,
+    ) -> None:
+        self.hits = 0
+        self.method = method
+        self.path = path
+        self.query = query
+        self._responses = responses
+        self._usual = usual
+        self._lock = threading.Lock()
+        self._last: _Ready | _Function = usual
+
+    def match(self, seen: RecordedRequest) -> dict[str, str] | None:
+        """The parameters in the path of a request that it is for; None for any other request."""
+        if self.method != ("GET" if seen.method == "HEAD" else seen.method):
+            return None
+        found = self.path.match(seen.segments)
+        if found is None or not self.query:
+            return found
+        sent = seen.query
+        matches = all(sent.getlist(name) == list(want or ()) for name, want in self.query.items())
+        return found if matches else None
+
+    @property
+    def nearness(self) -> tuple[int, int]:
+        """The greater, the more exactly it says which request it is for."""
+        return self.path.literal_segments, len(self.query)
+
+    def respond(self, seen: RecordedRequest) -> Response | None:
+        """The response; None where a function has none for this request."""
+        with self._lock:  # the next of a sequence, or its last one again
+            ready = self._last = next(self._responses, self._last)
+        if not isinstance(ready, _Ready):
+            body = ready(seen)
+            if body is None:
+                return None
+            ready = _prepare(body, self._usual)
+        self.hits += 1
+        return ready.response()
+
+    @property
+    def target(self) -> str:
+        """Which requests it is for, in words."""
+        pairs = [
+            f"{name}={value}"
+            for name, values in self.query.items()
+            for value in values or ("(none)",)
+        ]
+        return f"{self.method} {self.path}{'?' if pairs else ''}{'&'.join(pairs)}"
+
+    def __repr__(self) -> str:
+        hits = f"{self.hits} {'hit' if self.hits == 1 else 'hits'}"
+        return f"<Answer to {self.target}: {hits}>"
+
+
+class Answers:
+    """The prepared answers, to be changed at any time."""
 
     def __init__(self) -> None:
-        self._answers: dict[tuple[str, str], tuple[int, str, dict[str, str]]] = {}
+        self._answers: dict[tuple[str, str, str], Answer] = {}
 
     def add(
         self,
         method: str,
         path: str,
         body: object,
+        sequence: Iterable[object] | None,
         status: int,
         headers: Mapping[str, str] | None,
-    ) -> None:
-        if not path.startswith("/"):
-            raise ValueError("path must start with '/', such as /order/orders/DEMO-1")
-        if "?" in path:
-            raise ValueError("path must not hold a query: an answer is the same for every query")
-        if path in _OAUTH_PATHS:
-            raise ValueError(f"{path} answers by itself: change it by faults.add({path!r}, ...)")
-        if status not in range(200, 600):
-            raise ValueError(f"status must be an HTTP status from 200 on, not {status!r}")
-        if method.upper() not in _METHODS:
-            raise ValueError(f"method must be one of {', '.join(_METHODS)}, not {method!r}")
-        # Written now, so that what JSON cannot hold fails where it was given.
-        self._answers[method.upper(), path] = (status, json.dumps(body), dict(headers or {}))
+        query: Mapping[str, Any] | None,
+    ) -> Answer:
+        method = check_method(method)
+        template = PathTemplate(path)
+        for fixed in _FIXED_PATHS:
+            if template.match(fixed.split("/")) is not None:
+                raise ValueError(f"{fixed} is the OAuth server's: use faults.add({fixed!r}, ...)")
+        usual = _Ready(check_status(status, has_body=False), b"", check_headers(headers))
+        if sequence is None:
+            is_iterator = hasattr(body, "__next__")
+            responses = _lazily(body, usual) if is_iterator else iter([_item(body, usual)])
+        elif body is not None:
+            raise ValueError("give either body or sequence")
+        elif isinstance(sequence, (str, bytes, Mapping)) or not isinstance(sequence, Iterable):
+            raise ValueError(f"sequence must be a list of answers, not {sequence!r}")
+        elif hasattr(sequence, "__next__"):
+            responses = _lazily(sequence, usual)
+        else:
+            # Written now, so that what JSON cannot hold fails where it was given.
+            items = [_item(item, usual, flask_style=True) for item in sequence]
+            if not items:
+                raise ValueError("sequence must hold at least one answer")
+            responses = iter(items)
+        answer = Answer(method, template, check_query(query), responses, usual)
+        key = (method, template.text, repr(sorted(answer.query.items())))
+        self._answers = {**{k: v for k, v in self._answers.items() if k != key}, key: answer}
+        return answer
 
-    def find(self, method: str, path: str) -> Response | None:
-        found = self._answers.get((method, path))
-        if found is None:
-            return None
-        status, text, headers = found
-        response = json_text_response(status, text)
-        response.headers.update(headers)
-        return response
+    def respond(self, seen: RecordedRequest) -> Response | None:
+        """The response of the answer that says most exactly that it is for this request."""
+        found: list[tuple[tuple[int, int], int, Answer, dict[str, str]]] = []
+        for number, answer in enumerate(self._answers.values()):
+            parameters = answer.match(seen)
+            if parameters is not None:
+                found.append((answer.nearness, number, answer, parameters))
+        for _, _, answer, parameters in sorted(found, key=lambda item: item[:2], reverse=True):
+            seen.path_params = parameters
+            try:
+                response = answer.respond(seen)
+            except Exception as error:
+                _logger.exception("The function that answers %s has failed", answer.target)
+                why = f"{type(error).__name__}: {error}"
+                return ultracart_error(
+                    500, f"The function that answers {answer.target} raised {why}"
+                )
+            if response is not None:
+                return response
+        return None
+
+    def __iter__(self) -> Iterator[Answer]:
+        return iter(list(self._answers.values()))
 
 
-def create_resources(state: State, canned: CannedAnswers, simple_keys: Iterable[str]) -> Blueprint:
+def _lazily(items: Any, usual: _Ready) -> Iterator[_Ready | _Function]:
+    return (_item(item, usual, flask_style=True) for item in items)
+
+
+def _item(body: object, usual: _Ready, *, flask_style: bool = False) -> _Ready | _Function:
+    if callable(body):
+        return body
+    return _prepare(body, usual) if flask_style else _prepare((body, usual.status), usual)
+
+
+def _prepare(body: Any, usual: _Ready) -> _Ready:
+    """What a body is sent as; a tuple adds a status and headers to it, as in Flask."""
+    status, headers = usual.status, usual.headers
+    if isinstance(body, tuple):
+        if len(body) not in (2, 3):
+            raise ValueError("a tuple must be (body, status) or (body, status, headers)")
+        status = check_status(body[1], has_body=False)
+        headers = {**headers, **check_headers(body[2] if len(body) == 3 else None)}
+        body = body[0]
+    if isinstance(body, bytes):
+        headers = {"Content-Type": "application/octet-stream", **headers}
+        data = body
+    else:
+        data = b"" if body is None and is_bodyless(status) else json_text(body).encode()
+    check_status(status, has_body=bool(data))
+    return _Ready(status, data, headers)
+
+
+def create_resources(state: State, answers: Answers, simple_keys: Iterable[str]) -> Blueprint:
     """The blueprint of everything that needs a credential."""
     blueprint = Blueprint("resources", __name__)
     protector = _Protector()
@@ -101,7 +248,7 @@ def create_resources(state: State, canned: CannedAnswers, simple_keys: Iterable[
     @blueprint.get("/oauth/me")
     def me() -> Response:
         with protector.acquire() as token:
-            prepared = canned.find("GET", "/oauth/me")
+            prepared = answers.respond(request.environ[RECORDED])
             if prepared is not None:
                 return prepared
             grant = token.grant
@@ -117,13 +264,21 @@ def create_resources(state: State, canned: CannedAnswers, simple_keys: Iterable[
                 },
             )
 
-    @blueprint.route("/<path:path>", methods=_METHODS)
+    @blueprint.route("/<path:path>", methods=METHODS)
     def anything_else(path: str) -> Response:
         if not any(request.headers.get(name) in keys for name in _KEY_HEADERS):
             with protector.acquire():
                 pass
-        return canned.find(request.method, f"/{path}") or ultracart_error(
-            404, f"The sandbox has no answer for {request.method} /{path}."
-        )
+        seen: RecordedRequest = request.environ[RECORDED]
+        return answers.respond(seen) or ultracart_error(404, _nothing_for(seen, answers))
 
     return blueprint
+
+
+def _nothing_for(seen: RecordedRequest, answers: Answers) -> str:
+    message = f"The sandbox has no answer for {seen.method} {seen.path}. "
+    prepared = [answer.target for answer in answers]
+    if not prepared:
+        return message + "None is prepared: sandbox.answer(method, path, body) does that."
+    more = f" and {len(prepared) - _LISTED} more" if len(prepared) > _LISTED else ""
+    return f"{message}Prepared: {', '.join(prepared[-_LISTED:])}{more}."

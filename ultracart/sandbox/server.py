@@ -1,31 +1,36 @@
-"""Decides what a user of the sandbox holds: one object to start, script, watch and close it."""
+"""The sandbox as its users hold it: one object to start, script, watch and close it."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from . import placeholders
-from .app import BASE_PATH, create_app
+from .app import create_app
 from .applications import Application
 from .authorization_server import SandboxAuthorizationServer
+from .dashboard import create_dashboard
 from .faults import Faults
 from .gateway import Gateway
 from .http_server import HTTPServer
 from .pages import decide
-from .recording import Counters, RecordedRequest
-from .resources import CannedAnswers
-from .state import DeviceAuthorization, Grant, State
+from .paths import BASE_PATH
+from .recording import Counters, RecordedRequest, Recording
+from .resources import Answer, Answers
+from .state import State
 from .switches import Switches
 
 DEFAULT_APPLICATION = Application(
     client_id="sandbox_client", redirect_uris=("http://127.0.0.1:8000/callback",)
 )
 #: Arguments that take effect at the start alone.
-_FIXED = frozenset({"port", "applications", "merchants", "simple_keys"})
+_FIXED = frozenset({"port", "applications", "merchants", "simple_keys", "on_request"})
+#: Seconds between two looks of serve_forever: a wait without an end is one that Ctrl-C may not end.
+_STEP_SECONDS = 0.2
 _AUTHORIZE_PATH = f"{BASE_PATH}/oauth/authorize"
 
 
@@ -43,17 +48,22 @@ class Sandbox(Switches):
         documentation's placeholder application is always registered beside them.
     merchants: merchant ids, or a mapping of ids to names.
     simple_keys: API simple keys that resources accept, ``YOUR_API_KEY`` beside them.
+    on_request: a function that is called with each :class:`RecordedRequest` once its response is
+        known, in a thread of the server.
     """
 
     port: int = 0
     applications: Iterable[Application] = (DEFAULT_APPLICATION,)
     merchants: Iterable[str] | Mapping[str, str] = ("DEMO",)
     simple_keys: Iterable[str] = ()
+    on_request: Callable[[RecordedRequest], object] | None = None
 
     def __post_init__(self) -> None:
         for name in ("merchants", "simple_keys"):
             if isinstance(getattr(self, name), str):  # a text is a collection too: of its letters
                 raise TypeError(f"{name} must be a list, such as [{getattr(self, name)!r}]")
+        if self.on_request is not None and not callable(self.on_request):
+            raise ValueError(f"on_request must be a function or None, not {self.on_request!r}")
         if self.port not in range(65536):
             raise ValueError(f"port must be a number from 0 to 65535, not {self.port!r}")
         registered = tuple(self.applications)
@@ -62,13 +72,19 @@ class Sandbox(Switches):
         self._first = registered[0]
         self._state = State(self, (*registered, placeholders.APPLICATION), self.merchants)
         self._server = SandboxAuthorizationServer(self._state)
-        self._canned = CannedAnswers()
-        keys = (placeholders.SIMPLE_KEY, *self.simple_keys)
-        self._app = create_app(self._state, self._server, self._canned, keys)
+        self._answers = Answers()
         self._faults = Faults()
-        self._gateway = Gateway(self._app, self._state, self._faults, BASE_PATH)
+        self._recording = Recording()
+        closing = threading.Event()
+        page = create_dashboard(self._state, self._faults, self._answers, self._recording, closing)
+        keys = (placeholders.SIMPLE_KEY, *self.simple_keys)
+        self._app = create_app(self._state, self._server, self._answers, keys, page)
+        self._gateway = Gateway(
+            self._app, self._state, self._faults, self._recording, closing, self.on_request
+        )
         self._http = HTTPServer(self.port, self._gateway)
         self.port = self._http.port
+        self._state.verification_uri = f"{self.host}/oauth/device"
         self._closed = threading.Event()
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -80,6 +96,11 @@ class Sandbox(Switches):
     def host(self) -> str:
         """The base of every path, for ``Configuration.host`` or ``ULTRACART_HOST``."""
         return f"http://127.0.0.1:{self.port}{BASE_PATH}"
+
+    @property
+    def url(self) -> str:
+        """The page that shows the sandbox: open it in a browser."""
+        return f"http://127.0.0.1:{self.port}/"
 
     @property
     def client_id(self) -> str:
@@ -98,8 +119,11 @@ class Sandbox(Switches):
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """Every request since the start or the last ``requests.clear()``, in order of arrival."""
-        return self._gateway.requests
+        """The requests since the start or the last ``requests.clear()``, in order of arrival.
+
+        At most the newest 10,000, and the newest 64 MiB of bodies.
+        """
+        return self._recording.requests
 
     @property
     def counters(self) -> Counters:
@@ -153,41 +177,57 @@ class Sandbox(Switches):
 
     def approve_device(self, user_code: str, *, merchant: str = "DEMO") -> None:
         """Let a merchant enter a device's code and allow; ValueError when none waits for it."""
-        with self._state.lock:
-            device = self._pending_device(user_code)
-            device.grant = Grant(
-                device.client_id, self._state.register_merchant(merchant), device.scope
-            )
+        self._state.approve_device(user_code, merchant)
 
     def deny_device(self, user_code: str) -> None:
         """Let a merchant enter a device's code and refuse. ValueError as above."""
-        with self._state.lock:
-            self._pending_device(user_code).denied = True
+        self._state.deny_device(user_code)
 
     def answer(
         self,
         method: str,
         path: str,
-        body: object,
+        body: object = None,
         *,
+        sequence: Iterable[object] | None = None,
+        query: Mapping[str, Any] | None = None,
         status: int = 200,
         headers: Mapping[str, str] | None = None,
-    ) -> None:
-        """Prepare a resource's JSON answer, for requests with a good access token or simple key.
+    ) -> Answer:
+        """Prepare a resource's answer, for requests with a good access token or simple key.
 
-        path: below ``/rest/v2``, such as ``/order/orders/DEMO-1``; the query plays no part. Also
-            ``/oauth/me``, whose answer UltraCart does not document.
-        body: anything that ``json`` can write, as it is now.
-        Raises ValueError for the paths of the OAuth server, which faults alone can change.
+        Of several answers that fit a request, the one whose path holds the fewest ``{names}``
+        applies, then the one with more of a query, then the newest. An answer with the same method,
+        path and query replaces the one before.
+
+        Args:
+            method: GET, POST, PUT, PATCH or DELETE; HEAD is answered as GET.
+            path: such as ``/order/orders/DEMO-1`` or ``/order/orders/{order_id}``, with or without
+                ``/rest/v2``; a ``{name}`` stands for anything but ``/``. Also ``/oauth/me``, whose
+                answer UltraCart does not document.
+            body: anything that ``json`` can write, as it is now; ``bytes`` are sent as they are. Or
+                a function of the :class:`RecordedRequest`, whose ``path_params``, ``query`` and
+                ``json`` say what was asked: it returns a body, ``(body, status)`` or
+                ``(body, status, headers)``, or None for no answer, which is a 404.
+            sequence: in place of ``body``: what the first, the second, ... request gets, each like
+                what a function returns, or a function; the last one stays. An iterator given as
+                ``body`` means the same.
+            query: parameters that the request must carry with exactly these values, such as
+                ``{"_offset": 200}``; a list for a parameter that comes several times, None for one
+                that must not come. Other parameters of the request play no part.
+            status: the HTTP status where the body brings none.
+            headers: further headers of the response.
+
+        Raises:
+            ValueError: the path is the OAuth server's, no request can ever match, or the response
+                is impossible.
+            TypeError: ``body`` is nothing that JSON can hold.
         """
-        self._canned.add(method, path, body, status, headers)
+        return self._answers.add(method, path, body, sequence, status, headers, query)
 
     def expire_access_tokens(self) -> None:
         """Let every access token issued so far expire now; refresh tokens stay good."""
-        with self._state.lock:
-            now = self._state.now()
-            for token in self._state.access_tokens.values():
-                token.expires_at = min(token.expires_at, now)
+        self._state.expire()
 
     def revoke(self, *, token: str | None = None, merchant: str | None = None) -> int:
         """End grants as a merchant does in UltraCart's back office; returns how many were alive.
@@ -204,13 +244,23 @@ class Sandbox(Switches):
 
     def serve_forever(self) -> None:
         """Block until :meth:`close` is called in another thread; KeyboardInterrupt passes."""
-        self._closed.wait()
+        while not self._closed.wait(_STEP_SECONDS):
+            pass
 
     def close(self) -> None:
-        """Stop serving: the port is free and every thread has ended. Closing again does nothing."""
-        if not self._closed.is_set():
-            self._http.close()
-            self._closed.set()
+        """Stop serving: the port is free and every thread has ended. Closing again does nothing.
+
+        A ``UserWarning`` names the faults that no request has met.
+        """
+        if self._close():
+            self._faults.warn_of_unused(stacklevel=2)
+
+    def _close(self) -> bool:
+        if self._closed.is_set():
+            return False
+        self._http.close()
+        self._closed.set()
+        return True
 
     def __enter__(self) -> Sandbox:
         return self
@@ -221,7 +271,9 @@ class Sandbox(Switches):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        # Where the block has failed, a fault that was never met is no news.
+        if self._close() and kind is None:
+            self._faults.warn_of_unused(stacklevel=2)
 
     def __repr__(self) -> str:
         return f"<Sandbox {self.host}{' (closed)' if self._closed.is_set() else ''}>"
@@ -239,11 +291,3 @@ class Sandbox(Switches):
                 f"it must start with {self.host}/oauth/authorize"
             )
         return parts.query
-
-    def _pending_device(self, user_code: str) -> DeviceAuthorization:
-        device = self._state.find_device(user_code)
-        if device is None or device.denied or device.grant is not None or device.is_expired():
-            raise ValueError(
-                "no device waits with this user_code: it is unknown, expired or answered"
-            )
-        return device

@@ -1,7 +1,8 @@
-"""Decides what the server remembers: merchants, grants, codes and tokens, in memory."""
+"""What the server keeps in memory: applications, merchants, grants, codes and tokens."""
 
 from __future__ import annotations
 
+import itertools
 import math
 import secrets
 import threading
@@ -12,6 +13,8 @@ from typing import Any
 from .applications import Application
 from .recording import Counters
 from .switches import Switches
+
+_numbers = itertools.count(1)
 
 #: A device answer without ``interval`` means this many seconds (RFC 8628, section 3.2).
 DEFAULT_DEVICE_INTERVAL = 5.0
@@ -25,6 +28,8 @@ class Grant:
     merchant: str
     scope: str
     revoked: bool = False
+    #: Names it on the sandbox's page, where tokens are secrets.
+    number: int = field(default_factory=_numbers.__next__)
 
 
 @dataclass(eq=False)
@@ -108,6 +113,10 @@ class DeviceAuthorization:
     def is_expired(self) -> bool:
         return self.now() >= self.expires_at
 
+    def is_pending(self) -> bool:
+        """Whether a merchant can still answer it."""
+        return not self.denied and self.grant is None and not self.is_expired()
+
 
 def normalize_user_code(user_code: str) -> str:
     """Letters and digits alone, in upper case, however a person typed it (RFC 8628, 6.1)."""
@@ -134,6 +143,8 @@ class State:
         self.access_tokens: dict[str, AccessToken] = {}
         self.refresh_tokens: dict[str, RefreshToken] = {}
         self.devices: dict[str, DeviceAuthorization] = {}
+        #: Where a device's user goes; fixed, because a Host header may be forged.
+        self.verification_uri: str = ""
 
     def now(self) -> float:
         return self.switches.clock()
@@ -146,6 +157,34 @@ class State:
         ]
         found = [item.grant for value, item in tokens if token in (None, value)]
         return [grant for grant in dict.fromkeys(found) if merchant in (None, grant.merchant)]
+
+    def expire(self, grant: Grant | None = None) -> None:
+        """Let the access tokens of one grant, or all, expire now."""
+        with self.lock:
+            now = self.now()
+            for token in self.access_tokens.values():
+                if grant is None or token.grant is grant:
+                    token.expires_at = min(token.expires_at, now)
+
+    def pending_device(self, user_code: str) -> DeviceAuthorization:
+        """The device that waits with this code; ValueError when none does."""
+        device = self.find_device(user_code)
+        if device is None or not device.is_pending():
+            raise ValueError(
+                "no device waits with this user_code: it is unknown, expired or answered"
+            )
+        return device
+
+    def approve_device(self, user_code: str, merchant: str) -> None:
+        """Let a merchant allow a device; ValueError when none waits with this code."""
+        with self.lock:
+            device = self.pending_device(user_code)
+            device.grant = Grant(device.client_id, self.register_merchant(merchant), device.scope)
+
+    def deny_device(self, user_code: str) -> None:
+        """Let a merchant refuse a device; ValueError when none waits with this code."""
+        with self.lock:
+            self.pending_device(user_code).denied = True
 
     def register_merchant(self, merchant: str) -> str:
         if not merchant:

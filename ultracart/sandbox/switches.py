@@ -1,4 +1,4 @@
-"""Decides which behaviours can be changed: whatever UltraCart leaves undocumented is a switch."""
+"""The switches: every behaviour that UltraCart leaves undocumented."""
 
 from __future__ import annotations
 

@@ -1,0 +1,135 @@
+"""What error responses say: what was sent, what is registered, and never a secret."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import pytest
+
+from ultracart.sandbox import Application, Sandbox
+
+from .conftest import query_of, s256
+
+
+@pytest.fixture
+def shop(connect):
+    applications = [
+        Application(
+            "shop", ("https://shop.example/cb",), scope="item_read", loopback_redirects=False
+        ),
+        Application("vault", ("https://vault.example/cb",), client_secret="the-secret"),
+    ]
+    with Sandbox(applications=applications) as sandbox:
+        yield connect(sandbox)
+
+
+def told(answer):
+    body = answer.json()
+    assert answer.headers["UC-REST-ERROR"] == body["error_description"]
+    return body["error"], body["error_description"]
+
+
+def test_client(shop):
+    error, words = told(
+        shop.token(client_id="sh\u00f6p", grant_type="refresh_token", refresh_token="x")
+    )
+    assert error == "invalid_client"
+    assert words == (
+        "The client_id 'sh?p' is not registered. Registered: 'shop', 'vault', 'client_id_example'."
+    )
+    form = {"grant_type": "refresh_token", "refresh_token": "x"}
+    assert "client_id is missing" in told(shop.post("/oauth/token", **form))[1]
+    for secret in ({}, {"client_secret": "guess-42"}):
+        words = told(shop.token(client_id="vault", **secret, **form))[1]
+        assert "client_secret of the application 'vault' is missing or wrong" in words
+        assert "guess-42" not in words
+        assert "the-secret" not in words
+    words = told(shop.token(client_secret="guess-42", **form))[1]
+    assert words == "The application 'shop' is public: a client_secret must not be sent."
+
+
+def test_grant_type(shop):
+    error, words = told(shop.token(grant_type="password"))
+    assert error == "unsupported_grant_type"
+    assert "'password'" in words
+    assert "authorization_code, refresh_token, urn:" in words
+
+
+def test_redirect_uri(shop):
+    page = shop.get(
+        "/oauth/authorize?"
+        + urlencode(
+            {
+                "response_type": "code",
+                "client_id": "shop",
+                "redirect_uri": "https://evil.example/cb",
+            }
+        )
+    )
+    words = page.headers["UC-REST-ERROR"]
+    assert words == (
+        "The redirect_uri 'https://evil.example/cb' is not registered for 'shop'. "
+        "Registered: 'https://shop.example/cb'."
+    )
+    assert "https://evil.example/cb" in page.data.decode()
+    code = query_of(shop.sandbox.authorize())["code"]
+    words = told(
+        shop.token(grant_type="authorization_code", code=code, redirect_uri="https://a/b")
+    )[1]
+    assert (
+        "'https://a/b' differs from that of the authorization request: 'https://shop.exa" in words
+    )
+    assert code not in words
+
+
+def test_client_on_the_page(shop):
+    with pytest.raises(ValueError, match=r"'nobody' is not registered\. Registered: 'shop', 'v"):
+        shop.sandbox.authorize(client_id="nobody")
+
+
+def test_scope(shop):
+    answer = query_of(shop.sandbox.authorize(scope="user_write"))
+    assert answer["error"] == "invalid_scope"
+    assert answer["error_description"] == (
+        "The scope 'user_write' cannot be granted. 'shop' may ask for: 'item_read'."
+    )
+    refresh_token = shop.grant()["refresh_token"]
+    words = told(shop.refresh(refresh_token, scope="order_write"))[1]
+    assert words == "The scope 'order_write' cannot be granted. The grant holds: 'item_read'."
+
+
+def test_pkce(shop):
+    answer = query_of(
+        shop.sandbox.authorize(code_challenge="c" * 43, code_challenge_method="plain")
+    )
+    assert "'plain' is not supported. Supported: S256." in answer["error_description"]
+    callback = shop.sandbox.authorize(code_challenge=s256("v" * 43), code_challenge_method="S256")
+    words = told(shop.exchange(callback, code_verifier="w" * 43))[1]
+    assert "does not belong to the code_challenge" in words
+
+
+def test_tokens_of_another_application(shop):
+    refresh_token = shop.grant()["refresh_token"]
+    form = {"client_id": "vault", "client_secret": "the-secret"}
+    words = told(shop.refresh(refresh_token, **form))[1]
+    assert words == "The refresh token was issued to another application: 'shop'."
+    words = told(shop.exchange(shop.sandbox.authorize(), **form))[1]
+    assert words == "The authorization code was issued to another application: 'shop'."
+
+
+def test_version_header(shop):
+    answer = shop.get("/oauth/token", **{"X-UltraCart-Api-Version": "2016-01-01"})
+    assert "2017-03-01; '2016-01-01' was sent" in answer.headers["UC-REST-ERROR"]
+
+
+def test_path_and_method(shop):
+    answer = shop.post("/oauth/me", {"x-ultracart-simple-key": "YOUR_API_KEY"})
+    assert answer.status == 404
+    assert shop.get("/oauth/revoke").headers["UC-REST-ERROR"]
+    root = shop.sandbox.host.replace("/rest/v2", "/rest/v1/oauth/token")
+    headers = {"X-UltraCart-Api-Version": "2017-03-01"}
+    answer = shop.pool.request("GET", root, headers=headers)
+    assert (
+        "no GET /rest/v1/oauth/token. It serves /rest/v2: /oauth/authorize"
+        in (answer.headers["UC-REST-ERROR"])
+    )

@@ -1,0 +1,145 @@
+"""Path templates such as ``/order/orders/{order_id}``, and the checks of paths and methods."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+#: The path that UltraCart's API lies under; a prepared path may carry it or leave it out.
+BASE_PATH = "/rest/v2"
+#: What a resource can be asked with.
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+#: The paths that the OAuth server itself serves.
+OAUTH_PATHS = (
+    "/oauth/authorize",
+    "/oauth/device",
+    "/oauth/device/authorize",
+    "/oauth/me",
+    "/oauth/revoke",
+    "/oauth/token",
+)
+
+_PARAMETER = re.compile(r"\{([^{}]*)\}")
+_DOT_SEGMENTS = frozenset({".", ".."})
+
+
+def check_method(method: object, allowed: tuple[str, ...] = METHODS) -> str:
+    """The method in upper case.
+
+    Raises:
+        ValueError: no request has this method.
+    """
+    if not isinstance(method, str) or method.upper() not in allowed:
+        raise ValueError(f"method must be one of {', '.join(allowed)}, not {method!r}")
+    return method.upper()
+
+
+class PathTemplate:
+    """A path below ``/rest/v2``; each ``{name}`` stands for one or more characters but ``/``.
+
+    Raises:
+        ValueError: no request can have this path.
+    """
+
+    def __init__(self, path: object) -> None:
+        if not isinstance(path, str) or not path.startswith("/"):
+            raise ValueError(
+                f"path must start with '/', such as /order/orders/DEMO-1, not {path!r}"
+            )
+        for mark, name in (("?", "query"), ("#", "fragment")):
+            if mark in path:
+                raise ValueError(f"path must not hold a {name}: {path!r}")
+        below = below_base(path)
+        if not below.strip("/") or not path.isprintable():
+            raise ValueError(f"path must be the path of a resource, not {path!r}")
+        self._segments = below.split("/")
+        if _DOT_SEGMENTS.intersection(self._segments):
+            raise ValueError(f"path must not hold '.' or '..', which clients remove: {path!r}")
+        names = _PARAMETER.findall(below)
+        rest = _PARAMETER.sub("", below)
+        if "{" in rest or "}" in rest or not all(name.isidentifier() for name in names):
+            raise ValueError(f"path must name its parameters as in /orders/{{order_id}}: {path!r}")
+        if len(set(names)) < len(names):
+            raise ValueError(f"path must name each parameter once: {path!r}")
+        #: As given, without ``/rest/v2``.
+        self.text: str = below
+        #: How many segments hold no parameter: of two templates the one with more is nearer.
+        self.literal_segments: int = sum("{" not in segment for segment in self._segments)
+        self._patterns = [_pattern(segment) for segment in self._segments]
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether it stands for one path alone."""
+        return self.literal_segments == len(self._segments)
+
+    def match(self, segments: list[str]) -> dict[str, str] | None:
+        """The parameters of a request's path, or None when it is another path."""
+        if len(segments) != len(self._patterns):
+            return None
+        found: dict[str, str] = {}
+        for pattern, segment in zip(self._patterns, segments, strict=True):
+            matched = pattern.fullmatch(segment)
+            if matched is None:
+                return None
+            found.update(matched.groupdict())
+        return found
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def check_query(query: object) -> dict[str, tuple[str, ...] | None]:
+    """What the parameters of a query must be: texts, or None for a name that must not come.
+
+    Raises:
+        ValueError: it is no mapping of names to texts, numbers, lists of these, or None.
+    """
+    if query is None:
+        return {}
+    if not isinstance(query, Mapping):
+        raise ValueError(f"query must be a mapping such as {{'_offset': 200}}, not {query!r}")
+    return {_name(name): _values(name, value) for name, value in query.items()}
+
+
+def below_base(path: str) -> str:
+    """The path below ``/rest/v2``; any other path as it is."""
+    return path[len(BASE_PATH) :] if f"{path}/".startswith(f"{BASE_PATH}/") else path
+
+
+def segments_of(path: str) -> list[str]:
+    """The decoded segments of a raw path, so that ``%2F`` stays inside its segment."""
+    return [unquote(segment) for segment in path.split("/")]
+
+
+def _pattern(segment: str) -> re.Pattern[str]:
+    # re.split with one group gives text, name, text, name, ..., text.
+    parts = _PARAMETER.split(segment)
+    return re.compile(
+        "".join(
+            f"(?P<{part}>.+)" if index % 2 else re.escape(unquote(part))
+            for index, part in enumerate(parts)
+        ),
+        re.DOTALL,
+    )
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"query must name its parameters by texts, not {name!r}")
+    return name
+
+
+def _values(name: str, value: object) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    values = value if isinstance(value, (list, tuple)) else (value,)
+    return tuple(_text(name, item) for item in values)
+
+
+def _text(name: str, value: object) -> str:
+    if isinstance(value, bool):  # as JSON and every UltraCart client spell it
+        return str(value).lower()
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    raise ValueError(f"query must give a text or a number for {name}, not {value!r}")
