@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; at run time _HOMES deci
         model as model,
         models as models,
         oauth as oauth,
+        official as official,
         rest as rest,
         sandbox as sandbox,
     )
@@ -92,7 +93,7 @@ _HOMES = {
     "OauthTokenResponse": "models",
 }
 _SUBMODULES = frozenset(
-    ["api", "api_client", "apis", "exceptions", "model", "models", "oauth", "rest", "sandbox"]
+    "api api_client apis exceptions model models oauth official rest sandbox".split()
 )
 
 

@@ -93,6 +93,24 @@ class UltraCartError(Exception):
         return _rebuild, (type(self), self.args, dict(self.__dict__), cause)
 
 
+def _located(
+    self: Any,
+    msg: object = "",
+    path_to_item: Any = None,
+    valid_classes: Any = None,
+    key_type: Any = None,
+) -> None:
+    """The constructor of the errors that the official 4.x SDK's models raise, with its arguments.
+
+    ``path_to_item``: keys and indices that lead to what is wrong; the message ends with it.
+    """
+    place = "".join("[%r]" % (step,) for step in path_to_item or ())
+    Exception.__init__(self, "%s at %s" % (msg, place) if place else msg)
+    self.path_to_item = path_to_item
+    self.valid_classes = valid_classes
+    self.key_type = key_type
+
+
 class ConfigurationError(UltraCartError, ValueError):
     """A setting that cannot work; raised before any I/O and naming the setting."""
 
@@ -100,9 +118,13 @@ class ConfigurationError(UltraCartError, ValueError):
 class ApiTypeError(UltraCartError, TypeError):
     """An argument of the wrong type, or an unknown or missing one; raised before any I/O."""
 
+    __init__ = _located
+
 
 class ApiValueError(UltraCartError, ValueError):
     """A required argument that is ``None`` or empty, or an impossible value; before any I/O."""
+
+    __init__ = _located
 
 
 class ApiException(UltraCartError):
@@ -328,9 +350,13 @@ class TokenStoreError(OAuthSessionError):
 class ApiAttributeError(UltraCartError, AttributeError):
     """The official SDK's error for an attribute that a model does not have."""
 
+    __init__ = _located
+
 
 class ApiKeyError(UltraCartError, KeyError):
     """The official SDK's error for a key that a model does not have."""
+
+    __init__ = _located
 
 
 # The root's name in the official 4.x SDK.

@@ -57,6 +57,7 @@ FLOORS = [
     ),
     Floor("api", "exceptions configuration models api_client async_calls", packages="urllib3"),
     Floor("apis", "api"),
+    Floor("official", "exceptions"),
     Floor("oauth.token", "exceptions models"),
     Floor("oauth.stores", "exceptions forks oauth.token"),
     # Published for users' own test suites.
@@ -106,5 +107,6 @@ LATE_IMPORTS = {
     ("ultracart.serialization", "six"): "only text beyond ASCII needs it",
     ("ultracart.transport.settings", "certifi"): "not where the user has CA certificates",
     ("ultracart.transport.settings", "urllib"): "only proxies from the environment need it",
+    ("ultracart.official.importer", "ultracart.official.version4"): "3.x does not need it",
     ("ultracart.pytest_plugin", "ultracart.sandbox"): "the extra is optional",
 }

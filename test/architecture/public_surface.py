@@ -14,8 +14,9 @@ from typing import Any
 
 MODULES = """
     ultracart ultracart.configuration ultracart.api_client ultracart.api.oauth_api ultracart.apis
-    ultracart.rest ultracart.exceptions ultracart.models ultracart.model ultracart.oauth
-    ultracart.oauth.stores.base ultracart.sandbox ultracart.pytest_plugin ultracart.cli
+    ultracart.rest ultracart.exceptions ultracart.models ultracart.model ultracart.official
+    ultracart.oauth ultracart.oauth.stores.base ultracart.sandbox ultracart.pytest_plugin
+    ultracart.cli
 """.split()
 # Their classes can be made without arguments, and show some attributes only then.
 _ASSIGNING = {"ultracart.configuration", "ultracart.api_client", "ultracart.exceptions"}

@@ -18,6 +18,8 @@ DIRECTORY = os.environ.get(VARIABLE)
 OFFICIAL = "ultracart-rest-sdk==3.11.67"
 # 2.6.0 alone has no getheaders(), without which the official SDK fails at its first answer.
 REQUIREMENTS = [OFFICIAL, "urllib3>=2.0,!=2.6.0,<3"]
+# Those that ultracart.official mounts, each in a folder of its own.
+MOUNTED = ["3.11.67", "4.1.208"]
 
 
 def interpreter(directory: pathlib.Path) -> pathlib.Path:
@@ -31,6 +33,11 @@ def reason_for_absence(directory: pathlib.Path) -> str | None:
         return None
     note = directory / "unavailable.txt"
     return note.read_text(encoding="utf-8") if note.exists() else "no environment was made"
+
+
+def folder(directory: pathlib.Path, version: str) -> pathlib.Path:
+    """The folder in ``directory`` that has one version of the official SDK, and nothing else."""
+    return directory / ("ultracart-rest-sdk-" + version)
 
 
 def require() -> pathlib.Path:
@@ -54,15 +61,15 @@ def make(directory: pathlib.Path) -> None:
     if reason_for_absence(directory) is None:
         return
     venv.create(directory, with_pip=True, clear=True)
-    command = [
-        str(interpreter(directory)),
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--only-binary=:all:",
+    pip = [str(interpreter(directory)), "-m", "pip", "install", "--quiet", "--only-binary=:all:"]
+    arguments = [REQUIREMENTS] + [
+        ["--no-deps", "--target", str(folder(directory, version)), "ultracart-rest-sdk==" + version]
+        for version in MOUNTED
     ]
-    done = subprocess.run([*command, *REQUIREMENTS], capture_output=True, text=True)
+    for given in arguments:
+        done = subprocess.run([*pip, *given], capture_output=True, text=True)
+        if done.returncode:
+            break
     lines = done.stderr.strip().splitlines() or ["pip failed"]
     name, text = (
         ("installed.txt", OFFICIAL)
