@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..exceptions import ApiResponseError, ApiTypeError, ApiValueError
+from ..exceptions import ApiResponseError, ApiValueError
 
 
 class Settings:
@@ -51,9 +51,9 @@ class ResponseType:
             return self._theirs.validate_and_convert_types(
                 data, self._types, ["response"], True, self._check, configuration=Settings()
             )
-        except (ApiTypeError, ApiValueError) as error:
-            path = error.path_to_item or ()
-        # Their messages quote values, so they must not become the context.
+        except Exception as error:
+            path = getattr(error, "path_to_item", None) or ()
+        # Its message may quote a value, so it must not become the context.
         place = "".join("[%r]" % part for part in path[1:])
         raise ApiResponseError(
             reason="the response is not what the official SDK %s"

@@ -26,6 +26,14 @@ def main() -> None:
         from .surface import surface
 
         told = surface()
+    elif part == "mounted":
+        from .resources import run_resources
+
+        told = run_resources(None, mounted=arguments[0])
+    elif part == "version4":
+        from .version4 import run_version4
+
+        told = run_version4(arguments[0] if arguments else None)
     else:
         from .resources import run_resources
 

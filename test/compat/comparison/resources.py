@@ -29,12 +29,21 @@ _ALLOWED = re.compile(r"must be one of \[(?:'([^']*)'|\"([^\"]*)\")")
 _LONGEST = re.compile(r"less than or equal to `(\d+)`")
 
 
-def run_resources(directory: str | None) -> dict[str, Any]:
-    """The outcome of every operation; ``directory`` holds the official files, None: installed."""
+def run_resources(directory: str | None, *, mounted: str | None = None) -> dict[str, Any]:
+    """The outcome of every operation.
+
+    ``directory`` holds the official files; None: they are installed, or this package has them from
+    the folder ``mounted``.
+    """
     outcomes: dict[str, Any] = {}
     with RecordingServer() as server, tempfile.TemporaryDirectory() as folder:
         sdk = Sdk(server)
-        models, apis = _installed(sdk) if directory is None else _loaded(pathlib.Path(directory))
+        if mounted is not None:
+            models, apis = _mounted(sdk, mounted)
+        elif directory is None:
+            models, apis = _installed(sdk)
+        else:
+            models, apis = _loaded(pathlib.Path(directory))
         upload = pathlib.Path(folder, "upload.png")
         upload.write_bytes(b"\x89PNG\r\n\xff")
         synthesis = _Synthesis(models, str(upload))
@@ -61,6 +70,12 @@ def run_resources(directory: str | None) -> dict[str, Any]:
 def _installed(sdk: Sdk) -> tuple[Any, list[Any]]:
     api = importlib.import_module("ultracart.api")
     return sdk.models, [cls for name, cls in vars(api).items() if name.endswith("Api")]
+
+
+def _mounted(sdk: Sdk, folder: str) -> tuple[Any, list[Any]]:
+    sdk.package.official.mount(folder)
+    names = [name for name in dir(sdk.package.apis) if name.endswith("Api")]
+    return sdk.models, [getattr(sdk.package.apis, name) for name in names if name != "OauthApi"]
 
 
 def _loaded(directory: pathlib.Path) -> tuple[Any, list[Any]]:
