@@ -18,22 +18,24 @@ VERSION = re.search(
 ).group(1)
 
 RUNTIME = [
-    # 1.26.11 is the oldest 1.26 without warnings of its own; 3 may change the pool interface.
-    "urllib3>=1.26.11,<3",
-    # Parses dates. 2.8.2 is the first with the fixes for Python 3.9's time zones.
-    "python-dateutil>=2.8.2,<5",
+    # 2.2.2 is the first that keeps a proxy's credentials from the host of a redirect; 3 may change
+    # the pool interface.
+    "urllib3>=2.2.2,<3",
+    # Parses dates. 2.9 is the first that Python 3.12 and newer load without a warning.
+    "python-dateutil>=2.9,<5",
     # 1.16 is the first whose importer Python 3.12 accepts, and python-dateutil needs it.
     "six>=1.16,<2",
-    # CA certificates; versions are dates, the newest is best, any recent one works.
-    "certifi>=2022.12.7",
+    # CA certificates; versions are dates. Older ones trust authorities that have been distrusted.
+    "certifi>=2024.7.4",
 ]
 # Authlib 1.6.10 is the first that sends every authorization error back to the application, 2 may
-# change the server-side integration as used here; Flask 2.3 is the first of the Werkzeug 3 line.
-SANDBOX = ["Authlib>=1.6.10,<2", "Flask>=2.3,<4"]
+# change the server-side integration as used here; Flask 3.0 is the first that needs Werkzeug 3, and
+# the earlier lines of both get no more fixes.
+SANDBOX = ["Authlib>=1.6.10,<2", "Flask>=3.0,<4"]
 # 2.0 has the typed interface and the pool behaviour that the token store relies on.
 SQL = ["SQLAlchemy>=2.0,<3"]
 # What a source distribution holds beside the package, so that whoever gets it can run the tests.
-SOURCES = ["requirements.txt", "tox.ini", "CHANGELOG.md", ".ci", "docs", "test"]
+SOURCES = ["pyproject.toml", "requirements.txt", "tox.ini", "CHANGELOG.md", ".ci", "docs", "test"]
 
 
 def source_files():
@@ -75,8 +77,20 @@ class SourceDistribution(sdist):
         return name
 
 
-# What runs the tests and the examples; the environments in tox.ini bring the rest.
-DEV = [*SANDBOX, *SQL, "cryptography>=42", "pytest>=8.3,<10", "tox>=4.11,<5"]
+# What runs the tests and the examples; `pip install -e '.[dev]' && pytest test/core` needs no more.
+# The lower end of a range has what the tests use, the upper end stops before a next major version.
+# The environments in tox.ini add databases, a browser and other checks.
+DEV = [
+    *SANDBOX,
+    *SQL,
+    "cryptography>=42",
+    "hypothesis>=6.100,<7",
+    "pytest>=8.3,<10",
+    "pytest-randomly>=3.15,<5",
+    "pytest-timeout>=2.3,<3",
+    "tox>=4.11,<5",
+    "trustme>=1.1,<2",
+]
 
 setup(
     name="ultracart",

@@ -14,7 +14,8 @@ from .source import MODULES, PACKAGE, ROOT
 
 _TOP_LEVEL = set(
     """
-    ultracart docs test setup.py requirements.txt README.md tox.ini LICENSE CHANGELOG.md .gitignore
+    ultracart docs test setup.py pyproject.toml requirements.txt tox.ini README.md LICENSE
+    CHANGELOG.md .gitignore
     .ci
     """.split()
 )

@@ -15,7 +15,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # Every name that the repository may have at its top, but for what only git reads.
 TOP_LEVEL = """
-    ultracart docs test setup.py requirements.txt README.md tox.ini LICENSE CHANGELOG.md .ci
+    ultracart docs test setup.py pyproject.toml requirements.txt tox.ini README.md LICENSE
+    CHANGELOG.md .ci
 """.split()
 #: Seconds for one command; some download packages.
 _DEADLINE = 110

