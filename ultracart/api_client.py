@@ -115,8 +115,9 @@ class ApiClient(EverydayCalls):
     @property
     def user_agent(self) -> str:
         """The ``User-Agent`` header."""
-        known = (name for name in self.default_headers if name.lower() == "user-agent")
-        agent: str = self.default_headers[next(known, "User-Agent")]
+        headers = dict(self.default_headers)  # which another thread may change
+        known = (name for name in headers if name.lower() == "user-agent")
+        agent: str = headers[next(known, "User-Agent")]
         return agent
 
     @user_agent.setter

@@ -120,8 +120,9 @@ class Configuration(_Namespace):
         self._debug = False
         self._logger_file: str | None = None
         self._logger_format = "%(asctime)s %(levelname)s %(message)s"
-        if Configuration._default is not None:
-            self.__setstate__(_copied(Configuration._default))
+        default = Configuration._default
+        if default is not None:
+            self.__setstate__(_copied(default))
 
     if not TYPE_CHECKING:  # type checkers would take every misspelt setting for one
 
@@ -147,11 +148,12 @@ class Configuration(_Namespace):
         """
         if default is not None and not isinstance(default, Configuration):
             raise ApiTypeError("default must be a Configuration, not %s" % type(default).__name__)
-        Configuration._default = None
-        state = (Configuration() if default is None else default).__getstate__()
-        if default is not None:
-            Configuration._default = state
-        global_configuration.__setstate__(_copied(state))
+        # Another thread may make a Configuration or set a default at any step of this.
+        settings = None if default is None else default.__getstate__()
+        Configuration._default = settings
+        if settings is None:
+            settings = Configuration().__getstate__()
+        global_configuration.__setstate__(_copied(settings))
 
     @classmethod
     def get_default_copy(cls) -> Configuration:
@@ -333,10 +335,11 @@ class Configuration(_Namespace):
 
     def __repr__(self) -> str:
         shown = []
-        for name, value in self.__dict__.items():
+        for name, value in dict(self.__dict__).items():
             if name.startswith("_"):
                 continue
             if isinstance(value, dict):
+                value = dict.copy(value)
                 # Every key opens something, whatever its header is called.
                 value = {k: mask(v) for k, v in value.items()} if name == "api_key" else value
                 value = mask_fields(value)
@@ -353,15 +356,17 @@ class Configuration(_Namespace):
         return "Configuration(%s)" % ", ".join(shown)
 
 
-def _copied(state: Mapping[str, Any]) -> dict[str, Any]:
-    """``state`` with its containers copied and everything else shared."""
-    copied: dict[str, Any] = {}
-    for name, value in state.items():
+def _copied(state: dict[str, Any]) -> dict[str, Any]:
+    """``state`` with its containers copied and everything else shared.
+
+    Other threads may change them meanwhile: each is copied in one step, then its parts.
+    """
+    copied = dict.copy(state)
+    for name, value in copied.items():
         if isinstance(value, dict):
-            value = _copied(value)
+            copied[name] = _copied(value)
         elif isinstance(value, list):
-            value = list(value)
-        copied[name] = value
+            copied[name] = list(value)
     return copied
 
 

@@ -8,6 +8,9 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
+from .forks import renew_after_fork
+from .locks import Lock
+
 LOGGER = logging.getLogger("ultracart")
 LOGGER.addHandler(logging.NullHandler())
 # The names that the official SDK has for them; urllib3's is only handed out.
@@ -18,6 +21,8 @@ _debugging: weakref.WeakSet[Any] = weakref.WeakSet()
 _level_before: int | None = None
 _debug_handler: logging.Handler | None = None
 _file_handler: logging.Handler | None = None
+# Two threads may switch at once.
+_switching = Lock()
 
 
 def debug_switched(configuration: Any, on: bool) -> None:
@@ -26,20 +31,21 @@ def debug_switched(configuration: Any, on: bool) -> None:
     Where the application has set up no logging at all, lines go to standard error.
     """
     global _level_before, _debug_handler
-    (_debugging.add if on else _debugging.discard)(configuration)
-    if on and _level_before is None:
-        _level_before = LOGGER.level
-        LOGGER.setLevel(logging.DEBUG)
-        if not _has_real_handler():
-            _debug_handler = logging.StreamHandler()
-            _debug_handler.setFormatter(formatter(configuration.logger_format))
-            LOGGER.addHandler(_debug_handler)
-    elif not _debugging and _level_before is not None:
-        LOGGER.setLevel(_level_before)
-        _level_before = None
-        if _debug_handler is not None:
-            LOGGER.removeHandler(_debug_handler)
-            _debug_handler = None
+    with _switching:
+        (_debugging.add if on else _debugging.discard)(configuration)
+        if on and _level_before is None:
+            _level_before = LOGGER.level
+            LOGGER.setLevel(logging.DEBUG)
+            if not _has_real_handler():
+                _debug_handler = logging.StreamHandler()
+                _debug_handler.setFormatter(formatter(configuration.logger_format))
+                LOGGER.addHandler(_debug_handler)
+        elif not _debugging and _level_before is not None:
+            LOGGER.setLevel(_level_before)
+            _level_before = None
+            if _debug_handler is not None:
+                LOGGER.removeHandler(_debug_handler)
+                _debug_handler = None
 
 
 def log_to_file(path: str | None, line_format: str) -> None:
@@ -51,10 +57,11 @@ def log_to_file(path: str | None, line_format: str) -> None:
         handler = logging.FileHandler(path, encoding="utf-8")
         handler.setFormatter(formatter(line_format))
         LOGGER.addHandler(handler)
-    if _file_handler is not None:
-        LOGGER.removeHandler(_file_handler)
-        _file_handler.close()
-    _file_handler = handler
+    with _switching:
+        before, _file_handler = _file_handler, handler
+    if before is not None:
+        LOGGER.removeHandler(before)
+        before.close()
 
 
 def formatter(line_format: str) -> logging.Formatter:
@@ -109,3 +116,11 @@ def _has_real_handler() -> bool:
             return True
         logger = logger.parent if logger.propagate else None
     return False
+
+
+def _after_fork() -> None:
+    global _switching
+    _switching = Lock()
+
+
+renew_after_fork(_after_fork)

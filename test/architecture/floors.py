@@ -26,7 +26,7 @@ FLOORS = [
     Floor("forks"),
     Floor("late_imports", "exceptions forks"),
     Floor("redaction"),
-    Floor("debug_log"),
+    Floor("debug_log", "locks forks"),
     Floor("configuration", "version exceptions redaction debug_log"),
     Floor("serialization", "exceptions late_imports", packages="six dateutil"),
     Floor("files", "exceptions"),

@@ -92,11 +92,15 @@ def merge_headers(own: Any, defaults: Mapping[str, Any], cookie: str | None) -> 
 
 
 def replace_header(headers: Any, name: str, value: Any) -> None:
-    """Set a header in place of the one of the same name in any case."""
+    """Set a header in place of the one of the same name in any case.
+
+    Others may read or set headers meanwhile: they find the old one or the new one.
+    """
     lowered = str(name).lower()
-    for same in [known for known in headers if str(known).lower() == lowered]:
-        del headers[same]
+    old = [known for known in list(headers) if known != name and str(known).lower() == lowered]
     headers[name] = value
+    for known in old:
+        headers.pop(known, None)
 
 
 @lru_cache(maxsize=128)  # of names only: an application has few sets of them, and none is a secret
