@@ -245,4 +245,4 @@ def test_on_request_sees_each_request(connect, caplog):
     assert seen == [("GET", "/oauth/me", 401, True), ("GET", "/oauth/me", None, True)]
     assert "on_request has failed" in caplog.text
     with pytest.raises(ValueError, match="on_request"):
-        Sandbox(on_request="print")
+        Sandbox(on_request="print")  # type: ignore[arg-type]

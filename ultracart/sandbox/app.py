@@ -5,14 +5,14 @@ from __future__ import annotations
 import secrets
 from typing import cast
 
-from flask import Blueprint, Flask, Request, Response, request
+from flask import Blueprint, Flask, Request, Response, redirect, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.exceptions import HTTPException
 
 from .authorization_server import SandboxAuthorizationServer
 from .dashboard import is_dashboard
 from .pages import PAGE_PATHS, create_pages
-from .paths import BASE_PATH, OAUTH_PATHS
+from .paths import BASE_PATH, OAUTH_PATHS, below_base
 from .resources import Answers, create_resources
 from .responses import header_text, json_response, quoted, ultracart_error
 from .state import State
@@ -24,7 +24,7 @@ class _PageSessions(SecureCookieSessionInterface):
     """Sessions for the pages alone: a tenth of the cost of a token request otherwise."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        if request.path[len(BASE_PATH) :] in PAGE_PATHS:
+        if below_base(request.path) in PAGE_PATHS:
             return super().open_session(app, request)
         return self.make_null_session(app)
 
@@ -55,8 +55,11 @@ def create_app(
 
     @app.before_request
     def require_version() -> Response | None:
-        path = request.path[len(BASE_PATH) :]
+        path = below_base(request.path)
         version = request.headers.get("X-UltraCart-Api-Version")
+        pasted = request.path in (BASE_PATH, f"{BASE_PATH}/") and request.method == "GET"
+        if pasted and "text/html" in request.headers.get("Accept", ""):
+            return cast("Response", redirect("/"))
         if version == API_VERSION or path in PAGE_PATHS or is_dashboard(request.path):
             return None
         if version is None and path == "/oauth/me":

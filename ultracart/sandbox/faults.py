@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 import time
@@ -24,6 +25,7 @@ _CLOSING_CHECK = 0.05
 #: When a connection is reset: before the request is processed, or after it.
 Drop = Literal["before", "after"]
 
+_numbers = itertools.count(1)
 _METHODS = (*METHODS, "HEAD", "OPTIONS")
 _OAUTH_SEGMENTS = [path.split("/") for path in OAUTH_PATHS]
 _HTML = "<!doctype html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
@@ -43,6 +45,8 @@ class Fault:
         answer: Response | None,
     ) -> None:
         self.hits = 0
+        #: Names it on the sandbox's page.
+        self.number: int = next(_numbers)
         self.remaining = times
         self.delay = delay
         self.drop = drop

@@ -6,51 +6,117 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 RefreshTokens = Literal["rotate", "same", "absent"]
 ExpiresIn = Literal["number", "text", "absent"]
 
-_CHOICES: dict[str, tuple[Any, ...]] = {
-    "refresh_tokens": get_args(RefreshTokens),
-    "expires_in": get_args(ExpiresIn),
+Kind = Literal["seconds", "flag", "choice", "status", "text"]
+
+
+class Switch(NamedTuple):
+    """A switch that can be set from a text: on the sandbox's page and on the command line."""
+
+    name: str
+    kind: Kind
+    #: One line for people.
+    summary: str
+    choices: tuple[str, ...] = ()
+    #: Whether it also takes None.
+    optional: bool = False
+
+    @property
+    def default(self) -> Any:
+        """The value of a new sandbox."""
+        return getattr(Switches, self.name)
+
+    def read(self, text: str) -> Any:
+        """The value that a text stands for; ``none`` or nothing is None where that is possible.
+
+        Raises:
+            ValueError: it stands for none, by the name of the switch.
+        """
+        text = text.strip()
+        if self.optional and text.lower() in ("", "none"):
+            return None
+        value: Any = text
+        if self.kind == "flag":
+            value = {"on": True, "off": False}.get(text, text)
+        elif self.kind in ("seconds", "status"):
+            try:
+                number = float(text)
+                value = int(number) if number.is_integer() else number
+            except (ValueError, OverflowError):
+                value = text
+        check(self.name, value)
+        return value
+
+
+#: Every switch but the clock, in the order in which people are shown them.
+SWITCHES = (
+    Switch("access_token_lifetime", "seconds", "seconds until an access token expires"),
+    Switch(
+        "refresh_token_lifetime",
+        "seconds",
+        "seconds until a refresh token expires; none is never",
+        optional=True,
+    ),
+    Switch("code_lifetime", "seconds", "seconds until an authorization code expires"),
+    Switch("refresh_tokens", "choice", "what a refresh returns", choices=get_args(RefreshTokens)),
+    Switch("reuse_detection", "flag", "a spent refresh token that comes back revokes the grant"),
+    Switch("reuse_grace", "seconds", "seconds in which it gets the same response again instead"),
+    Switch("require_pkce", "flag", "refuse an authorization request without a code_challenge"),
+    Switch("expires_in", "choice", "how the lifetime is sent", choices=get_args(ExpiresIn)),
+    Switch("token_type", "text", "how the token type is spelled"),
+    Switch("granted_scope", "text", "the scope granted whatever was asked", optional=True),
+    Switch("oauth_error_status", "status", "HTTP status of OAuth errors"),
+    Switch("issuer", "text", "the iss parameter of the callback", optional=True),
+    Switch("limit_concurrency", "flag", "respond 429 to an application's concurrent requests"),
+    Switch(
+        "device_interval",
+        "seconds",
+        "seconds between two polls of a device; none is not sent",
+        optional=True,
+    ),
+    Switch("device_lifetime", "seconds", "seconds until a device code expires"),
+)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+#: What each kind takes: a test, and in words.
+_KINDS: dict[Kind, tuple[Callable[[Any], bool], str]] = {
+    "seconds": (
+        lambda value: _is_number(value) and 0 <= value < math.inf,
+        "a number of seconds, not negative",
+    ),
+    "flag": (lambda value: isinstance(value, bool), "True or False"),
+    "text": (lambda value: isinstance(value, str), "a text"),
+    "status": (
+        lambda value: isinstance(value, int) and value in range(200, 600),
+        "an HTTP status from 200 on",
+    ),
 }
+_BY_NAME = {switch.name: switch for switch in SWITCHES}
 
 
-def _is_seconds(value: Any) -> bool:
-    return isinstance(value, (int, float)) and 0 <= value < math.inf
-
-
-def _is_optional_seconds(value: Any) -> bool:
-    return value is None or _is_seconds(value)
-
-
-def _is_flag(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
-def _is_optional_text(value: Any) -> bool:
-    return value is None or isinstance(value, str)
-
-
-#: What the other switches take: a test, and in words.
-_ACCEPTED: dict[str, tuple[Callable[[Any], bool], str]] = {
-    **dict.fromkeys(
-        ("access_token_lifetime", "code_lifetime", "reuse_grace", "device_lifetime"),
-        (_is_seconds, "a number of seconds, not negative"),
-    ),
-    **dict.fromkeys(
-        ("reuse_detection", "require_pkce", "limit_concurrency"), (_is_flag, "True or False")
-    ),
-    **dict.fromkeys(("granted_scope", "issuer"), (_is_optional_text, "a text or None")),
-    "token_type": (lambda value: isinstance(value, str), "a text"),
-    "oauth_error_status": (lambda value: value in range(200, 600), "an HTTP status from 200 on"),
-    **dict.fromkeys(
-        ("refresh_token_lifetime", "device_interval"),
-        (_is_optional_seconds, "a number of seconds, not negative, or None"),
-    ),
-    "clock": (callable, "a function that returns Unix seconds"),
-}
+def check(name: str, value: object) -> None:
+    """Raise ValueError, by the name of the switch, when it does not take this value."""
+    if name == "clock" and not callable(value):
+        raise ValueError(f"clock must be a function that returns Unix seconds, not {value!r}")
+    switch = _BY_NAME.get(name)
+    if switch is None or (switch.optional and value is None):
+        return
+    if switch.choices:
+        if value not in switch.choices:
+            raise ValueError(f"{name} must be one of {', '.join(switch.choices)}, not {value!r}")
+        return
+    accepts, words = _KINDS[switch.kind]
+    if not accepts(value):
+        words += " or None" if switch.optional else ""
+        raise ValueError(f"{name} must be {words}, not {value!r}")
 
 
 @dataclass(eq=False, repr=False)
@@ -97,10 +163,5 @@ class Switches:
     def __setattr__(self, name: str, value: object) -> None:
         if not name.startswith("_") and not hasattr(type(self), name):
             raise AttributeError(f"{type(self).__name__} has no switch {name!r}")
-        choices = _CHOICES.get(name)
-        if choices is not None and value not in choices:
-            raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
-        accepts, words = _ACCEPTED.get(name, (None, ""))
-        if accepts is not None and not accepts(value):
-            raise ValueError(f"{name} must be {words}, not {value!r}")
+        check(name, value)
         super().__setattr__(name, value)
