@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import socket
+import sys
 import threading
 from collections.abc import Callable
+from email import message_from_string
 from typing import Any
 
 import pytest
@@ -102,7 +104,7 @@ def test_broken_answer(
     assert descriptors() <= before + 1  # the server's side of the new connection
 
 
-@pytest.mark.parametrize("spelling", [b"chunked ", b"chunked\t", b"\r\n chunked", b"Chunked,"])
+@pytest.mark.parametrize("spelling", [b"chunked ", b"chunked\t", b"Chunked,"])
 def test_no_framing_is_taken_for_text(
     serve: Any, client_of: Any, judge: Any, spelling: bytes
 ) -> None:
@@ -110,6 +112,34 @@ def test_no_framing_is_taken_for_text(
     client = client_of(serve(lambda peer: peer.send(sent) and False))
     call = lambda: client.call_api("/x", "GET", response_type="str")  # noqa: E731
     judge.failure(call, ApiConnectionError, sent=True)
+
+
+def test_chunked_on_a_line_of_its_own_is_read_as_chunked_or_refused(
+    serve: Any, client_of: Any, judge: Any
+) -> None:
+    """RFC 9112, section 5.2: the line break counts as a space. Older Pythons keep it."""
+    sent = HEAD + b"Transfer-Encoding:\r\n chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"
+    client = client_of(serve(lambda peer: peer.send(sent) and False))
+    call = lambda: client.call_api("/x", "GET", response_type="str")  # noqa: E731
+    if message_from_string("A:\r\n b\r\n\r\n")["A"] == "b":
+        assert call()[0] == "hi"
+    else:
+        judge.failure(call, ApiConnectionError, sent=True)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="http.client bounds it since Python 3.15")
+def test_a_bound_for_the_number_of_headers(serve: Any, client_of: Any, judge: Any) -> None:
+    sent = HEAD + b"X: y\r\n" * 20 + b"Content-Length: 2\r\n\r\nhi"
+    for most in (10, 50):
+        client = client_of(serve(lambda peer: peer.send(sent) and False))
+        pool = client.rest_client.pool_manager
+        bound = property(lambda self: most, lambda self, value: None)  # noqa: B023
+        pool.ConnectionCls = type("Bounded", (pool.ConnectionCls,), {"max_response_headers": bound})
+        call = lambda: client.call_api("/x", "GET", response_type="str")  # noqa: B023, E731
+        if most == 10:
+            judge.failure(call, ApiConnectionError, sent=True)
+        else:
+            assert call()[0] == "hi"
 
 
 CUT_HEADS = [b"HTTP/1.1 200", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nX: y\r\n"]

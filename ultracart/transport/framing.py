@@ -218,9 +218,10 @@ class _Response(http.client.HTTPResponse):
             http.client.parse_headers(self.fp)
         raise http.client.HTTPException("too many interim (1xx) answers")
 
-    def begin(self) -> None:
+    def begin(self, **options: Any) -> None:
         reader: Any = self.fp
-        super().begin()
+        # Since Python 3.15 a connection may pass a bound for the number of headers.
+        super().begin(**options)
         reader.end_headers()
         # urllib3 would log a malformed line with its content, and http.client takes the lines
         # after it for a body: neither is acceptable where the lines may hold a token.
@@ -231,7 +232,8 @@ class _Response(http.client.HTTPResponse):
     def _check_framing(self) -> None:
         """Refuse what leaves the end of the body open to interpretation (RFC 9112, section 6)."""
         codings = ",".join(self.msg.get_all("transfer-encoding", ()))
-        # Chunked in another spelling than http.client knows is not read as chunked.
+        # Chunked in another spelling than http.client knows is not read as chunked. After a line
+        # break newer Pythons know it, rightly (RFC 9112, section 5.2); on older it is refused.
         if codings and codings.lower() != ("chunked" if self.chunked else "identity"):
             raise http.client.HTTPException("an unknown transfer coding")
         lengths = {length.strip() for length in self.msg.get_all("content-length", ())}
