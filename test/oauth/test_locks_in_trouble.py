@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy
+from servers import quiet_engine
 from waiting import wait_until, waiting_threads
 
 from ultracart.exceptions import ConfigurationError, InvalidClientError, TokenStoreError
@@ -266,7 +267,7 @@ def test_a_connection_that_breaks_under_the_lock_hides_no_answer(
 
 
 def test_a_database_that_answers_no_lock_is_a_store_error(postgresql_url):
-    engine = sqlalchemy.create_engine(postgresql_url)
+    engine = quiet_engine(postgresql_url)
     store = SQLAlchemyTokenStore(engine)
     store.save("merchant-7", Token("a"))
     refuse: list[bool] = []
@@ -285,7 +286,7 @@ def test_a_database_that_answers_no_lock_is_a_store_error(postgresql_url):
 
 
 def test_a_table_that_another_process_makes_first_is_used(tmp_path):
-    engine = sqlalchemy.create_engine("sqlite:///%s" % (tmp_path / "tokens.db"))
+    engine = quiet_engine("sqlite:///%s" % (tmp_path / "tokens.db"))
     other = SQLAlchemyTokenStore("sqlite:///%s" % (tmp_path / "tokens.db"))
 
     @sqlalchemy.event.listens_for(engine, "before_cursor_execute")
@@ -299,7 +300,7 @@ def test_a_table_that_another_process_makes_first_is_used(tmp_path):
 
 
 def test_a_database_in_which_the_table_cannot_be_made_is_a_store_error(tmp_path):
-    engine = sqlalchemy.create_engine("sqlite:///%s" % (tmp_path / "tokens.db"))
+    engine = quiet_engine("sqlite:///%s" % (tmp_path / "tokens.db"))
     with engine.begin() as connection:
         for statement in ("CREATE TABLE other (a TEXT)", "CREATE INDEX taken ON other (a)"):
             connection.execute(sqlalchemy.text(statement))

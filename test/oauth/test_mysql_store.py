@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 import sqlalchemy
+from servers import quiet_engine
 
 from ultracart.exceptions import TokenStoreError
 from ultracart.oauth import SQLAlchemyTokenStore, Token
@@ -17,7 +18,7 @@ OLD, NEW = Token("old", "r"), Token("new-secret", "s")
 
 @pytest.fixture
 def engine(mysql_url):
-    engine = sqlalchemy.create_engine(mysql_url)
+    engine = quiet_engine(mysql_url)
     yield engine
     engine.dispose()
 
@@ -113,7 +114,7 @@ def test_a_commit_that_fails_does_not_keep_the_lock(open_store, engine, monkeypa
 
 @pytest.mark.parametrize("isolation_level", ["SERIALIZABLE", "AUTOCOMMIT"])
 def test_what_the_last_holder_saved_is_seen(open_store, mysql_url, isolation_level):
-    engine = sqlalchemy.create_engine(mysql_url, isolation_level=isolation_level)
+    engine = quiet_engine(mysql_url, isolation_level=isolation_level)
     store, other = open_store(engine), open_store()
     store.save("merchant-7", OLD)
     with store.lock("merchant-7"):
@@ -155,7 +156,7 @@ def test_a_holder_whose_host_is_gone_is_ended_by_the_server(open_store, monkeypa
 
 
 def test_the_lock_leaves_the_connection_as_it_was(open_store, mysql_url):
-    engine = sqlalchemy.create_engine(mysql_url, pool_size=1, max_overflow=0)
+    engine = quiet_engine(mysql_url, pool_size=1, max_overflow=0)
     enter(open_store(engine))
     with engine.connect() as connection:
         query = sqlalchemy.text("SELECT @@session.wait_timeout = @@global.wait_timeout")

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy
+from servers import quiet_engine
 from waiting import wait_until
 
 from ultracart.exceptions import ConfigurationError, TokenStoreError
@@ -149,7 +150,7 @@ def test_many_threads_with_few_connections_do_not_deadlock(open_store):
 def test_errors_and_reprs_hold_neither_tokens_nor_passwords(open_store, postgresql_url, table_name):
     store = open_store()
     store.save("merchant-7", Token("old"))
-    engine = sqlalchemy.create_engine(postgresql_url)
+    engine = sqlalchemy.create_engine(postgresql_url, hide_parameters=True)
     with engine.begin() as connection:
         connection.execute(
             sqlalchemy.text('ALTER TABLE "%s" ADD CHECK (false) NOT VALID' % table_name)
@@ -178,7 +179,7 @@ def test_sqlalchemy_logs_statements_without_tokens(open_store, caplog):
 
 def test_a_login_between_the_look_and_the_swap_wins(tmp_path):
     """It does not take the lock: the merchant may come back at any moment."""
-    engine = sqlalchemy.create_engine("sqlite:///%s" % (tmp_path / "tokens.db"))
+    engine = quiet_engine("sqlite:///%s" % (tmp_path / "tokens.db"))
     other = SQLAlchemyTokenStore("sqlite:///%s" % (tmp_path / "tokens.db"))
     store = SQLAlchemyTokenStore(engine)
     store.save("merchant-7", Token("old"))
@@ -195,7 +196,7 @@ def test_a_login_between_the_look_and_the_swap_wins(tmp_path):
 
 
 def test_an_engine_of_the_application_stays_open(postgresql_url, table_name):
-    engine = sqlalchemy.create_engine(postgresql_url)
+    engine = quiet_engine(postgresql_url)
     store = SQLAlchemyTokenStore(engine, table_name=table_name)
     store.save("merchant-7", Token("a"))
     store.close()

@@ -1,4 +1,4 @@
-"""Decides how hosts that share a database exclude each other, for each kind of database."""
+"""The locks of the SQL token store, for each kind of database."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from .base import LOCK_TIMEOUT
 # Seconds after which the server ends a holder that does nothing: its host may be gone without a
 # word. Longer than any holder takes, shorter than others wait.
 _IDLE_TIMEOUT = 75
+_DURABLE = (
+    "set_config('synchronous_commit', CASE current_setting('synchronous_commit')"
+    " WHEN 'off' THEN 'local' ELSE current_setting('synchronous_commit') END, true)"
+)
 
 
 @contextmanager
@@ -27,7 +31,7 @@ def postgresql_lock(connection: Connection, name: str, *, blocking: bool) -> Ite
     connection.execute(
         text(
             "SELECT set_config('lock_timeout', :lock, true),"
-            " set_config('idle_in_transaction_session_timeout', :idle, true)"
+            " set_config('idle_in_transaction_session_timeout', :idle, true), " + _DURABLE
         ),
         {"lock": "%ds" % LOCK_TIMEOUT, "idle": "%ds" % _IDLE_TIMEOUT},
     )
@@ -38,6 +42,12 @@ def postgresql_lock(connection: Connection, name: str, *, blocking: bool) -> Ite
     else:
         statement = text("SELECT pg_try_advisory_xact_lock(:key)")
         yield bool(connection.execute(statement, {"key": key}).scalar_one())
+
+
+def commit_durably(connection: Connection) -> None:
+    """Have PostgreSQL write this transaction to its disk before COMMIT returns, also where
+    ``synchronous_commit`` is off: a crash would bring a spent refresh token back."""
+    connection.execute(text("SELECT " + _DURABLE))
 
 
 @contextmanager

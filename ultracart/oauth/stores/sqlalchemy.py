@@ -1,8 +1,9 @@
-"""Decides how tokens are kept in a database that many hosts share."""
+"""SQL token store: tokens in a database that many hosts share."""
 
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,12 +13,12 @@ from typing import Any, NoReturn
 import sqlalchemy
 from sqlalchemy import Column, LargeBinary, MetaData, String, Table, literal_column, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.types import TypeDecorator
 
-from ...exceptions import ApiTypeError, ConfigurationError, TokenStoreError
+from ...exceptions import ApiTypeError, ApiValueError, ConfigurationError, TokenStoreError
 from ...forks import notice_fork, renew_after_fork
 from ..token import Token
 from .base import (
@@ -28,11 +29,22 @@ from .base import (
     decode_token,
     encode_token,
 )
+from .engines import (
+    DATABASES,
+    LOCK_STATEMENT_TIMEOUT,
+    MYSQL,
+    STATEMENT_TIMEOUT,
+    check_engine,
+    check_kind,
+    connection_of,
+    make_engine,
+    most_locks,
+    without_secrets,
+)
 from .file_lock import FileLocks
 from .private_file import make_private_file
-from .sql_locks import mysql_lock, postgresql_lock
+from .sql_locks import commit_durably, mysql_lock, postgresql_lock
 
-_MYSQL = ("mysql", "mariadb")
 _LOCKS = {"postgresql": postgresql_lock, "mysql": mysql_lock, "mariadb": mysql_lock}
 # The database's clock in Unix seconds: hosts' clocks differ, so times are kept in this one.
 # MySQL's by UTC: UNIX_TIMESTAMP() of a local time is an hour wrong when summer time ends.
@@ -46,9 +58,6 @@ _CLOCKS = {
 _CLOCK_TOLERANCE = 0.05
 # 16 MiB: in MySQL this makes the column a MEDIUMBLOB.
 _MAX_TOKEN_SIZE = 2**24 - 1
-# Connections of one process: enough to refresh ten accounts at once, and few enough for ten
-# processes on a PostgreSQL with its default limit of 100.
-_POOL = {"pool_size": 5, "max_overflow": 5}
 
 
 class SQLAlchemyTokenStore(TokenStore):
@@ -62,10 +71,15 @@ class SQLAlchemyTokenStore(TokenStore):
         engine_or_url: an Engine, or a URL such as ``postgresql+psycopg://user@host/database``.
         cipher: encrypts the tokens at rest; default: they are kept in the clear.
         table_name: the table, made when first needed if it is not there.
+        schema: where the table is, in PostgreSQL the name of a schema, in MySQL and MariaDB that
+            of a database; default: where the connection looks for a table.
         clock: this host's time in Unix seconds.
 
     Raises:
-        ConfigurationError: the database is of another kind, or SQLite in memory.
+        ApiTypeError: an argument has the wrong type.
+        ApiValueError: ``table_name`` or ``schema`` cannot be a name.
+        ConfigurationError: the database is of another kind, or SQLite in memory, or its driver is
+            asynchronous.
     """
 
     def __init__(
@@ -74,18 +88,32 @@ class SQLAlchemyTokenStore(TokenStore):
         *,
         cipher: Cipher | None = None,
         table_name: str = "ultracart_token",
+        schema: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        check_kind(engine_or_url)
+        _check_name("table_name", table_name)
+        if schema is not None:
+            _check_name("schema", schema)
         self._owns_engine = not isinstance(engine_or_url, Engine)
-        engine = _engine(engine_or_url)
+        engine = engine_or_url if isinstance(engine_or_url, Engine) else make_engine(engine_or_url)
         self._dialect = engine.dialect.name
-        self._files: FileLocks | None = None
-        if self._dialect == "sqlite":
-            self._files = _sqlite_locks(engine)
-        elif self._dialect not in _LOCKS:
+        if self._dialect not in DATABASES:
             raise ConfigurationError(
                 "engine_or_url must be PostgreSQL, MySQL, MariaDB or SQLite, not %s" % self._dialect
             )
+        for name in (table_name, schema or ""):
+            if len(name) > engine.dialect.max_identifier_length:
+                raise ApiValueError("%r is too long for a name in %s" % (name, self._dialect))
+        self._files: FileLocks | None = None
+        self._path = ""
+        if self._dialect == "sqlite":
+            if schema is not None:
+                raise ConfigurationError("schema is for PostgreSQL, MySQL and MariaDB, not SQLite")
+            self._path = _sqlite_path(engine)
+            self._files = FileLocks(self._path + "-locks", timeout=LOCK_TIMEOUT)
+        if not self._owns_engine:
+            check_engine(engine)
         self._engine = engine
         # MySQL's drivers set the isolation level by a statement that SQLAlchemy does not watch.
         self._errors: tuple[type[Exception], ...] = (
@@ -94,20 +122,20 @@ class SQLAlchemyTokenStore(TokenStore):
         )
         # READ COMMITTED: a snapshot from before the lock would show the token as it was then.
         if self._files is None:
-            self._locking = engine.execution_options(isolation_level="READ COMMITTED")
+            self._transaction = engine.execution_options(isolation_level="READ COMMITTED")
         # One statement each, so a transaction would only cost two more round trips.
         self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._cipher = cipher
         self._clock = clock
-        self._table = _table(table_name)
-        self._has_table = False
+        self._table = _table(table_name, schema)
+        # What the table is called on every host, once it is known.
+        self._full_name = ""
         self._load = self._load_statement()
-        # Connections whose lock this thread holds, by account.
-        self._own = threading.local()
+        self._after_fork_or_at_start()
         renew_after_fork(self)
 
     def __repr__(self) -> str:
-        return "SQLAlchemyTokenStore(%r)" % self._engine.url.render_as_string(hide_password=True)
+        return "SQLAlchemyTokenStore(%r)" % without_secrets(self._engine.url)
 
     def load(self, account: str) -> Token | None:
         found = self._run("load", account, lambda connection: self._read(connection, account))
@@ -117,7 +145,9 @@ class SQLAlchemyTokenStore(TokenStore):
         check_account(account)
         if not isinstance(token, Token):
             raise ApiTypeError("token must be a Token, not %s" % type(token).__name__)
-        self._run("save", account, lambda connection: self._upsert(connection, account, token))
+        self._run(
+            "save", account, lambda connection: self._upsert(connection, account, token), True
+        )
 
     def replace(self, account: str, old: Token, new: Token) -> bool:
         def swap(connection: Connection) -> bool:
@@ -133,12 +163,12 @@ class SQLAlchemyTokenStore(TokenStore):
             )
             return connection.execute(statement).rowcount == 1
 
-        swapped: bool = self._run("save", account, swap)
+        swapped: bool = self._run("save", account, swap, True)
         return swapped
 
     def delete(self, account: str) -> None:
         statement = self._table.delete().where(self._table.c.account == account)
-        self._run("delete", account, lambda connection: connection.execute(statement))
+        self._run("delete", account, lambda connection: connection.execute(statement), True)
 
     def accounts(self) -> list[str]:
         statement = select(self._table.c.account)
@@ -160,12 +190,28 @@ class SQLAlchemyTokenStore(TokenStore):
     @contextmanager
     def _lock(self, account: str, blocking: bool) -> Iterator[bool]:
         """The lock and, in the same transaction, everything that is loaded and saved under it."""
-        self._ensure_table()
+        if not self._free.acquire(blocking, LOCK_TIMEOUT if blocking else None):
+            if blocking:
+                raise TokenStoreError(
+                    "no connection for the lock became free in %g s: the engine's pool is too small"
+                    % LOCK_TIMEOUT
+                )
+            yield False
+            return
+        try:
+            with self._lock_on_a_connection(account, blocking) as held:
+                yield held
+        finally:
+            self._free.release()
+
+    @contextmanager
+    def _lock_on_a_connection(self, account: str, blocking: bool) -> Iterator[bool]:
         own: BaseException | None = None
         failure: Exception | None = None
         try:
+            self._ensure_table()
             with self._live_connection() as connection:
-                name = "%s/%s" % (self._table.name, account)
+                name = "%s/%s" % (self._full_name, account)
                 with _LOCKS[self._dialect](connection, name, blocking=blocking) as held:
                     if held:
                         self._held()[account] = connection
@@ -187,40 +233,48 @@ class SQLAlchemyTokenStore(TokenStore):
         finally:
             own = failure = None  # else they would hold themselves alive, by their tracebacks
 
-    def _live_connection(self) -> Connection:
+    @contextmanager
+    def _live_connection(self) -> Iterator[Connection]:
         """A connection that has just answered: a kept one may be dead, as after a restart."""
-        last = False
-        while True:
-            connection = self._locking.connect()
-            try:
-                connection.execute(select(1))
-                return connection
-            except DBAPIError as error:
-                connection.close()
-                if last or not error.connection_invalidated:
-                    raise
-            last = True
+        for last in (False, True):
+            with connection_of(self._transaction, LOCK_STATEMENT_TIMEOUT) as connection:
+                try:
+                    connection.execute(select(1))
+                except DBAPIError as error:
+                    if last or not error.connection_invalidated:
+                        raise
+                    continue
+                yield connection
+                return
 
-    def _run(self, what: str, account: str, work: Callable[[Connection], Any]) -> Any:
+    def _run(
+        self, what: str, account: str, work: Callable[[Connection], Any], writes: bool = False
+    ) -> Any:
         """``work`` on the connection that holds the account's lock, else on one of its own."""
         notice_fork()
         connection = self._held().get(account)
         try:
             if connection is not None:
                 return work(connection)
-            self._ensure_table()
             try:
-                return self._run_alone(work)
+                return self._run_alone(work, writes)
             except DBAPIError as error:
-                # A kept connection was dead, as after a restart of the server; nothing was done.
+                # A kept connection was dead, as after a restart of the server.
                 if not error.connection_invalidated:
                     raise
-            return self._run_alone(work)
+            return self._run_alone(work, writes)
         except self._errors as error:
             _fail(what, error)
 
-    def _run_alone(self, work: Callable[[Connection], Any]) -> Any:
-        with self._single.connect() as connection:
+    def _run_alone(self, work: Callable[[Connection], Any], writes: bool) -> Any:
+        self._ensure_table()
+        if writes and self._dialect == "postgresql":
+            with connection_of(self._transaction, STATEMENT_TIMEOUT) as connection:
+                commit_durably(connection)
+                result = work(connection)
+                connection.commit()
+                return result
+        with connection_of(self._single, STATEMENT_TIMEOUT) as connection:
             return work(connection)
 
     def _read(self, connection: Connection, account: str) -> tuple[bytes, Token] | None:
@@ -237,7 +291,7 @@ class SQLAlchemyTokenStore(TokenStore):
     def _upsert(self, connection: Connection, account: str, token: Token) -> None:
         values = {"account": account, "token": self._encode(connection, token)}
         statement: Any
-        if self._dialect in _MYSQL:
+        if self._dialect in MYSQL:
             statement = mysql.insert(self._table).values(values)
             statement = statement.on_duplicate_key_update(token=values["token"])
         else:
@@ -264,22 +318,39 @@ class SQLAlchemyTokenStore(TokenStore):
         return select(self._table.c.token, now).where(account == sqlalchemy.bindparam("account"))
 
     def _ensure_table(self) -> None:
-        if self._has_table:
+        if self._full_name:
             return
         try:
-            if self._files is not None and self._engine.url.database:
-                make_private_file(self._engine.url.database)
-            try:
-                self._table.create(self._engine, checkfirst=True)
-            except (DBAPIError, IntegrityError):
-                # Another process may have made it at the same moment.
-                if not sqlalchemy.inspect(self._engine).has_table(self._table.name):
-                    raise
+            if self._path:
+                make_private_file(self._path)
+            with connection_of(self._single, STATEMENT_TIMEOUT) as connection:
+                try:
+                    self._table.create(connection, checkfirst=True)
+                except (DBAPIError, IntegrityError):
+                    # Another process may have made it at the same moment.
+                    table = self._table
+                    if not sqlalchemy.inspect(connection).has_table(table.name, table.schema):
+                        raise
+                self._full_name = self._find_full_name(connection)
         except self._errors as error:
             _fail("open", error)
         except OSError as error:
             raise TokenStoreError("cannot open the token store: %s" % error.strerror) from None
-        self._has_table = True
+
+    def _find_full_name(self, connection: Connection) -> str:
+        """The table with its schema, which one host may name and another find by its search path.
+
+        Locks are named by it: two hosts that work on one table must mean the same lock.
+        """
+        schema = self._table.schema or connection.dialect.default_schema_name
+        if self._table.schema is None and self._dialect == "postgresql":
+            name = connection.dialect.identifier_preparer.format_table(self._table)
+            found = sqlalchemy.text(
+                "SELECT nspname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
+                " WHERE pg_class.oid = to_regclass(:name)"
+            )
+            schema = connection.execute(found, {"name": name}).scalar_one()
+        return "%s.%s" % (schema, self._table.name)
 
     def _held(self) -> dict[str, Connection]:
         held: dict[str, Connection] = self._own.__dict__
@@ -288,32 +359,30 @@ class SQLAlchemyTokenStore(TokenStore):
     def _after_fork(self) -> None:
         # The connections are the parent's: forgotten here, not closed.
         self._engine.dispose(close=False)
+        self._after_fork_or_at_start()
+
+    def _after_fork_or_at_start(self) -> None:
+        # Connections whose lock this thread holds, by account.
         self._own = threading.local()
+        # Waiting refreshes leave a connection to those who only read.
+        most = most_locks(self._engine)
+        self._free: Any = threading.Semaphore(10**6 if most is None else most)
 
 
-def _engine(engine_or_url: Engine | URL | str) -> Engine:
-    if isinstance(engine_or_url, Engine):
-        return engine_or_url
-    if not isinstance(engine_or_url, (str, URL)):
-        raise ApiTypeError(
-            "engine_or_url must be an Engine or a URL, not %s" % type(engine_or_url).__name__
+def _check_name(argument: str, name: object) -> None:
+    if not isinstance(name, str):
+        raise ApiTypeError("%s must be str, not %s" % (argument, type(name).__name__))
+    if argument == "table_name" and "." in name:
+        schema, _, table = name.rpartition(".")
+        raise ApiValueError(
+            "table_name must be the table's name alone: give schema=%r, table_name=%r"
+            % (schema, table)
         )
-    try:
-        url = make_url(engine_or_url)
-        backend = url.get_backend_name()
-        options: dict[str, Any] = {} if backend == "sqlite" else dict(_POOL)
-        if backend in _MYSQL:
-            # Its server ends idle connections after hours, and see SQLAlchemyTokenStore._errors.
-            options["pool_pre_ping"] = True
-        # A failed statement's parameters are tokens.
-        return sqlalchemy.create_engine(url, hide_parameters=True, **options)
-    except (SQLAlchemyError, ImportError) as error:
-        # The URL may hold a password and is not quoted; a missing driver is named.
-        reason = str(error) if isinstance(error, ImportError) else type(error).__name__
-        raise ConfigurationError("engine_or_url does not lead to a database: %s" % reason) from None
+    if not name or re.search(r"[\x00-\x1f\x7f]", name):
+        raise ApiValueError("%s must be a name, with no control characters" % argument)
 
 
-def _sqlite_locks(engine: Engine) -> FileLocks:
+def _sqlite_path(engine: Engine) -> str:
     database = engine.url.database
     if not database or database == ":memory:" or "mode=memory" in str(engine.url):
         raise ConfigurationError(
@@ -325,7 +394,7 @@ def _sqlite_locks(engine: Engine) -> FileLocks:
             "engine_or_url must name the SQLite file by its path: its locks cannot be found by a"
             " file: URI"
         )
-    return FileLocks(os.path.realpath(database) + "-locks", timeout=LOCK_TIMEOUT)
+    return os.path.realpath(database)
 
 
 class _Account(TypeDecorator[str]):
@@ -339,23 +408,44 @@ class _Account(TypeDecorator[str]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
-        if dialect.name in _MYSQL:
+        if dialect.name in MYSQL:
             return dialect.type_descriptor(mysql.VARBINARY(4 * 255))
         return super().load_dialect_impl(dialect)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        return value.encode("utf-8") if dialect.name in _MYSQL else value
+        return value.encode("utf-8") if dialect.name in MYSQL else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        return value.decode("utf-8") if dialect.name in _MYSQL else value
+        return value.decode("utf-8") if dialect.name in MYSQL else value
 
 
-def _table(name: str) -> Table:
+class _Hidden(bytes):
+    """Bytes that SQLAlchemy's log, at DEBUG, writes a row without."""
+
+    def __repr__(self) -> str:
+        return "***"
+
+
+class _TokenBytes(TypeDecorator[bytes]):
+    """A token as it is kept, which no log shows."""
+
+    impl = LargeBinary(_MAX_TOKEN_SIZE)
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return None if value is None else bytes(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return None if value is None else _Hidden(value)
+
+
+def _table(name: str, schema: str | None) -> Table:
     return Table(
         name,
         MetaData(),
         Column("account", _Account, primary_key=True),
-        Column("token", LargeBinary(_MAX_TOKEN_SIZE), nullable=False),
+        Column("token", _TokenBytes, nullable=False),
+        schema=schema,
     )
 
 
