@@ -19,7 +19,7 @@ from ultracart import ApiClient, ApiException, Configuration, OauthApi, exceptio
 from ultracart.commands.program import create_parser
 from ultracart.configuration import DEFAULT_HOST
 from ultracart.oauth import device, token, token_endpoint
-from ultracart.oauth.stores import base, sql_locks, sqlalchemy
+from ultracart.oauth.stores import base, engines, sql_locks
 from ultracart.sandbox import applications
 from ultracart.sandbox.switches import Switches
 from ultracart.transport import framing, limits
@@ -172,7 +172,7 @@ def test_switches_of_the_sandbox() -> None:
 
 _MARGIN = "a tenth of its life, at most %d" % token._MAX_MARGIN
 _NUMBERS = "no one two three four five six seven eight nine ten eleven twelve".split()
-_POOL_SIZE = sum(sqlalchemy._POOL.values())
+_POOL_SIZE = sum(engines._POOL.values())
 #: What a page says, word for word, with the code's value in it.
 CLAIMS = [
     ("Compatibility.md", "`X-UltraCart-Api-Version: %s`", ultracart.api_client.API_VERSION),
@@ -180,6 +180,15 @@ CLAIMS = [
     ("DeviceLogin.md", "(%s seconds by default", _NUMBERS[int(device._DEFAULT_INTERVAL)]),
     ("ManyMerchants.md", "ended by the server after %d seconds", sql_locks._IDLE_TIMEOUT),
     ("ManyMerchants.md", "opens at most %s", _NUMBERS[_POOL_SIZE]),
+    (
+        "ManyMerchants.md",
+        "connecting takes at most %d seconds, a response %d seconds, a lock %d seconds",
+        (
+            engines._LIBPQ_OPTIONS["connect_timeout"],
+            engines.STATEMENT_TIMEOUT,
+            engines.LOCK_STATEMENT_TIMEOUT,
+        ),
+    ),
     ("Network.md", "The default is `%s`", Configuration().timeout),
     ("Network.md", "times of their own, `%s`", token_endpoint._TIMEOUT),
     ("Network.md", "twice more, after %s and %s seconds", limits._RECONNECT_AFTER),
