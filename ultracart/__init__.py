@@ -72,6 +72,7 @@ __all__ = [
     "ServiceException",
     "SlowDownError",
     "StateMismatchError",
+    "TokenBindingError",
     "TokenStoreError",
     "UltraCartError",
     "UnauthorizedClientError",

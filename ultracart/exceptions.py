@@ -17,7 +17,7 @@
           UnauthorizedClientError UnsupportedGrantTypeError
           AccessDeniedError AuthorizationPendingError SlowDownError ExpiredTokenError
       OAuthSessionError
-        StateMismatchError ReauthorizationRequired TokenStoreError
+        StateMismatchError ReauthorizationRequired TokenBindingError TokenStoreError
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ __all__ = [
     "ServiceException",
     "SlowDownError",
     "StateMismatchError",
+    "TokenBindingError",
     "TokenStoreError",
     "UltraCartError",
     "UnauthorizedClientError",
@@ -339,6 +340,17 @@ class ReauthorizationRequired(OAuthSessionError):
     """
 
     def __init__(self, message: str = "authorize again", *, account: str | None = None) -> None:
+        super().__init__(message)
+        self.account = account
+
+
+class TokenBindingError(OAuthSessionError):
+    """A token that belongs to another server, application or merchant; it is not used.
+
+    ``account`` names the account in the token store. The stored token stays.
+    """
+
+    def __init__(self, message: str = "another's token", *, account: str | None = None) -> None:
         super().__init__(message)
         self.account = account
 

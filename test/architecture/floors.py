@@ -76,7 +76,7 @@ FLOORS = [
     ),
     Floor(
         "oauth",
-        "json_body forks exceptions configuration models api_client api "
+        "json_body locks forks exceptions configuration models api_client api "
         "oauth.token oauth.stores oauth.stores.sqlalchemy",
     ),
     # Nothing of the client, so that one mistake cannot make both agree.

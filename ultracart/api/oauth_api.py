@@ -63,14 +63,14 @@ _TOKEN = Operation(
     required=("client_id", "grant_type"),
     validate=_usable_token,
 )
-_REVOKE = Operation(
+REVOKE = Operation(
     "/oauth/revoke",
     OauthRevokeSuccessResponse,
     required=("client_id", "token"),
     validate=_revoked,
     empty_body={"successful": True},
 )
-_DEVICE = Operation(
+DEVICE = Operation(
     "/oauth/device/authorize",
     OauthDeviceAuthorizationResponse,
     required=("client_id", "scope"),
@@ -266,7 +266,7 @@ class OauthApi:
             token: any access or refresh token of the grant.
         """
         return self.api_client.call_api(  # type: ignore[no-any-return]
-            _REVOKE.path, _REVOKE.method, **_REVOKE.arguments(locals(), _return_http_data_only=True)
+            REVOKE.path, REVOKE.method, **REVOKE.arguments(locals(), _return_http_data_only=True)
         )
 
     @overload
@@ -296,7 +296,7 @@ class OauthApi:
     ) -> tuple[OauthRevokeSuccessResponse, int, Mapping[str, str]]:
         """:meth:`oauth_revoke`, with the status code and the headers."""
         return self.api_client.call_api(  # type: ignore[no-any-return]
-            _REVOKE.path, _REVOKE.method, **_REVOKE.arguments(locals())
+            REVOKE.path, REVOKE.method, **REVOKE.arguments(locals())
         )
 
     @overload
@@ -336,7 +336,7 @@ class OauthApi:
             scope: application-level scope, such as ``crm`` or ``ultraship``.
         """
         return self.api_client.call_api(  # type: ignore[no-any-return]
-            _DEVICE.path, _DEVICE.method, **_DEVICE.arguments(locals(), _return_http_data_only=True)
+            DEVICE.path, DEVICE.method, **DEVICE.arguments(locals(), _return_http_data_only=True)
         )
 
     @overload
@@ -366,7 +366,7 @@ class OauthApi:
     ) -> tuple[OauthDeviceAuthorizationResponse, int, Mapping[str, str]]:
         """:meth:`oauth_device_authorize`, with the status code and the headers."""
         return self.api_client.call_api(  # type: ignore[no-any-return]
-            _DEVICE.path, _DEVICE.method, **_DEVICE.arguments(locals())
+            DEVICE.path, DEVICE.method, **DEVICE.arguments(locals())
         )
 
     @overload

@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # what type checkers and editors see; at run time _HOMES deci
 
     from .authorization import AuthorizationRequest as AuthorizationRequest
     from .device import DeviceAuthorization as DeviceAuthorization
+    from .events import SessionEvent as SessionEvent
+    from .grants import Grant as Grant
     from .request_limiter import RequestLimiter as RequestLimiter
     from .session import OAuthSession as OAuthSession
     from .stores.base import Cipher as Cipher, TokenStore as TokenStore
@@ -26,11 +28,13 @@ __all__ = [
     "AuthorizationRequest",
     "Cipher",
     "DeviceAuthorization",
+    "Grant",
     "MemoryTokenStore",
     "OAuthSession",
     "RequestLimiter",
     "SQLAlchemyTokenStore",
     "SQLiteTokenStore",
+    "SessionEvent",
     "Token",
     "TokenStore",
 ]
@@ -39,11 +43,13 @@ _HOMES = {
     "AuthorizationRequest": "authorization",
     "Cipher": "stores.base",
     "DeviceAuthorization": "device",
+    "Grant": "grants",
     "MemoryTokenStore": "stores.memory",
     "OAuthSession": "session",
     "RequestLimiter": "request_limiter",
     "SQLAlchemyTokenStore": "stores.sqlalchemy",
     "SQLiteTokenStore": "stores.sqlite",
+    "SessionEvent": "events",
     "Token": "token",
     "TokenStore": "stores.base",
 }

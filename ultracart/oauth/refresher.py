@@ -1,35 +1,53 @@
 """The refresh policy: when a token is refreshed, by whom, and what the other callers get.
 
-===========  ============================================================================
-fresh        returned from memory: no lock, no store, no request
-stale        one caller refreshes, the winner of a non-blocking try; the others keep the
-             valid token; a failed refresh is logged and backs off
-expired,     everybody waits for one refresh, and shares its result or its error
-rejected
-===========  ============================================================================
+R1   Fresh: returned from memory, without lock, store or request.
+R2   A fresh token is compared with the store now and then (``store_recheck``), by one caller: what
+     another process stored or deleted is adopted. If the store fails, that is logged.
+R3   Stale: one caller refreshes, the winner of a non-blocking try; the others keep the valid token.
+     If the refresh fails, that is reported, and the next early one waits.
+R4   Expired or rejected: all callers wait for one refresh and share its result or its error.
+R5   One refresh: take the store's lock; read the store again, since anything read earlier may be
+     outdated; adopt what somebody else refreshed, else ask UltraCart; save; leave the lock.
+R6   A new token is pending from before its save until a later read has shown it. While the store
+     shows a predecessor, the pending token is saved again before anything else.
+R7   A login or a deletion that meets a refresh wins: nothing is saved over it.
+R8   ``invalid_grant``: read the store once more, for writers that take no lock; then the grant has
+     ended. The stored token stays until it is replaced or deleted.
+R9   A refusal is remembered for its refresh token: an ended grant for good, a ``Retry-After`` and a
+     refused application for a while. A forced refresh asks all the same.
+R10  A 401: adopt the stored token if it is another one, else refresh. A token that is rejected
+     within seconds of its refresh is kept: its successor would be rejected as well.
+R11  A token is sent only to the server and by the application that it belongs to (SafeStore), and a
+     response for another merchant is refused.
+R12  Events are reported after every lock was left.
 
-One refresh: take the store's lock; read the store again, because anything read earlier may be
-outdated; adopt what somebody else refreshed, else ask UltraCart; save; leave the lock.
+A lost response is asked for again by TokenEndpoint, while the lock is held.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from functools import partial
 
 from ..exceptions import (
+    ApiException,
+    InvalidClientError,
     InvalidGrantError,
     OAuthSessionError,
     ReauthorizationRequired,
+    TokenBindingError,
     UltraCartError,
 )
-from .session_options import begin_call
+from .binding import Binding
+from .checks import check_call
+from .events import EventReporter, SessionEvent, Trace
+from .safe_store import SafeStore
 from .single_flight import SingleFlight
-from .store_guard import StoreGuard
 from .token import Token
-from .token_cache import CachedToken, TokenCache
-from .token_endpoint import Issued, TokenEndpoint
+from .token_cache import CachedToken, TokenCache, expired
+from .token_endpoint import Issued, TokenEndpoint, attempts_of
 
 # Seconds; a failed early refresh is repeated after half of what is left, at most this.
 MAX_REFRESH_BACKOFF = 30.0
@@ -50,14 +68,18 @@ class Refresher:
 
     def __init__(
         self,
-        store: StoreGuard,
+        store: SafeStore,
         endpoint: TokenEndpoint,
+        binding: Binding,
         cache: TokenCache,
+        reporter: EventReporter,
         monotonic: Callable[[], float],
     ) -> None:
         self._store = store
         self._endpoint = endpoint
+        self._binding = binding
         self._cache = cache
+        self._reporter = reporter
         self._monotonic = monotonic
         self._flights: SingleFlight[Token] = SingleFlight()
 
@@ -65,20 +87,25 @@ class Refresher:
 
     def valid_token(self, account: str) -> Token:
         """A token that is valid now."""
-        begin_call(account)
+        check_call(account)
         tries = _TRIES
         while True:
             entry = self._cache.entries.get(account) or self._read(account)
             if entry is None:
-                raise _reauthorization_required(account)
+                raise reauthorization_required(account)
             now = self._monotonic()
-            if now < entry.refresh_at:
-                return entry.token
             try:
-                if now < entry.expires_at:
+                if now < entry.refresh_at:  # R1, R2
+                    if now < entry.fresh_until or self._is_still_stored(account, entry):
+                        return entry.token
+                    continue
+                if now < entry.expires_at:  # R3
                     token = self._refresh_early(account, entry)
-                else:
-                    token = self._flights.run(account, partial(self._refresh, account, entry))
+                else:  # R4
+                    with self._reporter.reporting(account) as trace:
+                        # The first try has waited long enough: ask whatever it was told.
+                        again = tries < _TRIES
+                        token = self._refresh_for_all(account, entry, trace, again=again)
             except _RefreshedElsewhere:
                 continue  # shared with an early refresh; by now the token has expired
             tries -= 1
@@ -89,87 +116,189 @@ class Refresher:
 
     def refresh(self, account: str) -> Token:
         """Refresh now, even if the token is fresh; threads that ask at once share one refresh."""
-        # A tuple, because any text may be the name of another account.
-        return self._flights.run(("forced", account), partial(self._refresh, account, None))
+        with self._reporter.reporting(account) as trace:
+            return self._refresh_for_all(account, None, trace)
 
-    def invalidate(self, account: str, access_token: str) -> None:
-        """The server answered 401 to ``access_token``: do not hand it out again."""
-        if self._cache.entries.get(account) is None:
-            self._read(account)
+    def refresh_unless_newer(self, account: str, token: Token) -> SessionEvent | None:
+        """Refresh ``token`` unless the store has another one; what happened, if anything did."""
+        with self._reporter.reporting(account) as trace:
+            try:
+                self._refresh_for_all(account, expired(token), trace)
+            except (UltraCartError, _RefreshedElsewhere):
+                pass  # the event says it
+        return trace.event
+
+    def invalidate(self, account: str, access_token: str) -> bool:
+        """The server answered 401 to ``access_token``; whether another one can be had (R10)."""
+        entry = self._cache.entries.get(account) or self._read(account)
+        if entry is None or entry.access_token != access_token:
+            return True
+        refusals, now = self._store.refusals, self._monotonic()
+        if not refusals.may_replace(account, entry.refreshed_at, now):
+            return False
         self._cache.expire(account, access_token)
+        return True
+
+    def is_untried(self, account: str, access_token: str) -> bool:
+        """Whether this token was adopted, not refreshed by this process (R10)."""
+        entry = self._cache.entries.get(account)
+        return (
+            entry is not None
+            and entry.access_token == access_token
+            and entry.refreshed_at == -math.inf
+        )
 
     def save_login(self, account: str, issued: Issued, scope: str | None) -> Token:
         """Keep a new grant's token, in place of any that the account has."""
-        token = Token.from_response(issued.response, issued_at=issued.sent_at, scope=scope)
+        token = self._binding.bound(
+            Token.from_response(issued.response, issued_at=issued.sent_at, scope=scope)
+        )
         age = self._monotonic() - issued.sent_monotonic
-        with self._store.lock(account):
-            self._store.save(account, token)
-            ticket = self._cache.ticket(account)
-        self._cache.put(account, token, age=age, ticket=ticket, outdates=True)
+        with self._reporter.reporting(account) as trace:
+            with self._store.lock(account):
+                self._store.save(account, token)
+                version = self._cache.version(account)
+            self._cache.put(account, token, age=age, if_version=version, invalidate_readers=True)
+            self._store.refusals.forget(account)
+            trace.duration, trace.attempts = age, issued.attempts
+            trace.done("issued", token)
         return token
 
-    def revoke_grant(self, account: str) -> None:
+    def revoke_grant(self, account: str, *, forget: bool = False) -> None:
         """End the grant at UltraCart, then forget it; nothing happens without a token."""
-        try:
-            with self._store.lock(account):
-                token = self._store.load(account)
-                if token is not None:
-                    token = self._store.unsaved.newest(account, token)
-                    self._revoke_under_lock(token)
-                    self._store.delete(account)
-        finally:
-            self._cache.forget(account)
-        if token is not None:
-            self._store.unsaved.settled(account, token)
+        with self._reporter.reporting(account) as trace:
+            try:
+                with self._store.lock(account):
+                    token = self._store.load_any(account)
+                    if token is not None:
+                        token = self._store.pending.latest(account, token)
+                        self._revoke_under_lock(account, token, trace, forget)
+                        self._store.delete(account)
+            finally:
+                self._cache.forget(account)
+            if token is not None:
+                self._store.pending.drop(account, token)
+                self._store.refusals.forget(account)
+                trace.done("revoked", token)
 
-    # -- one refresh, in the order of execution -----------------------------------------------
+    # -- reading the store --------------------------------------------------------------------
+
+    def _read(self, account: str) -> CachedToken | None:
+        """The stored token, now cached; one that a pending token replaces has expired (R6)."""
+        version = self._cache.version(account)
+        stored = self._store.load(account)
+        if stored is None:
+            return None
+        if self._store.pending.latest(account, stored) is not stored:
+            return expired(stored)
+        return self._cache.put(account, self._store.bind(account, stored), if_version=version)
+
+    def _is_still_stored(self, account: str, entry: CachedToken) -> bool:
+        """Compare a fresh token with the store (R2); ``False`` if the cache has changed."""
+        if not self._cache.postpone_recheck(account, entry):
+            return True  # another caller compares it
+        version = self._cache.version(account)
+        try:
+            stored = self._store.load(account)
+            if stored is None:
+                self._cache.forget(account)
+                return False
+            if self._store.pending.latest(account, stored) is not stored:
+                self._try_refresh(account, entry)  # which saves it again
+            elif not stored.is_same_issue(entry.token):
+                self._cache.put(account, stored, if_version=version)
+                return False
+        except _RefreshedElsewhere:
+            pass
+        except TokenBindingError:
+            self._cache.forget(account)
+            raise
+        except UltraCartError as error:
+            _logger.warning("account %r cannot be compared with the store: %s", account, error)
+        return True
+
+    # -- who refreshes ------------------------------------------------------------------------
 
     def _refresh_early(self, account: str, entry: CachedToken) -> Token:
         """Refresh if nobody else does; else the entry's token, which was valid when this began."""
         try:
-            work = partial(self._refresh, account, entry, early=True)
-            return self._flights.try_run(account, work) or entry.token
+            return self._try_refresh(account, entry) or entry.token
         except _RefreshedElsewhere:
-            self._cache.rest(account, entry, PEER_REFRESH_RECHECK)
+            self._cache.postpone_refresh(account, entry, PEER_REFRESH_RECHECK)
         except UltraCartError as error:
             half = (entry.expires_at - self._monotonic()) / 2
             pause = max(min(half, MAX_REFRESH_BACKOFF), getattr(error, "retry_after", None) or 0.0)
-            self._cache.rest(account, entry, pause)
-            _logger.warning("early refresh of account %r failed: %s", account, error)
+            self._cache.postpone_refresh(account, entry, pause)
         return entry.token
 
-    def _refresh(self, account: str, seen: CachedToken | None, *, early: bool = False) -> Token:
+    def _try_refresh(self, account: str, entry: CachedToken) -> Token | None:
+        with self._reporter.reporting(account) as trace:
+            work = partial(self._refresh, account, entry, trace, early=True)
+            return self._flights.try_run(account, work)
+
+    def _refresh_for_all(
+        self, account: str, seen: CachedToken | None, trace: Trace, *, again: bool = False
+    ) -> Token:
+        # A tuple, because any text may be the name of another account.
+        key = account if seen is not None else ("forced", account)
+        work = partial(self._refresh, account, seen, trace, again=again)
+        return self._flights.run(key, work)
+
+    # -- one refresh, in the order of execution -----------------------------------------------
+
+    def _refresh(
+        self,
+        account: str,
+        seen: CachedToken | None,
+        trace: Trace,
+        *,
+        early: bool = False,
+        again: bool = False,
+    ) -> Token:
         """The token that replaces ``seen``; without that, whatever is stored is refreshed.
 
         Raises _RefreshedElsewhere if ``early`` and another process is at it.
         """
-        stored = self._newer(account, seen)
+        stored = self._newer(account, seen, final_only=early or again)
         if stored is not None:
             return stored
-        with self._store.lock(account, blocking=not early) as held:
-            if not held:
-                raise _RefreshedElsewhere
-            stored = self._newer(account, seen)
-            if stored is not None:
-                return stored
-            token, age = self._refresh_under_lock(account)
-            ticket = self._cache.ticket(account)
-        self._store.unsaved.settled(account, token)
-        self._cache.put(account, token, age=age, ticket=ticket)
+        try:
+            with self._store.lock(account, blocking=not early) as held:
+                if not held:
+                    raise _RefreshedElsewhere
+                stored = self._newer(account, seen, final_only=early or again)
+                if stored is not None:
+                    return stored
+                token, age = self._refresh_under_lock(account, trace)
+                version = self._cache.version(account)
+        except UltraCartError as error:
+            if trace.kind != "grant_ended":
+                trace.failed(error)
+            raise
+        self._cache.put(account, token, age=age, if_version=version, is_refreshed=age is not None)
         return token
 
-    def _newer(self, account: str, seen: CachedToken | None) -> Token | None:
-        """The stored token, if somebody has refreshed it since ``seen``."""
+    def _newer(self, account: str, seen: CachedToken | None, *, final_only: bool) -> Token | None:
+        """The stored token, if somebody has refreshed it since ``seen``.
+
+        Raises the refusal that is remembered for the stored token (R9); with ``final_only`` none
+        that passes, for an early refresh has a backoff of its own.
+        """
         if seen is None:
             return None
-        ticket = self._cache.ticket(account)
+        version = self._cache.version(account)
         stored = self._store.load(account)
-        if stored is None or stored.is_same(seen.token) or not self._cache.is_fresh(stored):
+        if stored is None or self._store.pending.latest(account, stored) is not stored:
             return None
-        self._cache.put(account, stored, ticket=ticket)
+        if stored.is_same_issue(seen.token) or not self._cache.is_fresh(stored):
+            now, application = self._monotonic(), self._endpoint.identity
+            refusals = self._store.refusals
+            refusals.check(account, stored, application, now, final_only=final_only)
+            return None
+        self._cache.put(account, stored, if_version=version)
         return stored
 
-    def _refresh_under_lock(self, account: str) -> tuple[Token, float | None]:
+    def _refresh_under_lock(self, account: str, trace: Trace) -> tuple[Token, float | None]:
         """Refresh the stored token and save the result.
 
         Returns the token, and its age in seconds where the clock need not be trusted for it.
@@ -177,59 +306,106 @@ class Refresher:
         old = self._store.load(account)
         if old is None:
             self._cache.forget(account)
-            raise _reauthorization_required(account)
-        newest = self._store.unsaved.newest(account, old)
-        if newest is not old:
-            old = self._save(account, old, newest)
+            raise reauthorization_required(account)
+        latest = self._store.pending.latest(account, old)
+        if latest is not old:  # R6
+            old = self._save(account, old, latest)
             if self._cache.is_fresh(old):
                 return old, None
-        if old.refresh_token is None:
-            why = "its token has expired, and came without a refresh token"
-            raise _reauthorization_required(account, why)
+        trace.token = old
         try:
-            issued = self._endpoint.refresh(old.refresh_token)
+            issued = self._ask(account, old, trace)
         except InvalidGrantError as error:
-            return self._after_invalid_grant(account, old, error), None
-        new = Token.from_response(issued.response, issued_at=issued.sent_at, previous=old)
+            return self._after_invalid_grant(account, old, error, trace), None
+        new = self._binding.bound(
+            Token.from_response(issued.response, issued_at=issued.sent_at, previous=old)
+        )
         saved = self._save(account, old, new)
+        trace.done("refreshed", saved)
         return saved, self._monotonic() - issued.sent_monotonic if saved is new else None
 
+    def _ask(self, account: str, old: Token, trace: Trace) -> Issued:
+        if old.refresh_token is None:
+            why = "its token has expired, and came without a refresh token"
+            raise self._ended(account, old, why, trace)
+        began = self._monotonic()
+        try:
+            issued = self._endpoint.refresh(old.refresh_token)
+            trace.attempts = issued.attempts
+            merchant = issued.response.merchant_id
+            if merchant and old.merchant_id and merchant != old.merchant_id:  # R11
+                raise TokenBindingError(
+                    "UltraCart refreshed account %r of merchant %r with a token of merchant %r,"
+                    " which is not kept" % (account, old.merchant_id, merchant),
+                    account=account,
+                )
+        except (ApiException, TokenBindingError) as error:
+            if isinstance(error, ApiException):
+                trace.attempts = attempts_of(error)
+            now = self._monotonic()
+            self._store.refusals.remember(account, old, self._endpoint.identity, error, now)
+            raise
+        finally:
+            trace.duration = self._monotonic() - began
+        return issued
+
     def _save(self, account: str, old: Token, new: Token) -> Token:
-        """``new``, saved; or what was saved meanwhile by a login, which wins."""
-        self._store.unsaved.keep(account, old, new)
+        """``new``, saved; or what was saved meanwhile by a login, which wins (R7)."""
+        self._store.pending.begin(account, old, new)
         if self._store.replace(account, old, new):
             return new
-        self._store.unsaved.settled(account, new)
+        self._store.pending.drop(account, new)
         stored = self._store.load(account)
         if stored is None:
             self._cache.forget(account)
-            raise _reauthorization_required(account, "its token was deleted during the refresh")
+            raise reauthorization_required(account, "its token was deleted during the refresh")
         return stored
 
-    def _after_invalid_grant(self, account: str, old: Token, error: InvalidGrantError) -> Token:
-        # A writer that does not take the lock may have been faster. The stored token is kept: a
-        # server may refuse for a time only.
+    def _after_invalid_grant(
+        self, account: str, old: Token, error: InvalidGrantError, trace: Trace
+    ) -> Token:
         stored = self._store.load(account)
-        if stored is not None and not stored.is_same(old):
+        if stored is not None and not stored.is_same_issue(old):
             return stored
         why = "its grant has ended, by the merchant or because a refresh token was used twice"
-        raise _reauthorization_required(account, why) from error
+        raise self._ended(account, old, why, trace, error)
 
-    def _revoke_under_lock(self, token: Token) -> None:
+    def _ended(
+        self, account: str, old: Token, why: str, trace: Trace, cause: Exception | None = None
+    ) -> ReauthorizationRequired:
+        error = reauthorization_required(account, why)
+        error.__cause__ = cause
+        now = self._monotonic()
+        self._store.refusals.remember(account, old, self._endpoint.identity, error, now)
+        trace.failed(error, has_ended=True)
+        return error
+
+    def _revoke_under_lock(self, account: str, token: Token, trace: Trace, forget: bool) -> None:
+        began = self._monotonic()
         try:
+            self._binding.require(account, token)
+            trace.attempts = 1
             response = self._endpoint.revoke(token.refresh_token or token.access_token)
-        except InvalidGrantError:
-            return  # it has ended before
-        if response.successful is False:
-            raise OAuthSessionError("UltraCart did not revoke the grant; it is kept")
+            if response.successful is False:
+                raise OAuthSessionError("UltraCart did not revoke the grant; it is kept")
+        except (ApiException, OAuthSessionError) as error:
+            trace.attempts = attempts_of(error) if trace.attempts else 0
+            if not _says_that_it_has_ended(error):
+                if not forget:
+                    raise
+                trace.error = error
+        finally:
+            trace.duration = self._monotonic() - began
 
-    def _read(self, account: str) -> CachedToken | None:
-        ticket = self._cache.ticket(account)
-        token = self._store.load(account)
-        return None if token is None else self._cache.put(account, token, ticket=ticket)
+
+def _says_that_it_has_ended(error: UltraCartError) -> bool:
+    """Whether an error of the revocation endpoint means that there is nothing left to revoke."""
+    if not isinstance(error, ApiException) or isinstance(error, InvalidClientError):
+        return False
+    return error.error in ("invalid_grant", "invalid_token") or error.status in (404, 410)
 
 
-def _reauthorization_required(
+def reauthorization_required(
     account: str, why: str = "no token is stored for it"
 ) -> ReauthorizationRequired:
     """The error that says what an application has to do next."""

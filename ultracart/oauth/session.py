@@ -8,21 +8,52 @@ from collections.abc import Callable
 from ..api_client import ApiClient
 from ..configuration import Configuration
 from .authorization import AuthorizationRequest
+from .binding import Binding
+from .checks import (
+    check_authorization_endpoint,
+    check_call,
+    check_options,
+    check_seconds,
+    session_configuration,
+)
 from .consent import ConsentFlow
 from .device import DeviceAuthorization, poll_until_answered
+from .events import EventReporter, SessionEvent
+from .grants import Grant, Grants
 from .refresher import Refresher
 from .request_limiter import RequestLimiter
-from .session_options import begin_call, require_options, session_configuration
-from .store_guard import StoreGuard
+from .safe_store import SafeStore
 from .stores.base import TokenStore
 from .stores.memory import MemoryTokenStore
 from .token import Token
-from .token_cache import TokenCache
+from .token_cache import TokenCache, uptime
 from .token_endpoint import TokenEndpoint
-from .token_source import AccountTokenSource
-from .uptime import uptime
 
 DEFAULT_ACCOUNT = "default"
+
+
+class AccountTokenSource:
+    """One account's access token, as ``Configuration.access_token`` takes it."""
+
+    __slots__ = ("_account", "_session")
+
+    def __init__(self, session: OAuthSession, account: str) -> None:
+        self._session = session
+        self._account = account
+
+    def __call__(self) -> str:
+        return self._session.access_token(self._account)
+
+    def invalidate(self, token: str) -> bool:
+        """The server answered 401 to ``token``; whether another one can be had."""
+        return self._session.invalidate(self._account, token)
+
+    def is_untried(self, token: str) -> bool:
+        """Whether ``token`` came from the store, so that a refresh may bring a better one."""
+        return self._session._refresher.is_untried(self._account, token)
+
+    def __repr__(self) -> str:
+        return "AccountTokenSource(%r)" % self._account
 
 
 class OAuthSession:
@@ -47,6 +78,10 @@ class OAuthSession:
         authorization_lifetime: seconds from the authorization URL to the callback. Default 3600.
         refresh_margin: seconds before expiry at which a token is refreshed early, at most half of
             its lifetime; default: a tenth of its lifetime, at most 60.
+        store_recheck: seconds after which a token in memory is compared with the store, so that a
+            login or a deletion in another process arrives; ``math.inf``: never. Default 60.
+        on_event: called with a :class:`SessionEvent` for each login, refresh, failed refresh,
+            ended grant and revocation, outside every lock; what it raises is logged.
         max_parallel_requests: a cap on this process's parallel requests; callers queue. Default:
             none.
         clock, monotonic, sleep: time in Unix seconds, monotonic seconds (default: of a clock that
@@ -70,16 +105,21 @@ class OAuthSession:
         authorization_endpoint: str | None = None,
         authorization_lifetime: float = 3600.0,
         refresh_margin: float | None = None,
+        store_recheck: float = 60.0,
+        on_event: Callable[[SessionEvent], object] | None = None,
         max_parallel_requests: int | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = uptime,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        require_options(
+        check_options(
             client_id,
             token_store=token_store,
-            refresh_margin=refresh_margin,
-            authorization_lifetime=authorization_lifetime,
+            seconds={
+                "authorization_lifetime": authorization_lifetime,
+                "store_recheck": store_recheck,
+                **({} if refresh_margin is None else {"refresh_margin": refresh_margin}),
+            },
             texts={
                 "redirect_uri": redirect_uri,
                 "scope": scope,
@@ -87,11 +127,21 @@ class OAuthSession:
                 "issuer": issuer,
                 "authorization_endpoint": authorization_endpoint,
             },
-            callables={"clock": clock, "monotonic": monotonic, "sleep": sleep},
+            callables={
+                "clock": clock,
+                "monotonic": monotonic,
+                "sleep": sleep,
+                **({} if on_event is None else {"on_event": on_event}),
+            },
         )
         limiter = None if max_parallel_requests is None else RequestLimiter(max_parallel_requests)
         self._configuration = session_configuration(configuration, limiter)
-        self._store = StoreGuard(MemoryTokenStore() if token_store is None else token_store)
+        host = self._configuration.host
+        if authorization_endpoint:
+            allow_insecure = self._configuration.allow_insecure_transport
+            check_authorization_endpoint(authorization_endpoint, allow_insecure=allow_insecure)
+        binding = Binding(host, client_id)
+        self._store = SafeStore(MemoryTokenStore() if token_store is None else token_store, binding)
         self._endpoint = TokenEndpoint(
             client_id,
             client_secret,
@@ -104,7 +154,7 @@ class OAuthSession:
             client_id,
             redirect_uri,
             scope,
-            authorization_endpoint or self._configuration.host.rstrip("/") + "/oauth/authorize",
+            authorization_endpoint or host.rstrip("/") + "/oauth/authorize",
             issuer,
             pkce=pkce,
             lifetime=authorization_lifetime,
@@ -112,9 +162,19 @@ class OAuthSession:
         )
         self._monotonic = monotonic
         self._sleep = sleep
-        self._cache = TokenCache(refresh_margin, clock=clock, monotonic=monotonic)
+        self._cache = TokenCache(
+            refresh_margin, store_recheck=store_recheck, clock=clock, monotonic=monotonic
+        )
         self._entries = self._cache.entries
-        self._refresher = Refresher(self._store, self._endpoint, self._cache, monotonic)
+        self._refresher = Refresher(
+            self._store,
+            self._endpoint,
+            binding,
+            self._cache,
+            EventReporter(on_event, clock),
+            monotonic,
+        )
+        self._grants = Grants(self._store, self._refresher, self._cache, clock)
 
     def __enter__(self) -> OAuthSession:
         return self
@@ -164,7 +224,7 @@ class OAuthSession:
             ApiException: the exchange failed.
             TokenStoreError: the token could not be kept.
         """
-        begin_call(account)
+        check_call(account)
         with self._consent.answered(authorization_response, request, code) as grant:
             issued = self._endpoint.exchange_code(
                 grant.code, grant.redirect_uri, grant.code_verifier
@@ -198,7 +258,7 @@ class OAuthSession:
                 an answer that is lost does not end the wait.
             TokenStoreError: the token could not be kept.
         """
-        begin_call(account)
+        check_call(account)
         issued = poll_until_answered(
             device, self._endpoint.poll_device, monotonic=self._monotonic, sleep=self._sleep
         )
@@ -218,7 +278,7 @@ class OAuthSession:
             entry = self._entries.get(account)
         except TypeError:  # a list, say, is no key: refused below
             entry = None
-        if entry is not None and self._monotonic() < entry.refresh_at:
+        if entry is not None and self._monotonic() < entry.fresh_until:
             return entry.access_token
         return self._refresher.valid_token(account).access_token
 
@@ -228,7 +288,7 @@ class OAuthSession:
         All clients of a session share one connection pool. On a 401 the token is refreshed once
         and the request repeated once.
         """
-        begin_call(account)
+        check_call(account)
         configuration = self._configuration.__copy__()
         configuration.access_token = AccountTokenSource(self, account)
         return ApiClient(configuration)
@@ -239,35 +299,78 @@ class OAuthSession:
         Raises:
             TokenStoreError: the store failed.
         """
-        begin_call(account)
-        return self._store.load(account)
+        check_call(account)
+        return self._store.load_any(account)
 
-    def invalidate(self, account: str, access_token: str) -> None:
-        """The server refused ``access_token``: do not hand it out again.
+    def invalidate(self, account: str, access_token: str) -> bool:
+        """The server answered 401 to ``access_token``: do not hand it out again.
 
         The next call adopts the stored token if it is another one, else refreshes.
 
+        Returns:
+            Whether another token can be had: not if this one was refreshed within seconds, since a
+            resource that rejects it would reject its successor too. Then it stays in use.
+
         Raises:
+            TokenBindingError: the stored token belongs to another server or application.
             TokenStoreError: the store failed.
         """
-        begin_call(account)
-        self._refresher.invalidate(account, access_token)
+        check_call(account)
+        return self._refresher.invalidate(account, access_token)
 
     def refresh(self, account: str = DEFAULT_ACCOUNT) -> Token:
-        """Refresh now, even if the token is fresh; threads that ask at once share one refresh.
+        """Refresh now, even if the token is fresh or was refused; threads that ask at once share
+        one refresh.
 
         Raises: as :meth:`access_token`.
         """
-        begin_call(account)
+        check_call(account)
         return self._refresher.refresh(account)
 
-    def revoke(self, account: str = DEFAULT_ACCOUNT) -> None:
+    def revoke(self, account: str = DEFAULT_ACCOUNT, *, forget: bool = False) -> None:
         """End the grant at UltraCart, then forget it; nothing happens without a token.
+
+        Args:
+            forget: forget it also if UltraCart could not be told or refused, or if the token
+                belongs to another server or application, which is told nothing.
 
         Raises:
             ApiException, OAuthSessionError: UltraCart could not be told, or refused; the token is
                 kept, so try again.
             TokenStoreError: the store failed.
         """
-        begin_call(account)
-        self._refresher.revoke_grant(account)
+        check_call(account)
+        self._refresher.revoke_grant(account, forget=forget)
+
+    # -- all of them --------------------------------------------------------------------------
+
+    def grants(self) -> list[Grant]:
+        """What this session's accounts have, and in which state; reads the whole store.
+
+        Raises:
+            TokenStoreError: the store failed.
+        """
+        return self._grants.all()
+
+    def keep_alive(self, idle: float = 86400.0, limit: int | None = None) -> list[SessionEvent]:
+        """Refresh the grants that were not refreshed for long: unused ones die at many servers.
+
+        One after another, the longest idle first. Grants that have ended are left alone, and it
+        stops when UltraCart asks to wait or refuses the application.
+
+        Args:
+            idle: seconds since the last refresh or login.
+            limit: how many to refresh at most; default: all. Those that turn out to have ended do
+                not count.
+
+        Returns:
+            What happened, in order: ``refreshed``, ``refresh_failed`` and ``grant_ended``.
+
+        Raises:
+            ApiTypeError, ApiValueError: an argument that is no number, or negative.
+            TokenStoreError: the store failed.
+        """
+        check_seconds("idle", idle)
+        if limit is not None:
+            check_seconds("limit", limit)
+        return self._grants.keep_alive(idle, limit)

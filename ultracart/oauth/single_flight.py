@@ -1,4 +1,4 @@
-"""Decides who does a piece of work that many threads ask for at once: one; the rest share it."""
+"""Single flight: work that many threads ask for at once is done by one, and shared."""
 
 from __future__ import annotations
 
@@ -9,85 +9,75 @@ from typing import Generic, TypeVar
 
 from ..exceptions import OAuthSessionError, UltraCartError
 from ..forks import renew_after_fork
+from ..locks import Event
 
 T = TypeVar("T")
 
-
-# Seconds after which one who waits looks again: Ctrl-C may have kept another from waking it.
+# Seconds after which a waiting thread looks again: Ctrl-C may have kept the owner from waking it.
 _LOOK_AGAIN = 1.0
 
 
-class _Flight(Generic[T]):
-    __slots__ = ("abandoned", "error", "gate", "landed", "leader", "result")
+class _Call(Generic[T]):
+    __slots__ = ("error", "finished", "interrupted", "owner", "result")
 
     def __init__(self) -> None:
-        # No Event: those have a lock of their own, which a Ctrl-C can leave taken.
-        self.gate = threading.Lock()
-        self.gate.acquire()
-        self.landed = False
-        self.leader = threading.get_ident()
+        # Not a Future: those have a lock of their own, which a Ctrl-C can leave taken.
+        self.finished = Event()
+        self.owner = threading.get_ident()
         self.result: T | None = None
         self.error: Exception | None = None
-        # The leader was interrupted (KeyboardInterrupt, SystemExit): that is its own affair.
-        self.abandoned = True
-
-    def land(self) -> None:
-        """Let everybody pass; first the word for it, so that nobody waits for ever."""
-        self.landed = True
-        self.gate.release()
-
-    def wait(self) -> None:
-        """Until it has landed."""
-        while not self.landed:
-            if self.gate.acquire(timeout=_LOOK_AGAIN):
-                self.gate.release()  # the next one's turn
+        # True until the work has returned or failed. KeyboardInterrupt and SystemExit are the
+        # owner's alone: another thread repeats the work.
+        self.interrupted = True
 
 
 class SingleFlight(Generic[T]):
     """At most one call for each key at a time, among the threads of one process."""
 
     def __init__(self) -> None:
-        # Without a lock; a dict's single operations are atomic.
-        self._flights: dict[Hashable, _Flight[T]] = {}
+        # No lock: a dict's single operations are atomic.
+        self._calls: dict[Hashable, _Call[T]] = {}
         renew_after_fork(self)
 
     def run(self, key: Hashable, work: Callable[[], T]) -> T:
-        """The result of ``work()``, or of the call for ``key`` that is already on its way.
+        """The result of ``work()``, or of the call for ``key`` that is running.
 
-        Everybody who waits for one call gets its result or, if it fails, an equal error.
+        All who wait for one call get its result or, if it fails, an equal error.
 
         Raises:
-            OAuthSessionError: the call on its way is this thread's own, which waits for this one.
+            OAuthSessionError: the running call is this thread's own, and would wait for itself.
         """
         while True:
-            flight = self._under_way(key)
-            if flight is not None and flight.leader == threading.get_ident():
+            call = self._running(key)
+            if call is not None and call.owner == threading.get_ident():
                 raise needs_itself()
-            if flight is None:
-                flight = self._fly(key, work)
-            flight.wait()
-            if flight.error is not None:
-                raise _own_copy(flight.error)
-            if not flight.abandoned:
-                return flight.result  # type: ignore[return-value]
+            if call is None:
+                call = self._run(key, work)
+            # One that is registered no longer has finished, even if Ctrl-C kept it from saying so.
+            while not call.finished.wait(_LOOK_AGAIN) and self._calls.get(key) is call:
+                pass
+            if call.error is not None:
+                raise equal_error(call.error)
+            if not call.interrupted:
+                return call.result  # type: ignore[return-value]
 
     def try_run(self, key: Hashable, work: Callable[[], T]) -> T | None:
-        """The result of ``work()``; ``None`` at once if a call for ``key`` is on its way."""
-        if self._under_way(key) is not None:
+        """The result of ``work()``; ``None`` at once if a call for ``key`` is running."""
+        if self._running(key) is not None:
             return None
-        flight = self._fly(key, work)
-        return flight.result if flight.landed else None
+        call = self._run(key, work)
+        return call.result if call.finished.is_set() else None
 
-    def _fly(self, key: Hashable, work: Callable[[], T]) -> _Flight[T]:
-        """Our own flight, which has landed; or another's that left first."""
-        own: _Flight[T] = _Flight()
-        # From here on an interruption, wherever it comes, must leave nobody waiting.
+    def _run(self, key: Hashable, work: Callable[[], T]) -> _Call[T]:
+        """Our own call, which has finished; or another thread's that was first."""
+        own: _Call[T] = _Call()
+        # From here on an interrupt, wherever it comes, must leave nobody waiting.
         try:
-            flight = self._flights.setdefault(key, own)
-            if flight is own:
+            call = self._calls.setdefault(key, own)
+            if call is own:
                 own.result = work()
-                own.abandoned = False
-            return flight
+                own.interrupted = False
+            return call
         except Exception as error:
             own.error = error
             raise
@@ -95,33 +85,33 @@ class SingleFlight(Generic[T]):
             try:
                 self._remove(key, own)
             finally:
-                own.land()
+                own.finished.set()
 
-    def _under_way(self, key: Hashable) -> _Flight[T] | None:
-        flight = self._flights.get(key)
-        if flight is None or not flight.landed:
-            return flight
-        self._remove(key, flight)  # in case its leader was interrupted before it could
-        return self._flights.get(key)
+    def _running(self, key: Hashable) -> _Call[T] | None:
+        call = self._calls.get(key)
+        if call is None or not call.finished.is_set():
+            return call
+        self._remove(key, call)  # its owner was interrupted before it could
+        return self._calls.get(key)
 
-    def _remove(self, key: Hashable, flight: _Flight[T]) -> None:
-        if self._flights.get(key) is flight:
-            self._flights.pop(key, None)
+    def _remove(self, key: Hashable, call: _Call[T]) -> None:
+        if self._calls.get(key) is call:
+            self._calls.pop(key, None)
 
     def _after_fork(self) -> None:
-        self._flights = {}
+        self._calls = {}
 
 
 def needs_itself() -> OAuthSessionError:
-    """The error of a thread that waits for what it is doing."""
+    """The error of a thread that would wait for itself."""
     return OAuthSessionError(
         "a refresh needs its own result: a token store, cipher, log handler or signal"
         " handler must not ask for the token that is being refreshed"
     )
 
 
-def _own_copy(error: Exception) -> Exception:
-    """An equal error for another thread: one object raised in many would mix their tracebacks."""
+def equal_error(error: Exception) -> Exception:
+    """A copy for another caller: one object raised in many threads would mix their tracebacks."""
     if not isinstance(error, UltraCartError):
         return error
     twin = copy.copy(error)

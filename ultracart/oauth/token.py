@@ -1,10 +1,11 @@
-"""Decides what a token is: how long it may be used, and how it is written down."""
+"""Token: one grant's access and refresh token at one moment, immutable."""
 
 from __future__ import annotations
 
 import json
 import math
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,42 +18,57 @@ _MARGIN_SHARE = 0.1
 _MAX_MARGIN = 60.0
 # A lifetime beyond this many seconds (a century) is as good as none and must not overflow.
 _MAX_LIFETIME = 3.2e9
-# Clocks that agree to this many seconds count as equal.
-_CLOCK_TOLERANCE = 0.1
-
-_FIELDS = (
-    "access_token",
-    "refresh_token",
-    "expires_at",
-    "token_type",
-    "scope",
-    "issued_at",
-    "merchant_id",
+# Seconds by which the clock of another host may be ahead of this one's.
+_CLOCK_TOLERANCE = 30.0
+# What servers call the lifetime of a refresh token, which no RFC names.
+_REFRESH_LIFETIMES = (
+    "refresh_token_expires_in",
+    "refresh_expires_in",
+    "x_refresh_token_expires_in",
 )
-_TIMES = ("expires_at", "issued_at")
 
 
-@dataclass(frozen=True, init=False, repr=False)
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class Token:
     """One grant's tokens at one moment; immutable. ``repr`` never shows a token.
 
     Attributes:
         access_token: what authorises a request (RFC 6750).
         refresh_token: what gets the next access token (RFC 6749, section 6), or ``None``.
-        expires_at: Unix seconds at which the access token ends; ``None`` when the server did not
+        expires_at: Unix seconds at which the access token expires; ``None`` when the server did not
             say: it is then used until the server answers 401.
         token_type: always compared without case; ``"bearer"``.
         scope: permissions granted, separated by spaces, or ``None`` when unknown.
         issued_at: Unix seconds at which the token was asked for, or ``None`` when unknown.
         merchant_id: the UltraCart merchant, where the server named it.
+        host: scheme, host and port of the server that issued it, or ``None`` when unknown.
+        client_id: the application that it was issued to, or ``None`` when unknown.
+        granted_at: Unix seconds of the login that all refreshes go back to, or ``None``.
+        refresh_token_expires_at: Unix seconds at which the refresh token expires, where the server
+            says so.
+        extra: fields of the response that are none of the above, a ``dict`` of JSON values.
 
     Raises:
         ApiTypeError: a field has the wrong type.
-        ApiValueError: ``access_token`` is empty, or a time is not finite.
+        ApiValueError: ``access_token`` is empty, or a time is not finite. A bare refresh token, see
+            :meth:`from_dict`, has an empty ``access_token`` and has expired.
     """
 
     # Ten thousand merchants are kept in memory: slots save a dict each.
-    __slots__ = _FIELDS
+    __slots__ = (
+        "access_token",
+        "client_id",
+        "expires_at",
+        "extra",
+        "granted_at",
+        "host",
+        "issued_at",
+        "merchant_id",
+        "refresh_token",
+        "refresh_token_expires_at",
+        "scope",
+        "token_type",
+    )
 
     access_token: str
     refresh_token: str | None
@@ -61,6 +77,11 @@ class Token:
     scope: str | None
     issued_at: float | None
     merchant_id: str | None
+    host: str | None
+    client_id: str | None
+    granted_at: float | None
+    refresh_token_expires_at: float | None
+    extra: Mapping[str, Any]
 
     def __init__(
         self,
@@ -72,21 +93,28 @@ class Token:
         *,
         issued_at: float | None = None,
         merchant_id: str | None = None,
+        host: str | None = None,
+        client_id: str | None = None,
+        granted_at: float | None = None,
+        refresh_token_expires_at: float | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> None:
-        scope = _optional_text("scope", scope)
-        put = object.__setattr__
-        put(self, "access_token", _text("access_token", access_token))
-        put(self, "refresh_token", _optional_text("refresh_token", refresh_token) or None)
-        put(self, "expires_at", _unix_time("expires_at", expires_at))
-        # Few distinct values among many tokens: interning keeps one copy of each.
-        put(self, "token_type", sys.intern(_text("token_type", token_type)))
-        put(self, "scope", None if scope is None else sys.intern(scope))
-        put(self, "issued_at", _unix_time("issued_at", issued_at))
-        put(self, "merchant_id", _optional_text("merchant_id", merchant_id))
+        given = locals()
+        for name, read in _FIELDS.items():
+            object.__setattr__(self, name, read(name, given[name]))
+        is_bare = self.refresh_token is not None and self.expires_at == 0
+        if not self.access_token and not is_bare:
+            raise ApiValueError("access_token must not be empty")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Python 3.9 cannot unpickle a frozen class with slots by itself.
-        return _from_fields, ({name: getattr(self, name) for name in _FIELDS},)
+        # Frozen and with slots: only its constructor can fill a Token.
+        return _from_fields, (self._fields(),)
+
+    def __eq__(self, other: object) -> bool:
+        return self._fields() == other._fields() if isinstance(other, Token) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.access_token, self.refresh_token, self.expires_at))
 
     def __repr__(self) -> str:
         return (
@@ -108,26 +136,90 @@ class Token:
         previous: Token | None = None,
         scope: str | None = None,
     ) -> Token:
-        """The token of a token endpoint's answer (RFC 6749, section 5.1).
+        """The token of a token endpoint's response (RFC 6749, section 5.1).
 
         Args:
-            issued_at: Unix seconds at which the request was *sent*, so that a slow answer never
+            issued_at: Unix seconds at which the request was *sent*, so that a slow response never
                 makes the token look younger than it is.
-            previous: the token that was refreshed; it supplies what the answer leaves out, its
+            previous: the token that was refreshed; it supplies what the response leaves out, its
                 refresh token above all (RFC 6749, section 6).
-            scope: the scope that was asked for, which an answer without one grants
+            scope: the scope that was asked for, which a response without one grants
                 (RFC 6749, section 5.1).
         """
-        lifetime = response.expires_in
+        old = {} if previous is None else previous._fields()
+        unknown = response.additional_properties
+        refresh_expires_at = _refresh_expiry(unknown, issued_at)
+        if response.refresh_token in (None, "", old.get("refresh_token")):
+            refresh_expires_at = refresh_expires_at or old.get("refresh_token_expires_at")
         return cls(
             response.access_token or "",
-            response.refresh_token or (previous.refresh_token if previous else None),
-            None if lifetime is None else issued_at + min(max(lifetime, 0), _MAX_LIFETIME),
+            response.refresh_token or old.get("refresh_token"),
+            _expiry(response.expires_in, issued_at),
             (response.token_type or "").strip().lower() or "bearer",
-            response.scope or (previous.scope if previous else scope),
+            response.scope or (old.get("scope") if old else scope),
             issued_at=issued_at,
-            merchant_id=response.merchant_id or (previous.merchant_id if previous else None),
+            merchant_id=response.merchant_id or old.get("merchant_id"),
+            host=old.get("host"),
+            client_id=old.get("client_id"),
+            granted_at=old.get("granted_at") if old else issued_at,
+            refresh_token_expires_at=refresh_expires_at,
+            extra={**old.get("extra", {}), **unknown},
         )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], *, issued_at: float | None = None) -> Token:
+        """The token in a dict of another library: Authlib, requests-oauthlib, a JSON response.
+
+        A bare refresh token, ``{"refresh_token": "..."}``, makes a token that has expired: the
+        session gets an access token with it when one is first asked for.
+
+        Args:
+            values: ``access_token``, ``refresh_token``, ``expires_at`` or ``expires_in``, ``scope``
+                (text or a list), ``token_type``, and what else a Token has; further fields are
+                kept in ``extra``.
+            issued_at: Unix seconds at which ``expires_in`` began. Without it, and without
+                ``expires_at``, a token that can be refreshed counts as expired.
+
+        Raises:
+            ApiTypeError, ApiValueError: ``values`` holds no token, or a field that cannot be read.
+        """
+        if not isinstance(values, Mapping):
+            raise ApiTypeError("values must be a mapping, not %s" % type(values).__name__)
+        if not values.get("access_token") and not values.get("refresh_token"):
+            raise ApiValueError("values must hold an access_token or a refresh_token")
+        fields = {name: values[name] for name in _FIELDS if values.get(name) is not None}
+        fields.setdefault("access_token", "")
+        for name in _TIMES & fields.keys():
+            fields[name] = _number(name, fields[name])
+        if issued_at is not None:
+            fields["issued_at"] = issued_at
+        issued_at = fields.get("issued_at")
+        if isinstance(fields.get("scope"), (list, tuple, set, frozenset)):
+            fields["scope"] = " ".join(map(str, fields["scope"]))
+        if isinstance(fields.get("token_type"), str):
+            fields["token_type"] = fields["token_type"].strip().lower() or "bearer"
+        lifetime = values.get("expires_in")
+        if not fields["access_token"]:
+            fields["expires_at"] = 0.0
+        elif "expires_at" not in fields and lifetime is not None:
+            if issued_at is not None:
+                fields["expires_at"] = _expiry(_number("expires_in", lifetime), issued_at)
+            elif fields.get("refresh_token"):
+                fields["expires_at"] = 0.0
+        unknown = {k: v for k, v in values.items() if k not in _FIELDS and k != "expires_in"}
+        if issued_at is not None and "refresh_token_expires_at" not in fields:
+            fields["refresh_token_expires_at"] = _refresh_expiry(unknown, issued_at)
+        fields["extra"] = {**fields.get("extra", {}), **unknown}
+        return cls(**fields)
+
+    def replaced(self, **changes: Any) -> Token:
+        """A copy with other values in the fields that ``changes`` names."""
+        return Token(**{**self._fields(), **changes})
+
+    def shifted(self, seconds: float) -> Token:
+        """A copy whose times are later by ``seconds``: the same moments by another clock."""
+        times = {name: getattr(self, name) for name in _TIMES}
+        return self.replaced(**{n: t + seconds for n, t in times.items() if t is not None})
 
     @property
     def lifetime(self) -> float | None:
@@ -154,16 +246,16 @@ class Token:
         left = self.expires_at - now
         if self.issued_at is None:
             return left
-        if self.issued_at - now > max(self.margin(now), _CLOCK_TOLERANCE):
+        if self.issued_at - now > _CLOCK_TOLERANCE:
             return 0.0
         return min(left, self.expires_at - self.issued_at)
 
     def is_expired(self, now: float) -> bool:
-        """Whether the access token has ended at Unix time ``now``."""
+        """Whether the access token has expired at Unix time ``now``."""
         return self.remaining(now) <= 0
 
-    def is_same(self, other: Token | None) -> bool:
-        """Whether both came from one answer of the server.
+    def is_same_issue(self, other: Token | None) -> bool:
+        """Whether both came from one response of the server.
 
         The access token alone does not tell: a server may issue the same text again with a later
         expiry. Times may differ by the jitter of two clocks.
@@ -174,14 +266,25 @@ class Token:
             return self.expires_at is other.expires_at
         return abs(self.expires_at - other.expires_at) < 1.0
 
+    def is_same(self, other: Token | None) -> bool:
+        """:meth:`is_same_issue` under its first name."""
+        return self.is_same_issue(other)
+
     def has_same_credentials(self, other: Token) -> bool:
         """Whether access token and refresh token are both the same."""
         return (self.access_token, self.refresh_token) == (other.access_token, other.refresh_token)
 
     def to_json(self) -> str:
-        """JSON text for a store; it holds the secrets in the clear."""
-        fields = {name: getattr(self, name) for name in _FIELDS}
-        return json.dumps({name: value for name, value in fields.items() if value is not None})
+        """JSON text for a store; it holds the secrets in the clear.
+
+        Raises:
+            ApiTypeError: ``extra`` holds something that JSON cannot.
+        """
+        fields = {name: value for name, value in self._fields().items() if value not in (None, {})}
+        try:
+            return json.dumps(fields)
+        except (TypeError, ValueError, RecursionError):
+            raise ApiTypeError("extra must hold JSON values only") from None
 
     @classmethod
     def from_json(cls, text: str) -> Token:
@@ -198,6 +301,9 @@ class Token:
             raise ApiValueError("text is not the JSON form of a Token")
         return _from_fields({name: fields[name] for name in _FIELDS if name in fields})
 
+    def _fields(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _FIELDS}
+
 
 def _from_fields(fields: dict[str, Any]) -> Token:
     return Token(**fields)
@@ -207,9 +313,16 @@ def _text(name: str, value: object) -> str:
     """``value``, also of a member of an enumeration, as plain text."""
     if not isinstance(value, str):
         raise ApiTypeError("%s must be str, not %s" % (name, type(value).__name__))
-    if not value:
-        raise ApiValueError("%s must not be empty" % name)
     return str.__str__(value)
+
+
+def _interned(name: str, value: object) -> str | None:
+    # Few distinct values among many tokens: interning keeps one copy of each.
+    return None if value is None else sys.intern(_text(name, value))
+
+
+def _token_type(name: str, value: object) -> str:
+    return sys.intern(_text(name, value) or _refuse_empty(name))
 
 
 def _optional_text(name: str, value: object) -> str | None:
@@ -218,7 +331,11 @@ def _optional_text(name: str, value: object) -> str | None:
     return None if value is None else str.__str__(value)
 
 
-def _unix_time(name: str, value: float | None) -> float | None:
+def _refresh_token(name: str, value: object) -> str | None:
+    return _optional_text(name, value) or None
+
+
+def _unix_time(name: str, value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -229,4 +346,61 @@ def _unix_time(name: str, value: float | None) -> float | None:
         seconds = math.inf
     if not math.isfinite(seconds):
         raise ApiValueError("%s must be finite Unix seconds" % name)
+    return seconds
+
+
+def _mapping(name: str, value: Any) -> dict[str, Any]:
+    if value is not None and not isinstance(value, Mapping):
+        raise ApiTypeError("%s must be a mapping or None, not %s" % (name, type(value).__name__))
+    return dict(value or {})
+
+
+# Every field and how its value is read: constructor, comparison, copies and JSON go by this table.
+_FIELDS: dict[str, Callable[[str, Any], Any]] = {
+    "access_token": _text,
+    "refresh_token": _refresh_token,
+    "expires_at": _unix_time,
+    "token_type": _token_type,
+    "scope": _interned,
+    "issued_at": _unix_time,
+    "merchant_id": _optional_text,
+    "host": _interned,
+    "client_id": _interned,
+    "granted_at": _unix_time,
+    "refresh_token_expires_at": _unix_time,
+    "extra": _mapping,
+}
+_TIMES = {name for name, read in _FIELDS.items() if read is _unix_time}
+
+
+def _refuse_empty(name: str) -> str:
+    raise ApiValueError("%s must not be empty" % name)
+
+
+def _expiry(lifetime: float | None, issued_at: float) -> float | None:
+    return None if lifetime is None else issued_at + min(max(lifetime, 0), _MAX_LIFETIME)
+
+
+def _refresh_expiry(unknown: Mapping[str, Any], issued_at: float) -> float | None:
+    """When the refresh token expires, where the response says it in a way that can be read."""
+    for name in _REFRESH_LIFETIMES:
+        try:
+            lifetime = _number(name, unknown.get(name))
+        except (ApiTypeError, ApiValueError):
+            continue
+        if lifetime > 0:  # Keycloak's 0 means that it does not expire
+            return _expiry(lifetime, issued_at)
+    return None
+
+
+def _number(name: str, value: Any) -> float:
+    """A number of seconds, which some libraries keep as text."""
+    if isinstance(value, str) and len(value) < 32:
+        try:
+            value = float(value)
+        except ValueError:
+            value = None
+    seconds = _unix_time(name, value)
+    if seconds is None:
+        raise ApiValueError("%s must be a number of seconds" % name)
     return seconds

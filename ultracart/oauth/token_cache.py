@@ -1,39 +1,82 @@
-"""Decides which tokens this process holds, and until when each may be handed out.
+"""Token cache: the tokens of one session in memory, and until when each may be handed out.
 
-Deadlines are monotonic: a clock that is set back or forth does not move them.
+Deadlines are monotonic: setting the clock does not move them.
+
+A token that was read from the store may be outdated by the time it is cached::
+
+    thread A   version() -> 7   load() -> old token                 put(if_version=7): refused
+    thread B                                          put(new), 8
+
+So :meth:`TokenCache.put` keeps a token only if nothing happened to its account since the version
+that was taken before the read. After a refusal the next caller reads the store again.
 """
 
 from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import Callable
+from functools import partial
 
 from ..forks import renew_after_fork
 from .token import Token
 
-# Seconds that an early refresh rests at least after it failed or found somebody else at it.
-_LEAST_REST = 0.1
+# ``time.monotonic`` stands still while a Linux or macOS machine is suspended; a token does not.
+# Linux calls the clock that goes on CLOCK_BOOTTIME, macOS and the BSDs CLOCK_MONOTONIC; Windows
+# has neither name, and its ``time.monotonic`` counts sleep.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+
+uptime: Callable[[], float] = (
+    time.monotonic if _CLOCK is None else partial(time.clock_gettime, _CLOCK)
+)
+
+# Seconds until the next early refresh at least, after one failed or met somebody else's.
+_MIN_BACKOFF = 0.1
+# Seconds after a refresh until the store must show its token: an application may roll back.
+_VERIFY_AFTER = 1.0
 
 
 class CachedToken:
     """A token with its deadlines, in seconds of the monotonic clock.
 
     Fresh before ``refresh_at``; from then on stale, so that a refresh is due; expired from
-    ``expires_at`` on, when it must not be used.
+    ``expires_at`` on, when it must not be used. Returned without a look at the store before
+    ``fresh_until``. ``refreshed_at`` is when this process refreshed it, else minus infinity.
     """
 
-    __slots__ = ("access_token", "expires_at", "refresh_at", "token")
+    __slots__ = (
+        "access_token",
+        "expires_at",
+        "fresh_until",
+        "refresh_at",
+        "refreshed_at",
+        "token",
+    )
 
-    def __init__(self, token: Token, refresh_at: float, expires_at: float) -> None:
+    def __init__(
+        self,
+        token: Token,
+        refresh_at: float,
+        expires_at: float,
+        fresh_until: float,
+        refreshed_at: float = -math.inf,
+    ) -> None:
         self.token: Token = token
         self.access_token: str = token.access_token
         self.refresh_at: float = refresh_at
         self.expires_at: float = expires_at
+        self.fresh_until: float = min(refresh_at, fresh_until)
+        self.refreshed_at: float = refreshed_at
 
 
-# The cache's epoch, and the account's entry.
-Ticket = tuple[int, CachedToken | None]
+# The cache's count of invalidations, and the account's entry.
+Version = tuple[int, CachedToken | None]
+
+
+def expired(token: Token) -> CachedToken:
+    """An entry that must not be handed out."""
+    return CachedToken(token, -math.inf, -math.inf, -math.inf)
 
 
 class TokenCache:
@@ -42,91 +85,99 @@ class TokenCache:
     Args:
         margin: seconds before expiry at which a token is stale, at most half its lifetime;
             ``None``: see Token.margin.
+        store_recheck: seconds after which a cached token is compared with the store.
     """
 
     def __init__(
         self,
         margin: float | None,
         *,
+        store_recheck: float = 60.0,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
         self._margin = margin
+        self._store_recheck = store_recheck
         self._clock = clock
         self._monotonic = monotonic
         # Read without the lock; a dict's single operations are atomic.
         self.entries: dict[str, CachedToken] = {}
         self._lock = threading.Lock()
-        # Changes whenever what was read before may be gone or old.
-        self._epoch = 0
+        # Changes whenever a token that was read before may be outdated.
+        self._invalidations = 0
         renew_after_fork(self)
 
-    def ticket(self, account: str) -> Ticket:
-        """How things are, for :meth:`put`: to be had before a token is read from the store, or
-        under the store's lock."""
-        return self._epoch, self.entries.get(account)
+    def version(self, account: str) -> Version:
+        """The entry's version: taken before the store is read, or under the store's lock."""
+        return self._invalidations, self.entries.get(account)
 
     def put(
         self,
         account: str,
         token: Token,
         *,
-        ticket: Ticket,
+        if_version: Version,
         age: float | None = None,
-        outdates: bool = False,
+        is_refreshed: bool = False,
+        invalidate_readers: bool = False,
     ) -> CachedToken:
-        """Keep a token, unless something happened to the account since ``ticket``.
-
-        Then only the store knows which is the newest, and the next who asks reads it.
+        """Keep a token, unless something happened to the account since ``if_version``.
 
         Args:
             age: seconds since the token was asked for, where that is known better than by the
                 clock and the token's own times.
-            outdates: it is a new grant's, so whatever others have in hand by now is old.
+            is_refreshed: this process has just refreshed it.
+            invalidate_readers: it is a new grant's: refuse what others have read by now.
         """
-        entry = self._entry(token, age)
-        epoch, seen = ticket
+        entry = self._entry(token, age, is_refreshed)
+        invalidations, seen = if_version
         with self._lock:
             kept = self.entries.get(account)
-            if epoch == self._epoch and kept is seen:
+            if invalidations == self._invalidations and kept is seen:
                 self.entries[account] = entry
-            elif kept is not None and not kept.token.is_same(token):
+            elif kept is not None and not kept.token.is_same_issue(token):
                 del self.entries[account]
-            if outdates:
-                self._epoch += 1
+            if invalidate_readers:
+                self._invalidations += 1
         return entry
 
     def is_fresh(self, token: Token) -> bool:
         """Whether a stored token may be handed out, and no refresh is due."""
-        return self._monotonic() < self._entry(token, None).refresh_at
+        return self._monotonic() < self._entry(token, None, False).refresh_at
 
     def has_expired(self, account: str, token: Token) -> bool:
         """Whether this token is the account's, and its deadline has passed."""
         entry = self.entries.get(account)
         if entry is None or entry.token is not token or token.lifetime == 0:
-            return False  # that lives for no time at all could only be asked for for ever
+            return False  # one without any lifetime would be asked for again and again
         return self._monotonic() >= entry.expires_at
 
     def expire(self, account: str, access_token: str) -> None:
-        """Hand this token out no more, whatever its deadlines say."""
+        """Do not hand this token out again, whatever its deadlines say."""
         with self._lock:
             entry = self.entries.get(account)
             if entry is not None and entry.access_token == access_token:
-                self.entries[account] = CachedToken(entry.token, -math.inf, -math.inf)
+                self.entries[account] = expired(entry.token)
 
-    def rest(self, account: str, entry: CachedToken, seconds: float) -> None:
+    def postpone_refresh(self, account: str, entry: CachedToken, seconds: float) -> None:
         """Try no early refresh of this token for so long, at most until it expires."""
-        pause = max(_LEAST_REST, seconds)
-        refresh_at = min(self._monotonic() + pause, entry.expires_at)
-        self._swap(account, entry, CachedToken(entry.token, refresh_at, entry.expires_at))
+        refresh_at = min(self._monotonic() + max(_MIN_BACKOFF, seconds), entry.expires_at)
+        self._replace(account, entry, refresh_at, self._next_recheck())
+
+    def postpone_recheck(self, account: str, entry: CachedToken) -> bool:
+        """Compare this token with the store later; ``False`` if another thread was first."""
+        return self._replace(account, entry, entry.refresh_at, self._next_recheck())
 
     def forget(self, account: str) -> None:
-        """Drop the account, and whatever is being read of it right now."""
+        """Drop the account, and refuse what is being read of it right now."""
         with self._lock:
-            self._epoch += 1
+            self._invalidations += 1
             self.entries.pop(account, None)
 
-    def _entry(self, token: Token, age: float | None) -> CachedToken:
+    def _next_recheck(self) -> float:
+        return self._monotonic() + self._store_recheck
+
+    def _entry(self, token: Token, age: float | None, is_refreshed: bool) -> CachedToken:
         now = self._clock()
         lifetime = token.lifetime
         left = token.remaining(now) if age is None or lifetime is None else lifetime - age
@@ -134,13 +185,27 @@ class TokenCache:
         if lifetime is not None:
             # Else a margin as long as the life would make every call a refresh.
             margin = min(margin, lifetime / 2)
-        expires_at = self._monotonic() + left
-        return CachedToken(token, expires_at - (0.0 if math.isinf(left) else margin), expires_at)
+        if math.isinf(left) or token.refresh_token is None:
+            margin = 0.0
+        now = self._monotonic()
+        recheck = min(self._store_recheck, _VERIFY_AFTER) if is_refreshed else self._store_recheck
+        return CachedToken(
+            token,
+            now + left - margin,
+            now + left,
+            now + recheck,
+            now if is_refreshed else -math.inf,
+        )
 
-    def _swap(self, account: str, old: CachedToken, new: CachedToken) -> None:
+    def _replace(
+        self, account: str, old: CachedToken, refresh_at: float, fresh_until: float
+    ) -> bool:
+        new = CachedToken(old.token, refresh_at, old.expires_at, fresh_until, old.refreshed_at)
         with self._lock:
-            if self.entries.get(account) is old:
-                self.entries[account] = new
+            if self.entries.get(account) is not old:
+                return False
+            self.entries[account] = new
+            return True
 
     def _after_fork(self) -> None:
         self._lock = threading.Lock()

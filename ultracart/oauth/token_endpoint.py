@@ -1,12 +1,13 @@
-"""Decides what is sent to UltraCart's OAuth endpoints on behalf of a session, and how often."""
+"""Token endpoint: a session's requests to UltraCart's OAuth endpoints, and their retries."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple, TypeVar
 
-from ..api.oauth_api import OauthApi
+from ..api.oauth_api import DEVICE, REVOKE, OauthApi
+from ..api.operations import Operation
 from ..api_client import ApiClient
 from ..configuration import Configuration
 from ..exceptions import (
@@ -18,6 +19,7 @@ from ..exceptions import (
     ServiceException,
 )
 from ..json_body import decode
+from ..models.model import Model
 from ..models.oauth_device_authorization_response import OauthDeviceAuthorizationResponse
 from ..models.oauth_revoke_success_response import OauthRevokeSuccessResponse
 from ..models.oauth_token_response import OauthTokenResponse
@@ -34,14 +36,16 @@ _TIMEOUT = (5.0, 20.0)
 _FIRST_PAUSE = 0.25
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Model)
 
 
 class Issued(NamedTuple):
-    """A token answer and when it was asked for."""
+    """A token response and when it was asked for."""
 
     response: OauthTokenResponse
     sent_at: float  # Unix seconds
     sent_monotonic: float  # seconds of the monotonic clock
+    attempts: int = 1
 
 
 class TokenEndpoint:
@@ -60,7 +64,9 @@ class TokenEndpoint:
         monotonic: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
-        self._client_id = client_id
+        self.client_id = client_id
+        # Whose requests these are: a refusal of one application is not that of another.
+        self.identity: Hashable = (configuration.host, client_id, client_secret)
         self._client_secret = client_secret
         self._clock = clock
         self._monotonic = monotonic
@@ -116,15 +122,25 @@ class TokenEndpoint:
 
     def authorize_device(self, scope: str) -> OauthDeviceAuthorizationResponse:
         """RFC 8628, section 3.1."""
-        return self._attempts(
-            lambda: self._api.oauth_device_authorize(self._client_id, scope), may_have_been_lost
-        )
+        return self._attempts(lambda: self._call(DEVICE, scope=scope), may_have_been_lost)
 
     def revoke(self, token: str) -> OauthRevokeSuccessResponse:
         """RFC 7009, section 2.1; doing it twice does no harm."""
-        return self._attempts(
-            lambda: self._api.oauth_revoke(self._client_id, token), may_have_been_lost
-        )
+        return self._attempts(lambda: self._call(REVOKE, token=token), may_have_been_lost)
+
+    def _call(self, operation: Operation[M], **fields: str) -> M:
+        """An operation whose public method takes no secret, which goes along where there is one."""
+        given: dict[str, Any] = {
+            "client_id": self.client_id,
+            **fields,
+            "client_secret": self._client_secret,
+            "async_req": None,
+            "_preload_content": True,
+            "_request_timeout": None,
+        }
+        arguments = operation.arguments({**given, "_return_http_data_only": True})
+        response: M = self._client.call_api(operation.path, operation.method, **arguments)
+        return response
 
     def _ask(
         self,
@@ -138,7 +154,7 @@ class TokenEndpoint:
     ) -> Issued:
         sent_at, sent_monotonic = self._clock(), self._monotonic()
         response = self._api.oauth_access_token(
-            self._client_id,
+            self.client_id,
             grant_type,
             code=code,
             redirect_uri=redirect_uri,
@@ -150,14 +166,16 @@ class TokenEndpoint:
         return Issued(response, sent_at, sent_monotonic)
 
     def _attempts(self, attempt: Callable[[], T], repeatable: Callable[[ApiException], bool]) -> T:
-        """The first answer of at most four attempts within ten seconds."""
+        """The first response of at most four attempts within ten seconds."""
         deadline = self._monotonic() + ATTEMPTS_WITHIN
         count = 0
         while True:
             count += 1
             try:
-                return attempt()
+                result = attempt()
+                return result._replace(attempts=count) if isinstance(result, Issued) else result
             except ApiException as error:
+                vars(error)["attempts"] = count
                 pause = error.retry_after
                 if pause is None:
                     # Spread, so that many accounts do not come back at one moment.
@@ -168,6 +186,12 @@ class TokenEndpoint:
                 if self._monotonic() + pause >= deadline:
                     raise
             self._sleep(pause)
+
+
+def attempts_of(error: Exception) -> int:
+    """How many requests were sent before this was raised."""
+    attempts: int = vars(error).get("attempts", 1)
+    return attempts
 
 
 def may_have_been_lost(error: ApiException) -> bool:

@@ -1,9 +1,12 @@
-"""Decides which options and accounts a session accepts, and what its clients may send."""
+"""Checks of a session's arguments, and the configuration that its clients use."""
 
 from __future__ import annotations
 
+import ipaddress
+import math
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..configuration import Configuration, global_configuration
 from ..exceptions import ApiTypeError, ApiValueError
@@ -11,12 +14,11 @@ from ..forks import notice_fork
 from .stores.base import check_account
 
 
-def require_options(
+def check_options(
     client_id: Any,
     *,
     token_store: Any,
-    refresh_margin: Any,
-    authorization_lifetime: Any,
+    seconds: Mapping[str, Any],
     texts: Mapping[str, Any],
     callables: Mapping[str, Any],
 ) -> None:
@@ -33,16 +35,55 @@ def require_options(
             raise ApiTypeError("%s must be callable, not %s" % (name, type(value).__name__))
     if isinstance(token_store, type):
         raise ApiTypeError("token_store must be an instance: write %s(...)" % token_store.__name__)
-    if refresh_margin is not None:
-        _require_seconds("refresh_margin", refresh_margin)
-    _require_seconds("authorization_lifetime", authorization_lifetime)
+    for name, value in seconds.items():
+        check_seconds(name, value)
 
 
-def _require_seconds(name: str, value: Any) -> None:
+def check_seconds(name: str, value: Any) -> None:
+    """Raise ApiTypeError or ApiValueError unless ``value`` is a number of seconds, 0 or more."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ApiTypeError("%s must be seconds, not %s" % (name, type(value).__name__))
-    if not value >= 0:
+    if math.isnan(value) or value < 0:
         raise ApiValueError("%s must not be negative" % name)
+
+
+def check_authorization_endpoint(url: str, *, allow_insecure: bool) -> None:
+    """Raise ApiValueError unless a browser may be sent to ``url``.
+
+    https, or http on this machine; without a user name, which would go along to the page, and
+    without a fragment (RFC 6749, section 3.1).
+    """
+    why = None
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    if not url.isprintable() or any(char.isspace() or char == "\\" for char in url):
+        why = "must have no space, backslash or control character"
+    elif parts.scheme not in ("https", "http") or not host:
+        why = "must be a URL such as https://secure.ultracart.com/rest/v2/oauth/authorize"
+    elif "@" in parts.netloc:
+        why = "must not hold a user name or password"
+    elif "#" in url:
+        why = "must have no fragment (#)"
+    elif parts.scheme == "http" and not allow_insecure and not _is_loopback(host):
+        why = "must be https: anybody on the way could change a plain http page"
+    if why is not None:
+        raise ApiValueError("authorization_endpoint " + why)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_call(account: str) -> None:
+    """What a call for an account begins with: notice a fork, and refuse an impossible name."""
+    notice_fork()
+    check_account(account)
 
 
 def session_configuration(configuration: Configuration | None, limiter: Any) -> Configuration:
@@ -61,9 +102,3 @@ def session_configuration(configuration: Configuration | None, limiter: Any) -> 
     if limiter is not None:
         copied.request_limiter = limiter
     return copied
-
-
-def begin_call(account: str) -> None:
-    """What a call for an account begins with: see to a fork, and refuse an impossible name."""
-    notice_fork()
-    check_account(account)

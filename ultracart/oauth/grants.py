@@ -1,0 +1,125 @@
+"""The grants of a session's accounts: what state each is in, and keeping unused ones alive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ..exceptions import InvalidClientError, TokenStoreError
+from .events import SessionEvent
+from .refresher import Refresher
+from .safe_store import SafeStore
+from .token import Token
+from .token_cache import TokenCache
+
+GrantState = Literal["fresh", "stale", "expired", "ended"]
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One account's grant, as the store has it.
+
+    Attributes:
+        account: the account's name.
+        merchant_id: its UltraCart merchant, where known.
+        scope: permissions granted, separated by spaces, or ``None`` when unknown.
+        issued_at: Unix seconds of the login, or ``None`` when unknown.
+        refreshed_at: Unix seconds of the last refresh; ``None`` if there was none.
+        expires_at: Unix seconds at which the access token expires, or ``None`` when unknown.
+        state: ``fresh``; ``stale``: the next call refreshes it; ``expired``: likewise, and waits
+            for that; ``ended``: the merchant must authorize again, as far as this process knows.
+    """
+
+    account: str
+    merchant_id: str | None
+    scope: str | None
+    issued_at: float | None
+    refreshed_at: float | None
+    expires_at: float | None
+    state: GrantState
+
+
+class Grants:
+    """All grants of one session's store that belong to its server and application."""
+
+    def __init__(
+        self,
+        store: SafeStore,
+        refresher: Refresher,
+        cache: TokenCache,
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._refresher = refresher
+        self._cache = cache
+        self._clock = clock
+
+    def all(self) -> list[Grant]:
+        """Every grant, by account."""
+        return [self._grant(account, token) for account, token in self._tokens()]
+
+    def keep_alive(self, idle: float, limit: int | None) -> list[SessionEvent]:
+        """Refresh what was not refreshed for ``idle`` seconds, the longest idle first."""
+        due = sorted(
+            (token.issued_at or 0.0, account, token)
+            for account, token in self._tokens()
+            if (token.issued_at or 0.0) <= self._clock() - idle and token.refresh_token
+        )
+        done: list[SessionEvent] = []
+        asked = 0
+        for _, account, token in due:
+            if limit is not None and asked >= limit:
+                break
+            if self._store.refusals.has_ended(account, token):
+                continue
+            event = self._refresher.refresh_unless_newer(account, token)
+            if event is None:  # another process was first, or the server has asked to wait
+                continue
+            done.append(event)
+            # One that has ended costs a request and helps nobody: it takes no other one's turn.
+            asked += event.kind != "grant_ended"
+            if _asks_to_stop(event.error):
+                break
+        return done
+
+    def _tokens(self) -> Iterator[tuple[str, Token]]:
+        for account in self._store.accounts():
+            token = self._store.load_any(account)
+            if token is not None and self._store.is_own(token):
+                yield account, self._store.pending.latest(account, token)
+
+    def _grant(self, account: str, token: Token) -> Grant:
+        is_login = token.granted_at is None or token.granted_at == token.issued_at
+        return Grant(
+            account,
+            token.merchant_id,
+            token.scope,
+            token.issued_at if token.granted_at is None else token.granted_at,
+            None if is_login else token.issued_at,
+            token.expires_at,
+            self._state(account, token),
+        )
+
+    def _state(self, account: str, token: Token) -> GrantState:
+        now = self._clock()
+        is_expired = token.is_expired(now)
+        if self._store.refusals.has_ended(account, token):
+            return "ended"
+        if is_expired and (token.refresh_token is None or _has_passed(token, now)):
+            return "ended"
+        if is_expired:
+            return "expired"
+        return "fresh" if self._cache.is_fresh(token) else "stale"
+
+
+def _has_passed(token: Token, now: float) -> bool:
+    expires_at = token.refresh_token_expires_at
+    return expires_at is not None and expires_at <= now
+
+
+def _asks_to_stop(error: Exception | None) -> bool:
+    """Whether the next account would meet the same."""
+    return bool(getattr(error, "retry_after", None)) or isinstance(
+        error, (InvalidClientError, TokenStoreError)
+    )

@@ -1,0 +1,136 @@
+"""Remembered refusals: the refresh tokens that the server refused, and until when not to ask again.
+
+One merchant whose grant has ended, polled every three seconds, would otherwise spend the
+application's requests of an hour on being refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from typing import NamedTuple
+
+from ..exceptions import (
+    ApiException,
+    InvalidClientError,
+    ReauthorizationRequired,
+    TokenBindingError,
+    UltraCartError,
+    UnauthorizedClientError,
+)
+from .single_flight import equal_error
+from .token import Token
+
+# Seconds after which an application that was refused asks again.
+_APPLICATION_REFUSED = 60.0
+# Seconds after a refresh during which a 401 of its token asks for no other; doubled each time.
+_REJECTED_SOON = 10.0
+_MOST_DOUBLINGS = 6
+# Seconds; the longest Retry-After that is waited out.
+_MAX_RETRY_AFTER = 86400.0
+
+
+class Refusal(NamedTuple):
+    """An error response to a refresh token, and the monotonic second until which it holds."""
+
+    refresh_token: str | None
+    asked_by: Hashable
+    error: Exception
+    until: float
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the grant has ended: nothing helps but another token."""
+        return self.until == math.inf
+
+
+class Refusals:
+    """The refusals of one store's accounts in this process, one for each account."""
+
+    def __init__(self) -> None:
+        # No lock: a dict's single operations are atomic.
+        self._by_account: dict[str, Refusal] = {}
+        # How often in a row a token was rejected soon after its refresh, and when that was.
+        self._rejected: dict[str, tuple[int, float]] = {}
+
+    def remember(
+        self,
+        account: str,
+        token: Token,
+        asked_by: Hashable,
+        error: UltraCartError,
+        now: float,
+    ) -> None:
+        """``error`` came of ``token``; kept if asking again soon would bring it again."""
+        pause = _pause(error)
+        if not pause:
+            return
+        # Copies, because a traceback would keep alive whatever the failed call had at hand.
+        kept = equal_error(error)
+        if isinstance(error.__cause__, Exception):
+            kept.__cause__ = equal_error(error.__cause__)
+        self._by_account[account] = Refusal(token.refresh_token, asked_by, kept, now + pause)
+
+    def check(
+        self, account: str, token: Token, asked_by: Hashable, now: float, *, final_only: bool
+    ) -> None:
+        """Raise the refusal that still holds for this token, asked by this application."""
+        refusal = self._by_account.get(account)
+        if refusal is None or now >= refusal.until:
+            return
+        if (refusal.refresh_token, refusal.asked_by) != (token.refresh_token, asked_by):
+            return
+        error = equal_error(refusal.error)
+        if not refusal.is_final:
+            if final_only:
+                return
+            if isinstance(error, ApiException) and error.retry_after:
+                error.retry_after = refusal.until - now
+        raise error
+
+    def has_ended(self, account: str, token: Token) -> bool:
+        """Whether the grant of this token is known to have ended."""
+        refusal = self._by_account.get(account)
+        return (
+            refusal is not None
+            and refusal.is_final
+            and refusal.refresh_token == token.refresh_token
+        )
+
+    def forget(self, account: str) -> None:
+        """The account has a new grant, or none."""
+        self._by_account.pop(account, None)
+        self._rejected.pop(account, None)
+
+    def may_replace(self, account: str, refreshed_at: float, now: float) -> bool:
+        """Whether a token that is rejected ``now`` is to be refreshed again.
+
+        Not within seconds of its own refresh: a resource that rejects every token would get a
+        new one with each call.
+
+        Args:
+            refreshed_at: when this process refreshed it; minus infinity if it did not.
+        """
+        count, rejected = self._rejected.get(account, (0, -math.inf))
+        if now - refreshed_at < _REJECTED_SOON * 2**count:
+            self._rejected[account] = count, refreshed_at
+            return False
+        if rejected == refreshed_at and math.isfinite(refreshed_at):
+            self._rejected[account] = min(count + 1, _MOST_DOUBLINGS), refreshed_at
+        elif math.isfinite(refreshed_at):
+            self._rejected.pop(account, None)
+        return True
+
+
+def _pause(error: UltraCartError) -> float:
+    """Seconds for which asking again is useless; infinite once the grant has ended."""
+    if isinstance(error, ReauthorizationRequired):
+        return math.inf
+    retry_after = getattr(error, "retry_after", None)
+    if retry_after:
+        return min(float(retry_after), _MAX_RETRY_AFTER)
+    # 410: UltraCart has disabled the application.
+    refused = (InvalidClientError, UnauthorizedClientError, TokenBindingError)
+    if isinstance(error, refused) or (isinstance(error, ApiException) and error.status == 410):
+        return _APPLICATION_REFUSED
+    return 0.0
