@@ -56,6 +56,8 @@ _CLOCKS = {
 }
 # Seconds by which two clocks may differ and still count as one.
 _CLOCK_TOLERANCE = 0.05
+# What a forked child inherited.
+_abandoned: list[Any] = []
 # 16 MiB: in MySQL this makes the column a MEDIUMBLOB.
 _MAX_TOKEN_SIZE = 2**24 - 1
 
@@ -357,7 +359,9 @@ class SQLAlchemyTokenStore(TokenStore):
         return held
 
     def _after_fork(self) -> None:
-        # The connections are the parent's: forgotten here, not closed.
+        # The connections are the parent's: neither used here nor closed, and kept from ending, which
+        # closes some and warns of others.
+        _abandoned.append((self._engine.pool, self._own))
         self._engine.dispose(close=False)
         self._after_fork_or_at_start()
 
