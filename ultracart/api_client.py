@@ -6,12 +6,19 @@ do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from . import json_body, models as _own_models, serialization
-from .configuration import OAUTH_SCHEME, Configuration, Timeout, _auth_lookup, global_configuration
+from . import json_body, models as _own_models, sending, serialization
+from .configuration import (
+    OAUTH_SCHEME,
+    SCHEMES,
+    Configuration,
+    Timeout,
+    _auth_lookup,
+    global_configuration,
+)
 from .everyday import EverydayCalls
 from .exceptions import (
     ApiException,
@@ -74,6 +81,7 @@ class ApiClient(EverydayCalls):
         self.cookie = cookie
         self.last_response: Any = None
         self._rest_client: Any = None
+        self._has_own_transport = False  # one that the user has set
         self._pool: Any = None
         self._deserializer: serialization.Deserializer | None = None
 
@@ -85,6 +93,14 @@ class ApiClient(EverydayCalls):
 
     def __repr__(self) -> str:
         return "ApiClient(%r)" % self.configuration
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Settings and headers: a copy has connections, threads and responses of its own."""
+        state = {**self.__dict__, "default_headers": dict(self.default_headers)}
+        state.update(_pool=None, last_response=None, _deserializer=None)
+        if not self._has_own_transport:
+            state["_rest_client"] = None
+        return state
 
     def close(self) -> None:
         """Give up connections and background threads; the client can be used again later."""
@@ -104,6 +120,7 @@ class ApiClient(EverydayCalls):
     @rest_client.setter
     def rest_client(self, value: Any) -> None:
         self._rest_client = value
+        self._has_own_transport = value is not None
 
     @property
     def pool(self) -> Any:
@@ -184,24 +201,28 @@ class ApiClient(EverydayCalls):
                 "_request_timeout": _request_timeout,
             }
             return self.pool.apply_async(self.call_api, arguments, options)
-        serialization.require_pairs(path_params, query_params, post_params)
-        sanitize, to_pairs = self.sanitize_for_serialization, self.parameters_to_tuples
+        sending.require_pairs(path_params, query_params, post_params)
+        sending.require_no_body(method, body, post_params or files)
+        self._require_schemes(auth_settings)
+        pairs_of = self._checked_pairs
         headers = merge_headers(header_params or {}, self.default_headers, self.cookie)
-        if collection_formats or not serialization.is_text(headers.values()):
-            headers = dict(to_pairs(sanitize(headers), collection_formats))
-        values = to_pairs(sanitize(path_params), collection_formats) if path_params else []
+        if collection_formats or not sending.is_text(headers.values()):
+            headers = sending.joined_headers(pairs_of("header_params", headers, collection_formats))
+        values = pairs_of("path_params", path_params, collection_formats) if path_params else []
         safe = self.configuration.safe_chars_for_path_param
-        path = serialization.expand_path(resource_path, values, safe)
-        query = to_pairs(sanitize(query_params), collection_formats) if query_params else []
+        path = sending.expand_path(resource_path, values, safe)
+        query = pairs_of("query_params", query_params, collection_formats) if query_params else []
         fields: Any = None
         if post_params or files:
             fields = self.prepare_post_parameters(post_params, files)
-            if collection_formats or not serialization.is_text_in_pairs(fields):
-                fields = to_pairs(sanitize(fields), collection_formats)
-        content = sanitize(body) if body else body
+            if collection_formats or not sending.is_text_in_pairs(fields):
+                fields = pairs_of("post_params", fields, collection_formats)
+        content = body
+        if body is not None:
+            content = sending.sanitize_argument("body", body, self.sanitize_for_serialization)
         if response_type == "file":
             load("ultracart.files", "check_folder")(self.configuration.temp_folder_path)
-        elif response_type:
+        elif response_type and response_type != "bytes":
             self._reader().prepare(response_type)
 
         response = self._send(
@@ -227,6 +248,10 @@ class ApiClient(EverydayCalls):
             response.getheaders() if _preload_content else response.headers,
         )
 
+    def _checked_pairs(self, name: str, params: Any, formats: Any) -> list[tuple[str, Any]]:
+        own = self.sanitize_for_serialization
+        return self.parameters_to_tuples(sending.sanitize_argument(name, params, own), formats)
+
     def _send(
         self,
         method: str,
@@ -241,26 +266,38 @@ class ApiClient(EverydayCalls):
     ) -> Any:
         """Send with credentials; on a 401 the token source may look again once, for one repeat."""
         began = monotonic()
-
-        def send(query: list[tuple[str, Any]]) -> Any:
+        rejected = None
+        while True:
+            authorized = list(query)
+            self.update_params_for_auth(headers, authorized, auth_settings)
             left = time_left(timeout, self.configuration.timeout, began, method, url)
-            return self.request(method, url, query, headers, fields, body, preload, left)
+            try:
+                return self.request(method, url, authorized, headers, fields, body, preload, left)
+            except ApiException as error:
+                if rejected is not None or not is_unauthorized(error):
+                    raise
+                source = self.configuration.access_token
+                invalidate = getattr(source, "invalidate", None)
+                rejected = str(headers.get("Authorization", "")).partition("Bearer ")[2]
+                if invalidate is None or not rejected or OAUTH_SCHEME not in (auth_settings or ()):
+                    raise
+            invalidate(rejected)
 
-        authorized_query = list(query)
-        self.update_params_for_auth(headers, authorized_query, auth_settings)
-        try:
-            return send(authorized_query)
-        except ApiException as error:
-            if not is_unauthorized(error):
-                raise
-            source = self.configuration.access_token
-            invalidate = getattr(source, "invalidate", None)
-            rejected = str(headers.get("Authorization", "")).partition("Bearer ")[2]
-            if invalidate is None or not rejected or OAUTH_SCHEME not in (auth_settings or ()):
-                raise
-        invalidate(rejected)
-        self.update_params_for_auth(headers, query, auth_settings)
-        return send(query)
+    def _require_schemes(self, auth_settings: Any) -> None:
+        if not auth_settings:
+            return
+        if isinstance(auth_settings, str) or not isinstance(auth_settings, Iterable):
+            raise ApiTypeError("auth_settings must be a list of the names of schemes")
+        known: tuple[str, ...] = SCHEMES
+        for scheme in auth_settings:
+            if scheme not in known:
+                # A subclass of Configuration may have more.
+                known = tuple(self.configuration.auth_settings())
+            if scheme not in known:
+                raise ApiValueError(
+                    "auth_settings: there is no scheme %s; there are %s"
+                    % (ascii(scheme), ", ".join(known))
+                )
 
     def request(
         self,
@@ -281,7 +318,8 @@ class ApiClient(EverydayCalls):
         """
         if method not in METHODS:
             raise ApiValueError("http method must be one of %s" % ", ".join(METHODS))
-        content = {} if method in ("GET", "HEAD") else {"body": body}
+        sending.require_no_body(method, body, post_params)
+        content = {} if method in sending.BODILESS else {"body": body}
         if content and (post_params or method != "DELETE"):
             content["post_params"] = post_params
         # By verb, as officially: users replace a verb of the transport, or all of it.
@@ -295,17 +333,17 @@ class ApiClient(EverydayCalls):
         )
 
     def sanitize_for_serialization(self, obj: Any) -> Any:
-        """``obj`` as data that can be sent: see :func:`ultracart.serialization.sanitize`."""
+        """``obj`` as data that can be sent: see :func:`ultracart.sending.sanitize`."""
         own: Any = self.sanitize_for_serialization
         if getattr(own, "__func__", None) is ApiClient.sanitize_for_serialization:
-            return serialization.sanitize(obj)
-        return serialization.sanitize(obj, again=lambda item, depth: own(item))
+            return sending.sanitize(obj)
+        return sending.sanitize(obj, again=lambda item, depth: own(item))
 
     def parameters_to_tuples(
         self, params: Any, collection_formats: Mapping[str, str] | None
     ) -> list[tuple[str, Any]]:
         """(name, value) pairs with collections formatted as ``collection_formats`` says."""
-        return serialization.format_collections(params, collection_formats)
+        return sending.format_collections(params, collection_formats)
 
     def prepare_post_parameters(
         self, post_params: Any = None, files: Mapping[str, Any] | None = None
@@ -364,21 +402,42 @@ class ApiClient(EverydayCalls):
         if response_type == "file":
             save = load("ultracart.files", "save_response")
             return save(response, self.configuration.temp_folder_path)
+        body = getattr(response, "content", response.data)
+        if response_type in ("bytes", bytes):
+            return body.encode("utf-8") if isinstance(body, str) else body
         is_json = True
         try:
-            data, is_json = json_body.decode(response.data)
+            text, media_type = _text_of(response, body, response_type)
+            if response_type in ("str", str):
+                return serialization.read_text(text, not media_type.startswith("text/"))
+            data, is_json = json_body.decode(text)
             return self._reader().read(data, response_type)
         except ApiException as error:
             failure = error
         except (MemoryError, RecursionError):
-            failure = ApiResponseError(reason="the answer is too large to handle")
-        failure.complete(response, None if is_json else "the answer is not JSON")
+            failure = ApiResponseError(reason="the response is too large to handle")
+        failure.complete(response, None if is_json else "the response is not JSON")
         raise failure
 
     def _reader(self) -> serialization.Deserializer:
         if self._deserializer is None or self._deserializer.models is not self.models:
             self._deserializer = serialization.Deserializer(self.models, self.NATIVE_TYPES_MAPPING)
         return self._deserializer
+
+
+def _text_of(response: Any, body: Any, response_type: Any) -> tuple[str, str]:
+    """The body's text and the media type that the response names, or ``""``."""
+    find = getattr(response, "getheader", None)
+    content_type = str(find("Content-Type") or "") if find else ""
+    media_type, charset, _ = json_body.content_type_parts(content_type)
+    text = body if isinstance(body, str) else json_body.decode_text(body, charset)
+    if text is None and getattr(response_type, "in_any_encoding", False):
+        text = body.decode("latin-1")
+    if text is None:
+        raise ApiResponseError(
+            reason="the response is not %s text" % (charset or "UTF-8"), request_sent=True
+        )
+    return text.lstrip("\ufeff"), media_type
 
 
 def default_api_client() -> ApiClient:

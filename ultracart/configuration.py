@@ -9,18 +9,17 @@ No two configurations share mutable state.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .exceptions import ApiTypeError, ConfigurationError
 from .redaction import is_secret_name, mask, mask_fields
 from .version import __version__
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing costs more to load than this package
+if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
     from contextlib import AbstractContextManager
-    from typing import Any, ClassVar, TypeAlias
+    from typing import TypeAlias
 
 DEFAULT_HOST = "https://secure.ultracart.com/rest/v2"
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -31,6 +30,7 @@ SIMPLE_KEY = "x-ultracart-simple-key"
 BROWSER_KEY_SCHEME = "ultraCartBrowserApiKey"
 OAUTH_SCHEME = "ultraCartOauth"
 SIMPLE_KEY_SCHEME = "ultraCartSimpleApiKey"
+SCHEMES = (BROWSER_KEY_SCHEME, OAUTH_SCHEME, SIMPLE_KEY_SCHEME)
 # The official SDK's size, on small machines more; counting cores for each Configuration costs more
 # than the rest of making one.
 _POOL_MAXSIZE = max(32, (os.cpu_count() or 1) * 5)
@@ -41,6 +41,10 @@ TokenSource: TypeAlias = "Callable[[], str]"
 RequestLimit: TypeAlias = "Callable[[float], AbstractContextManager[None]]"
 # One number bounds the whole call; a pair bounds the connection and then the answer; in seconds.
 Timeout: TypeAlias = "int | float | tuple[float, float] | list[float] | None"
+
+
+# The default of a keyword that keeps what the environment or set_default() says.
+_AS_BEFORE: Any = object()
 
 
 class _Namespace:
@@ -54,6 +58,13 @@ class _Namespace:
 
 class Configuration(_Namespace):
     """Settings of one client, or of all clients that have none of their own.
+
+    ``Configuration(host=..., access_token=..., api_key=..., timeout=5)``: every attribute is a
+    keyword too, and wins over the environment and over :meth:`set_default`.
+
+    Raises:
+        ApiTypeError: a keyword that is no setting, naming the nearest one. Assigning such an
+            attribute is a ``UserWarning``.
 
     Attributes:
         host: base URL, default ``https://secure.ultracart.com/rest/v2`` or ``ULTRACART_HOST``.
@@ -87,8 +98,16 @@ class Configuration(_Namespace):
     """
 
     _default: ClassVar[dict[str, Any] | None] = None
+    _is_made = False
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        host: str | None = None,
+        access_token: str | TokenSource | None = _AS_BEFORE,
+        api_key: Mapping[str, Any] | None = _AS_BEFORE,
+        **settings: Any,
+    ) -> None:
         self.host: str = os.environ.get("ULTRACART_HOST") or DEFAULT_HOST
         self.api_key: dict[str, Any] = {}
         simple_key = os.environ.get("ULTRACART_SIMPLE_KEY")
@@ -123,14 +142,49 @@ class Configuration(_Namespace):
         default = Configuration._default
         if default is not None:
             self.__setstate__(_copied(default))
+        self.__dict__["_is_made"] = True
+        if host is not None:
+            self.host = host
+        if access_token is not _AS_BEFORE:
+            self.access_token = access_token
+        if api_key is not _AS_BEFORE:
+            self.api_key = _checked_keys(api_key)
+        for name, value in settings.items():
+            if not self._is_setting(name):
+                raise ApiTypeError(self._unknown(name))
+            setattr(self, name, dict(value) if isinstance(value, dict) else value)
 
     if not TYPE_CHECKING:  # type checkers would take every misspelt setting for one
 
         def __setattr__(self, name: str, value: Any) -> None:
+            # A subclass may have attributes of its own.
+            own = not self._is_made or type(self) is not Configuration or self._is_known(name)
+            warning = None if own else self._unknown(name)
             object.__setattr__(self, name, value)
             # What was prepared from the settings (see :meth:`prepared`) is stale. Not before the
             # value is there: another thread would prepare the old one anew, and keep it.
             self.__dict__["_prepared"] = {}
+            if warning is not None:
+                import warnings  # only a mistake needs it
+
+                warnings.warn(warning, UserWarning, stacklevel=2)
+
+    def _is_known(self, name: str) -> bool:
+        return name.startswith("_") or name in self.__dict__ or hasattr(type(self), name)
+
+    def _is_setting(self, name: str) -> bool:
+        found = getattr(type(self), name, None)
+        is_assigned = name in self.__dict__ and not name.startswith("_")
+        return is_assigned or (isinstance(found, property) and found.fset is not None)
+
+    def _unknown(self, name: str) -> str:
+        from difflib import get_close_matches  # only a mistake needs it
+
+        settings = [
+            known for known in (*self.__dict__, *dir(type(self))) if self._is_setting(known)
+        ]
+        nearest = get_close_matches(name, settings, n=1, cutoff=0)
+        return "Configuration has no setting %r: did you mean %r?" % (name, nearest[0])
 
     def prepared(self, name: str, prepare: Callable[[Configuration], Any]) -> Any:
         """``prepare(self)``, kept under ``name`` until an attribute of this object is set."""
@@ -228,8 +282,7 @@ class Configuration(_Namespace):
 
     def auth_settings(self) -> dict[str, Any]:
         """How to send the credential of each scheme, by the names in UltraCart's description."""
-        schemes = (BROWSER_KEY_SCHEME, OAUTH_SCHEME, SIMPLE_KEY_SCHEME)
-        return {scheme: self.auth_setting(scheme) for scheme in schemes}
+        return {scheme: self.auth_setting(scheme) for scheme in SCHEMES}
 
     def to_debug_report(self) -> str:
         """Versions and settings worth quoting in a bug report; no secrets."""
@@ -368,6 +421,12 @@ def _copied(state: dict[str, Any]) -> dict[str, Any]:
         elif isinstance(value, list):
             copied[name] = list(value)
     return copied
+
+
+def _checked_keys(api_key: Any) -> dict[str, Any]:
+    if api_key is not None and not isinstance(api_key, Mapping):
+        raise ApiTypeError("api_key must be a dict by header name, such as {%r: ...}" % SIMPLE_KEY)
+    return dict(api_key or {})
 
 
 def _debug_log() -> Any:

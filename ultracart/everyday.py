@@ -18,7 +18,7 @@ from .configuration import (
 )
 from .exceptions import ApiTypeError, ApiValueError
 from .late_imports import load
-from .serialization import is_encodable
+from .sending import is_encodable
 from .transport import RawContent
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Decides how files are uploaded, and where a download lands whatever the server calls it."""
+"""Files: what is uploaded, and where a download lands whatever the server calls it."""
 
 from __future__ import annotations
 
@@ -6,42 +6,93 @@ import mimetypes
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from .exceptions import ApiException, ApiTypeError, ApiValueError
 
-_FILENAME = re.compile(r"filename=(?:\"([^\"]*)\"|'([^']*)'|([^\s;]+))", re.IGNORECASE)
+# Parameters of a header (RFC 9110, section 5.6.6), with blanks around "=" as some servers send.
+_PARAMETER = re.compile(r"(?:^|;)\s*([^\s=;\"]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^;]*))")
+_ESCAPED = re.compile(r"\\([\"\\])")
 _UNSAFE = re.compile(r"[^\w.,+ @=()\[\]-]")
 # In bytes: file systems hold names of 255, and a taken name is made longer.
 _LONGEST_STEM = 160
 _LONGEST_EXTENSION = 40
 
 
-def read_uploads(files: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, bytes, str]]]:
-    """Multipart fields for paths, or lists of paths, by field name: name, bytes, MIME type.
+def read_uploads(files: Any) -> Iterator[tuple[str, tuple[str | None, bytes, str]]]:
+    """Multipart fields of ``files``: field name, (file name, bytes, MIME type).
+
+    ``files`` is a mapping or pairs; a value, or each item of a list, is a path, bytes, an open
+    binary file, or ``(file name, content[, content type])`` with bytes, text, an open binary file
+    or a ``Path`` as its content.
 
     Raises:
-        ApiTypeError: not a mapping of paths.
+        ApiTypeError: something else.
         ApiValueError: a file that cannot be read.
     """
-    if not isinstance(files, Mapping):
-        raise ApiTypeError("files must map field names to paths, not %s" % type(files).__name__)
-    for field, paths in files.items():
-        for path in (paths if isinstance(paths, list) else [paths]) if paths else ():
-            # A number would be taken for a descriptor, of whatever it is, and closed.
-            if not isinstance(path, (str, bytes, os.PathLike)):
-                raise ApiTypeError("files[%r] must be a path, or a list of them" % (field,))
-            try:
-                with open(path, "rb") as file:
-                    content = file.read()
-            except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-                why = getattr(error, "strerror", error)
-                raise ApiValueError("files[%r] cannot be read: %s" % (field, why)) from None
-            # What the system could not decode must not keep the file from being sent.
-            name = os.fsencode(os.path.basename(path)).decode("utf-8", "replace")
-            kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-            yield field, (name, content, kind)
+    pairs = files.items() if isinstance(files, Mapping) else files
+    if isinstance(pairs, (str, bytes)) or not isinstance(pairs, Iterable):
+        raise ApiTypeError("files must map field names to files, not %s" % type(files).__name__)
+    for pair in pairs:
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not isinstance(pair[0], str):
+            raise ApiTypeError("files must be a dict or (field name, file) pairs")
+        field, given = pair
+        for one in given if isinstance(given, list) else [given]:
+            if one is not None and one != "":
+                yield field, _upload(field, one)
+
+
+def _upload(field: str, given: Any) -> tuple[str | None, bytes, str]:
+    name, source, kind = given, given, None
+    if isinstance(given, tuple):
+        if not 2 <= len(given) <= 3:
+            raise ApiTypeError("files[%r] must be (file name, content[, content type])" % field)
+        name, source, kind = (*given, None)[:3]
+        if isinstance(source, str):  # a path is a Path here, as text may be content
+            source = source.encode("utf-8", "surrogatepass")
+    elif isinstance(given, (bytes, bytearray, memoryview)):
+        name = field
+    elif hasattr(given, "read"):
+        name = getattr(given, "name", None)
+        name = name if isinstance(name, (str, os.PathLike)) else field
+    content = _content(field, source)
+    if isinstance(name, (str, os.PathLike)):
+        # What the system could not decode must not keep the file from being sent.
+        name = os.fsencode(os.path.basename(name)).decode("utf-8", "replace")
+    elif name is not None or not isinstance(given, tuple):
+        raise ApiTypeError("files[%r]: the file name must be str" % field)
+    if kind is not None and not isinstance(kind, str):
+        raise ApiTypeError("files[%r]: the content type must be str" % field)
+    if kind is None:
+        kind = mimetypes.guess_type(name or "")[0] or "application/octet-stream"
+    return name, content, kind
+
+
+def _content(field: str, source: Any) -> bytes:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return bytes(source)
+    try:
+        if hasattr(source, "read"):
+            content = source.read()
+        # A number would be taken for a descriptor, of whatever it is, and closed.
+        elif isinstance(source, (str, os.PathLike)):
+            with open(source, "rb") as file:
+                content = file.read()
+        else:
+            raise ApiTypeError(
+                "files[%r] must be a path, bytes, an open binary file, "
+                "(file name, content[, content type]), or a list of them" % field
+            )
+    except ApiTypeError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path, or a closed file
+        why = getattr(error, "strerror", None) or error
+        raise ApiValueError("files[%r] cannot be read: %s" % (field, why)) from None
+    if not isinstance(content, bytes):
+        raise ApiTypeError("files[%r] must be opened in binary mode ('rb')" % field)
+    return content
 
 
 def check_folder(folder: Any) -> None:
@@ -96,13 +147,29 @@ def _save(content: bytes, name: str, folder: str) -> str:
 
 
 def _safe_name(disposition: str | None) -> str:
-    found = _FILENAME.search(disposition or "")
-    if not found:
-        return ""
-    name = next(group for group in (*found.groups(), "") if group is not None)
-    name = _UNSAFE.sub("_", re.split(r"[/\\:]", name)[-1]).strip(" .")
+    name = _UNSAFE.sub("_", re.split(r"[/\\:]", _given_name(disposition or ""))[-1]).strip(" .")
     stem, extension = os.path.splitext(name)
     return _cut(stem, _LONGEST_STEM) + _cut(extension, _LONGEST_EXTENSION)
+
+
+def _given_name(disposition: str) -> str:
+    """The file name in a Content-Disposition header; ``filename*`` comes first (RFC 6266, 4.3)."""
+    found: dict[str, str] = {}
+    for parameter, quoted, bare in _PARAMETER.findall(disposition):
+        found.setdefault(parameter.lower(), _ESCAPED.sub(r"\1", quoted) or bare.strip())
+    charset, _, value = found.get("filename*", "").partition("'")
+    if value:
+        try:
+            return unquote_to_bytes(value.partition("'")[2]).decode(charset)
+        except (LookupError, UnicodeError):
+            pass  # filename, if there is one, is what remains
+    name = found.get("filename", "")
+    if len(name) > 1 and name[0] == name[-1] == "'":
+        name = name[1:-1]
+    try:
+        return name.encode("latin-1").decode("utf-8")  # as many servers send, and browsers read
+    except UnicodeError:
+        return name
 
 
 def _cut(text: str, size: int) -> str:

@@ -1,10 +1,41 @@
-"""Decides how the body of an answer is read as JSON, whatever real servers do to it."""
+"""Text and JSON as real servers send them."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 _BYTE_ORDER_MARK = "\ufeff"
+
+
+@lru_cache(maxsize=64)
+def content_type_parts(content_type: str) -> tuple[str, str, str]:
+    """The media type in lower case, and its charset and boundary or ``""`` (RFC 9110, 8.3.1)."""
+    media_type, _, rest = content_type.partition(";")
+    found = {}
+    for part in rest.split(";"):
+        name, _, value = part.partition("=")
+        found[name.strip().lower()] = value.strip().strip('"')
+    return media_type.strip().lower(), found.get("charset", ""), found.get("boundary", "")
+
+
+def decode_text(body: bytes, charset: str) -> str | None:
+    """``body`` as text: in ``charset`` where Python knows it, else in UTF-8 or what its byte order
+    mark says (RFC 8259, 8.1, allows no other); ``None`` where it is not that."""
+    if body.startswith(_BYTE_ORDER_MARK.encode("utf-8")):
+        charset = "utf-8"
+    try:
+        return body.decode(charset or "utf-8")
+    except LookupError:
+        return decode_text(body, "")
+    except UnicodeError:
+        pass
+    if charset or body[:2] not in (b"\xff\xfe", b"\xfe\xff"):
+        return None
+    try:
+        return body.decode("utf-16")
+    except UnicodeError:
+        return None
 
 
 def decode(body: Any) -> tuple[Any, bool]:

@@ -1,18 +1,19 @@
-"""Decides how values become JSON-able data and how data becomes values of a named type.
+"""What has come back: decoded JSON becomes values of a named type.
 
 Types are named as in UltraCart's API description: ``str``, ``int``, ``float``, ``bool``, ``date``,
-``datetime``, ``object``, ``list[X]``, ``dict(str, X)`` or a model's name; a class does as well.
+``datetime``, ``object``, ``list[X]``, ``dict(str, X)`` or a model's name; a class does as well, and
+so does a :class:`ResponseType`.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
-from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from .exceptions import ApiException, ApiResponseError, ApiTypeError, ApiValueError
+from . import json_body
+from .exceptions import ApiException, ApiResponseError, ApiTypeError
 from .late_imports import load
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 Reader = Callable[[Any], Any]
 
 PRIMITIVE_TYPES = (float, bool, bytes, str, int)
-_SENT_AS_IT_IS = frozenset([type(None), *PRIMITIVE_TYPES])
 NATIVE_TYPES_MAPPING: dict[str, type] = {
     "int": int,
     "long": int,
@@ -32,164 +32,21 @@ NATIVE_TYPES_MAPPING: dict[str, type] = {
     "datetime": datetime.datetime,
     "object": object,
 }
-_SEQUENCES = frozenset([list, tuple])
-_TWO = frozenset([2])
-_SEPARATORS = {"ssv": " ", "tsv": "\t", "pipes": "|"}
-# What a cyclic or absurdly nested argument would otherwise end in: RecursionError.
-_DEEPEST = 200
-# What stays as it is in a path that holds other characters too: printable ASCII.
-_URL_CHARACTERS = "".join(map(chr, range(0x21, 0x7F)))
 # Characters; dateutil takes time that grows with the square of what it is given.
 _LONGEST_DATE = 200
 
 
-def sanitize(value: Any, depth: int = 0, again: Any = None) -> Any:
-    """``value`` as data that ``json.dumps`` or a form can take.
+class ResponseType(Protocol):
+    """An object as ``response_type``: what reads a response in its own way, such as an operation.
 
-    ``None``, text, numbers and bytes stay; dates become ISO 8601 text; lists, tuples and dicts are
-    walked; a model becomes a dict of its fields that are not ``None``, by their JSON names.
-    ``again(item, depth)`` takes what these hold, where a user's class replaces this function.
-
-    Raises:
-        ApiTypeError: for anything else.
+    It may also have ``from_empty_body()``, which returns what an empty body stands for (``None``
+    without it), and ``in_any_encoding``: whether a body that is not in its encoding is read as
+    Latin-1 (refused without it).
     """
-    if type(value) in _SENT_AS_IT_IS:
-        return value
-    # A member of an enumeration, say: sent is what it equals, not what str() makes of it.
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, int):
-        return int.__int__(value)
-    if isinstance(value, PRIMITIVE_TYPES):
-        return value
-    if depth > _DEEPEST:
-        raise ApiValueError("the value to send is nested too deeply, or holds itself")
-    stays, nested = (_SENT_AS_IT_IS, sanitize) if again is None else (frozenset(), again)
-    depth += 1
-    if isinstance(value, list):
-        return [item if type(item) in stays else nested(item, depth) for item in value]
-    if isinstance(value, tuple):
-        return tuple([item if type(item) in stays else nested(item, depth) for item in value])
-    if isinstance(value, (datetime.datetime, datetime.date)):
-        return value.isoformat()
-    if isinstance(value, dict):
-        return {k: v if type(v) in stays else nested(v, depth) for k, v in value.items()}
-    if not hasattr(value, "swagger_types"):
-        raise ApiTypeError(
-            "cannot send a value of type %s: use str, numbers, bool, dates, lists, dicts or models"
-            % type(value).__name__
-        )
-    fields = ((json, getattr(value, name)) for name, json in _wire_names(value))
-    return {json: nested(item, depth) for json, item in fields if item is not None}
 
-
-def is_text(values: Iterable[Any]) -> bool:
-    """Whether all of these are ``str``, which is sent as it is."""
-    return set(map(type, values)) <= {str}
-
-
-def is_text_in_pairs(pairs: Iterable[Any]) -> bool:
-    """Whether all names and values of these pairs are ``str``."""
-    return is_text(chain.from_iterable(pairs))
-
-
-def require_pairs(path_params: Any, query_params: Any, post_params: Any) -> None:
-    """Check what a call is given for its path, query and form.
-
-    Raises:
-        ApiTypeError: one of them is neither a mapping nor (name, value) pairs.
-    """
-    if path_params:
-        _require_pairs("path_params", path_params)
-    if query_params:
-        _require_pairs("query_params", query_params)
-    if post_params:
-        _require_pairs("post_params", post_params)
-
-
-def _require_pairs(name: str, params: Any) -> None:
-    if isinstance(params, (list, tuple)):
-        sequences = _SEQUENCES.issuperset(map(type, params)) or all(
-            isinstance(pair, (list, tuple)) for pair in params
-        )
-        fits = sequences and _TWO.issuperset(map(len, params))
-    else:
-        fits = isinstance(params, Iterable) and not isinstance(params, (str, bytes))
-    if not fits:
-        raise ApiTypeError("%s must be a dict or (name, value) pairs" % name)
-
-
-def _wire_names(model: Any) -> Iterable[tuple[str, str]]:
-    return ((name, model.attribute_map[name]) for name in model.swagger_types)
-
-
-def format_collections(
-    params: Any, collection_formats: Mapping[str, str] | None
-) -> list[tuple[str, Any]]:
-    """(name, value) pairs, each listed collection joined (``csv``, ``ssv``, ``tsv``, ``pipes``) or,
-    as ``multi``, repeated; ``None`` is never sent, in a collection neither."""
-    given = params.items() if hasattr(params, "items") else params
-    formats = collection_formats or {}
-    pairs: list[tuple[str, Any]] = []
-    for name, value in given:
-        if name not in formats:
-            pairs.append((name, _without_none(value)))
-        elif formats[name] == "multi":
-            pairs.extend((name, item) for item in value)
-        else:
-            separator = _SEPARATORS.get(formats[name], ",")
-            items = (str(_without_none(item)) for item in value if item is not None)
-            pairs.append((name, separator.join(items)))
-    return pairs
-
-
-def _without_none(value: Any) -> Any:
-    """``value``, as :func:`sanitize` leaves it, without what is ``None`` in lists and dicts."""
-    if type(value) is dict:
-        return {key: _without_none(item) for key, item in value.items() if item is not None}
-    if type(value) in _SEQUENCES:
-        return type(value)([_without_none(item) for item in value if item is not None])
-    return value
-
-
-def expand_path(template: str, params: Iterable[tuple[str, Any]], safe: str) -> str:
-    """``template`` with each ``{name}`` replaced by its value, percent-encoded but for ``safe``.
-
-    Raises:
-        ApiValueError: a value that would call another resource than the one meant.
-    """
-    if not isinstance(template, str) or template[:1] not in ("/", ""):
-        raise ApiValueError("resource_path must be str and start with '/'")
-    if not is_encodable(template):
-        raise ApiValueError("resource_path holds a lone surrogate")
-    params = list(params)
-    if not params and template.isascii():
-        return template
-    from urllib.parse import quote  # only paths like these need it
-
-    for name, value in params:
-        if value is None or value in ("", ".", ".."):
-            raise ApiValueError(
-                "path parameter %s is None, empty or a dot segment: "
-                "pass the value that names the resource" % ascii(name)
-            )
-        if not is_encodable(str(value)):
-            raise ApiValueError("path parameter %s holds a lone surrogate" % ascii(name))
-        template = template.replace("{%s}" % name, quote(str(value), safe=safe or ""))
-    return template if template.isascii() else quote(template, safe=_URL_CHARACTERS)
-
-
-def is_encodable(text: str) -> bool:
-    """Whether ``text`` can be sent as UTF-8: it holds no lone surrogate."""
-    if text.isascii():
-        return True
-    import six  # for other text alone, so that an ordinary process never loads it
-
-    try:
-        six.ensure_binary(text, "utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+    def from_wire(self, data: Any) -> Any:
+        """The result for decoded JSON. An :class:`ApiException` that it raises is completed with
+        the response's status, headers and body."""
 
 
 class Deserializer:
@@ -232,11 +89,13 @@ class Deserializer:
             _, comma, value_type = type_.partition(", ")
             if type_.startswith("dict(") and type_.endswith(")") and comma:
                 return self._dict_reader(value_type[:-1], type_)
-            native = self.natives.get(type_)
+            type_name, native = type_, self.natives.get(type_)
             type_ = getattr(self.models, type_, None) if native is None else native
             if type_ is None:
                 raise ApiTypeError(
-                    "response_type names a model that ApiClient.models does not have"
+                    "response_type %s is neither a model in ApiClient.models nor one of 'object' "
+                    "(the JSON as it is), 'str', 'int', 'float', 'bool', 'bytes', 'date', "
+                    "'datetime', 'file', 'list[X]', 'dict(str, X)'" % ascii(type_name)
                 )
         if not isinstance(type_, type) and not hasattr(type_, "from_wire"):
             raise ApiTypeError(
@@ -321,7 +180,25 @@ def _identity(data: Any) -> Any:
     return data
 
 
+def read_text(text: str, is_json: bool) -> str | None:
+    """A whole response body as ``str``: a JSON string's value, else the text as it came."""
+    data, is_read = json_body.decode(text) if is_json else (text or None, True)
+    return data if data is None or (is_read and isinstance(data, str)) else text
+
+
+def _read_str(data: Any) -> str:
+    """A value within JSON as ``str``: what is no text as JSON writes it, not as Python does."""
+    if isinstance(data, (bool, list, dict)):
+        import json  # responses need it, importing the package does not
+
+        return json.dumps(data)
+    return str(data)
+
+
 def _primitive_reader(type_: type) -> Reader:
+    if type_ is str:
+        return _read_str
+
     def read_primitive(data: Any) -> Any:
         if type(data) is type_ or type_ is bytes:  # bytes(7) would be seven zeros
             return data

@@ -28,13 +28,14 @@ FLOORS = [
     Floor("redaction"),
     Floor("debug_log", "locks forks"),
     Floor("configuration", "version exceptions redaction debug_log"),
-    Floor("serialization", "exceptions late_imports", packages="six dateutil"),
+    Floor("sending", "exceptions", packages="six"),
+    Floor("serialization", "json_body exceptions late_imports", packages="dateutil"),
     Floor("files", "exceptions"),
     Floor("models", "exceptions redaction"),
     Floor("model", "models"),
     Floor(
         "transport",
-        "locks exceptions redaction forks configuration serialization",
+        "locks json_body exceptions redaction forks configuration sending",
         packages="certifi",
     ),
     # The one module on urllib3.
@@ -48,12 +49,12 @@ FLOORS = [
     Floor("downloads", "exceptions"),
     Floor(
         "everyday",
-        "exceptions late_imports configuration serialization transport paging downloads",
+        "exceptions late_imports configuration sending transport paging downloads",
     ),
     Floor(
         "api_client",
-        "version json_body exceptions late_imports configuration serialization files models "
-        "transport rest async_calls everyday",
+        "version json_body exceptions late_imports configuration sending serialization files "
+        "models transport rest async_calls everyday",
     ),
     Floor("api", "exceptions configuration models api_client async_calls", packages="urllib3"),
     Floor("apis", "api"),
@@ -98,6 +99,8 @@ LATE_IMPORTS = {
     ("ultracart.oauth", "importlib.util"): "as above",
     ("ultracart.configuration", "ultracart.debug_log"): "logging costs more than the module",
     ("ultracart.rest", "ultracart.debug_log"): "as above",
+    ("ultracart.configuration", "warnings"): "only a misspelt setting needs it",
+    ("ultracart.configuration", "difflib"): "as above",
     ("ultracart.configuration", "platform"): "only the debug report needs it",
     (
         "ultracart.late_imports",
@@ -109,8 +112,14 @@ LATE_IMPORTS = {
     ("ultracart.configuration", "base64"): "only HTTP Basic needs it",
     ("ultracart.exceptions", "re"): "only a redirect needs it",
     ("ultracart.json_body", "json"): "only answers need it",
-    ("ultracart.serialization", "urllib.parse"): "only path parameters need it",
-    ("ultracart.serialization", "six"): "only text beyond ASCII needs it",
+    ("ultracart.sending", "urllib.parse"): "only path parameters need it",
+    ("ultracart.sending", "re"): "as above",
+    ("ultracart.sending", "decimal"): "only values of such types need it",
+    ("ultracart.sending", "enum"): "as above",
+    ("ultracart.sending", "numbers"): "as above",
+    ("ultracart.sending", "uuid"): "as above",
+    ("ultracart.serialization", "json"): "only responses need it",
+    ("ultracart.sending", "six"): "only text beyond ASCII needs it",
     ("ultracart.transport.settings", "certifi"): "not where the user has CA certificates",
     ("ultracart.transport.settings", "urllib"): "only proxies from the environment need it",
     ("ultracart.official.importer", "ultracart.official.version4"): "3.x does not need it",

@@ -161,7 +161,8 @@ def test_a_configuration_may_send_a_key_as_a_query_parameter(sandbox: Sandbox) -
 
 def test_a_list_that_the_application_keeps_on_a_configuration_is_copied() -> None:
     made: Any = Configuration()
-    made.merchants = ["merchant-7"]
+    with pytest.warns(UserWarning, match="no setting 'merchants'"):
+        made.merchants = ["merchant-7"]
     twin = copy.copy(made)
     twin.merchants.append("merchant-8")
     assert made.merchants == ["merchant-7"]

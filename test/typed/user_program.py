@@ -37,6 +37,11 @@ def misspelt() -> None:
     print(ultracart.OauthApi().oauth_me().merchant)  # type: ignore[attr-defined]
 
 
+def settings_by_keyword() -> ultracart.Configuration:
+    keys = {"x-ultracart-simple-key": "key"}
+    return ultracart.Configuration(host="https://h", access_token=None, api_key=keys, timeout=5)
+
+
 def settings() -> tuple[str, logging.Logger, logging.Handler | None, logging.Formatter]:
     configuration = ultracart.Configuration()
     logger = configuration.logger["package_logger"]

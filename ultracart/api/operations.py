@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
-from ..configuration import BROWSER_KEY_SCHEME, OAUTH_SCHEME, SIMPLE_KEY_SCHEME
+from ..configuration import SCHEMES
 from ..exceptions import ApiResponseError, ApiTypeError, ApiValueError, oauth_error_class
 from ..models.model import Model
 
@@ -31,6 +31,9 @@ class Operation(Generic[M]):
         empty_body: the model's fields that an empty body stands for; ``None``: it is an error.
     """
 
+    # A token that has been issued is not lost to what stands beside it in another encoding.
+    in_any_encoding = True
+
     def __init__(
         self,
         path: str,
@@ -40,7 +43,7 @@ class Operation(Generic[M]):
         validate: Callable[[M], str | None],
         method: str = "POST",
         content_type: str = FORM,
-        schemes: tuple[str, ...] = (BROWSER_KEY_SCHEME, OAUTH_SCHEME, SIMPLE_KEY_SCHEME),
+        schemes: tuple[str, ...] = SCHEMES,
         empty_body: Mapping[str, Any] | None = None,
     ) -> None:
         self.path = path

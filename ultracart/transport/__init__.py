@@ -124,7 +124,7 @@ def time_left(timeout: Timeout, default: Timeout, began: float, method: str, url
     if isinstance(whole, bool) or not 0 < whole < _FOREVER:
         return timeout  # to be refused where it is used
     if whole <= spent:
-        line = "%s /%s" % (method, "/".join(url.split("/")[3:]))
+        line = "%s /%s" % (method, "/".join(url.partition("?")[0].split("/")[3:]))
         raise ApiTimeoutError(
             reason="no access token in time", request_sent=False, request_line=line
         )

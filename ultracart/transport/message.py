@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlsplit
 
 from ..exceptions import ApiTypeError, ApiValueError
-from ..serialization import is_encodable
+from ..json_body import content_type_parts
+from ..sending import BODILESS, as_text, is_encodable, require_no_body
 from . import RawContent
 from .settings import TransportSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    MultipartEncoder = Callable[[Any], tuple[bytes, str]]
+    MultipartEncoder = Callable[[Any, str | None], tuple[bytes, str]]
 
 FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
 _UNRESERVED = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._~")
 _TOKEN = _UNRESERVED.union("!#$%&'*+^`|")
-_BODILESS = frozenset(["GET", "HEAD"])
 # Headers that this module looks at, whatever their case.
 _SPELLED_ALIKE = {"content-type": "Content-Type", "content-length": "Content-Length"}
 
@@ -37,7 +37,8 @@ def prepare_message(
     """The body's bytes and the headers to send.
 
     As in the official 3.x SDK the content type decides: JSON from ``body`` (``{}`` without one),
-    a form or multipart from ``fields``, otherwise ``body`` as it is.
+    a form or multipart from ``fields``, otherwise ``body`` as it is. Without a content type,
+    ``fields`` are sent as a form, and with a file among them as multipart.
 
     Raises:
         ApiTypeError, ApiValueError: naming what cannot be sent, without its value.
@@ -54,30 +55,48 @@ def _content(
     method: str,
     sent: dict[str, str],
     body: Any,
-    fields: Iterable[tuple[str, Any]],
+    fields: Any,
     encode_multipart: MultipartEncoder,
 ) -> bytes | None:
-    content_type = sent.setdefault("Content-Type", "application/json")
-    if method in _BODILESS:
+    fields = list(fields.items() if isinstance(fields, Mapping) else fields)
+    require_no_body(method, body, fields)
+    if method in BODILESS:
+        sent.setdefault("Content-Type", "application/json")
         return None
+    if fields and body is not None:
+        raise ApiValueError("body parameter cannot be used with post_params parameter.")
+    has_files = any(isinstance(value, tuple) for _, value in fields)
+    default = (_MULTIPART if has_files else FORM) if fields else "application/json"
+    content_type = sent.setdefault("Content-Type", default)
     if isinstance(body, RawContent):
         return bytes(body)
-    if fields and body:
-        raise ApiValueError("body parameter cannot be used with post_params parameter.")
-    if content_type == FORM:
+    media_type, charset, boundary = content_type_parts(content_type)
+    is_form = media_type in (FORM, _MULTIPART)
+    if is_form and body is not None:
+        raise ApiValueError("body cannot be sent as %s: use post_params" % media_type)
+    if fields and not is_form:
+        raise ApiValueError(
+            "post_params and files cannot be sent as %s: use %s or %s"
+            % (media_type, FORM, _MULTIPART)
+        )
+    if media_type == FORM:
+        if has_files:
+            raise ApiValueError("files cannot be sent as %s: use %s" % (FORM, _MULTIPART))
+        if charset.lower() not in ("", "utf-8", "utf8"):
+            raise ApiValueError("a form is sent in UTF-8: leave the charset of its type out")
         return encode_form(fields).encode("ascii")
-    if "json" in content_type.lower():
-        return b"{}" if body is None else _json(body)
-    if content_type == _MULTIPART:
-        content, sent["Content-Type"] = encode_multipart(list(_parts(fields)))
+    if media_type == _MULTIPART:
+        content, made = encode_multipart(list(_parts(fields)), boundary or None)
+        if not boundary:
+            sent["Content-Type"] = made
         return content
+    if "json" in media_type:
+        return b"{}" if body is None else _json(body)
     if isinstance(body, str):
-        return _encoded(body, "body")
-    if isinstance(body, bytes):
-        return body
-    raise ApiTypeError(
-        "body must be str or bytes for the content type %s" % content_type.split(";")[0]
-    )
+        return _encoded(body, "body", charset)
+    if isinstance(body, (bytes, bytearray, memoryview)):
+        return bytes(body)
+    raise ApiTypeError("body must be str or bytes for the content type %s" % media_type)
 
 
 def target(url: str, settings: TransportSettings, query: Any) -> str:
@@ -104,35 +123,56 @@ def target(url: str, settings: TransportSettings, query: Any) -> str:
 
 
 def encode_form(fields: Any) -> str:
-    """``fields`` form-encoded (WHATWG URL, section 5.2), in order; ``None`` is never sent."""
-    pairs = fields.items() if isinstance(fields, Mapping) else fields
+    """``fields`` form-encoded (WHATWG URL, section 5.2), in order; ``None`` is never sent.
+
+    Raises:
+        ApiTypeError, ApiValueError: naming the field that cannot be sent.
+    """
+    pairs = list(fields.items() if isinstance(fields, Mapping) else fields)
     try:
         return "&".join(
-            [_quoted(name) + "=" + _quoted(value) for name, value in pairs if value is not None]
+            [
+                _quoted("a name", name) + "=" + _quoted(name, value)
+                for name, value in pairs
+                if value is not None
+            ]
         )
     except UnicodeEncodeError:
         pass  # it holds the whole value, so it must not become the context of what is raised
-    pairs = ((name, str(value)) for name, value in pairs)
-    name = next((n for n, v in pairs if not is_encodable(n + v)), "a field")
+    texts = ((str(n), v if isinstance(v, str) else "") for n, v in pairs)
+    name = next((n for n, v in texts if not is_encodable(n + v)), "a field")
     raise ApiValueError("%s holds a lone surrogate, which no encoding can carry" % ascii(name))
 
 
-def _parts(fields: Any) -> Iterator[tuple[str, Any]]:
+def _parts(fields: list[tuple[Any, Any]]) -> Iterator[tuple[str, Any]]:
     """``fields`` as a multipart form takes them; ``None`` is never sent."""
-    for name, value in fields.items() if isinstance(fields, Mapping) else fields:
+    for name, value in fields:
+        name = as_text("a name", name)
         if value is None:
             continue
-        if isinstance(value, (int, float)):
-            value = str(value)
-        if not isinstance(value, (str, bytes, tuple)):  # a tuple is a file
-            raise ApiTypeError(
-                "%s must be str, bytes or a number, not %s" % (ascii(name), type(value).__name__)
-            )
+        if not isinstance(value, (bytes, tuple)):  # a tuple is a file
+            value = as_text(ascii(name), value)
         if isinstance(value, str):
             _encoded(value, ascii(name))
-        if isinstance(value, tuple) and len(value) > 2:
-            value = (*value[:2], _header_value("Content-Type of %s" % ascii(name), value[2]))
+        if isinstance(value, tuple):
+            value = _file_part(ascii(name), value)
+        _encoded(name, ascii(name))
         yield name, value
+
+
+def _file_part(name: str, part: tuple[Any, ...]) -> tuple[Any, ...]:
+    if (
+        not 2 <= len(part) <= 3
+        or not isinstance(part[0], (str, type(None)))
+        or not isinstance(part[1], (str, bytes))
+    ):
+        raise ApiTypeError("%s must be (file name, content[, content type])" % name)
+    for text in part[:2]:
+        if isinstance(text, str):
+            _encoded(text, name)
+    if len(part) > 2:
+        return (*part[:2], _header_value("Content-Type of %s" % name, part[2]))
+    return part
 
 
 def checked_headers(headers: Mapping[str, Any]) -> dict[str, str]:
@@ -165,12 +205,8 @@ def _header_name(name: Any) -> str:
 def _header_value(name: str, value: Any) -> str:
     if isinstance(value, bytes):
         value = value.decode("latin-1")
-    elif isinstance(value, (int, float)):
-        value = str(value)
     elif not isinstance(value, str):
-        raise ApiTypeError(
-            "the value of header %s must be str, not %s" % (name, type(value).__name__)
-        )
+        value = as_text("the value of header %s" % name, value)
     if not value.isprintable() and any((c < " " and c != "\t") or c == "\x7f" for c in value):
         raise ApiValueError("the value of header %s holds a control character" % name)
     if not value.isascii() and any(c > "\xff" for c in value):
@@ -179,20 +215,46 @@ def _header_value(name: str, value: Any) -> str:
     return text
 
 
-def _quoted(part: Any) -> str:
+def _quoted(name: Any, part: Any) -> str:
     if isinstance(part, str) and _UNRESERVED.issuperset(part):
         return part  # as most tokens are
-    return quote_plus(part if isinstance(part, bytes) else str(part))
+    return quote_plus(part if isinstance(part, bytes) else as_text(ascii(name), part))
 
 
 def _json(body: Any) -> bytes:
+    problem: ApiTypeError | ApiValueError
     try:
-        return json.dumps(body).encode("ascii")
-    except (TypeError, ValueError, RecursionError):
-        raise ApiTypeError("body cannot be written as JSON") from None
+        try:
+            return json.dumps(body, allow_nan=False).encode("ascii")
+        except TypeError:
+            return _exact_json(body).encode("ascii")
+    except ValueError:
+        problem = ApiValueError("body holds a number that is not finite, or itself")
+    except (TypeError, RecursionError):
+        problem = ApiTypeError("body holds what JSON cannot carry, such as bytes, or is too deep")
+    raise problem
 
 
-def _encoded(text: str, name: str) -> bytes:
+def _exact_json(value: Any) -> str:
+    """``value`` as JSON, with each ``Decimal`` as the number that it is, which json cannot do."""
+    if isinstance(value, dict):
+        # json.dumps({key: 0}) is '{"key": 0}', whatever JSON makes of the key.
+        pairs = (json.dumps({key: 0})[1:-2] + _exact_json(item) for key, item in value.items())
+        return "{%s}" % ", ".join(pairs)
+    if isinstance(value, (list, tuple)):
+        return "[%s]" % ", ".join(map(_exact_json, value))
+    if hasattr(value, "is_finite") and hasattr(value, "as_tuple"):
+        if not value.is_finite():
+            raise ValueError
+        return str(value)
+    return json.dumps(value, allow_nan=False)
+
+
+def _encoded(text: str, name: str, charset: str = "") -> bytes:
     if not is_encodable(text):
         raise ApiValueError("%s holds a lone surrogate, which no encoding can carry" % name)
-    return text.encode("utf-8")
+    try:
+        return text.encode(charset or "utf-8")
+    except (LookupError, UnicodeError):
+        pass  # the error holds the whole text, so it must not become the context
+    raise ApiValueError("%s cannot be encoded as %s, its content type's charset" % (name, charset))

@@ -90,12 +90,20 @@ RESULTS = [
         },
     ),
     Difference(
+        "Text as `str`",
+        "a JSON body that is no text is sent back as Python writes it: `True`",
+        "as it came: `true`",
+        "What comes back is what was sent.",
+        {"read: str from true": gives("true")},
+    ),
+    Difference(
         "Bytes that are not UTF-8",
         "`UnicodeDecodeError`, also in place of an `ApiException`",
-        "bytes in `.data` and `.body`; results read them as Latin-1",
-        "An error page in another encoding must not hide the error.",
+        "bytes in `.data` and `.body`; results are read in the charset of the content type, else "
+        "`ApiResponseError`",
+        "An error page in another encoding must not hide the error; a result must not be guessed.",
         {
-            "call: not UTF-8": gives_data("\xff\xfe"),
+            "call: not UTF-8": api_exception(200, {"bytes": "\xff"}),
             "call: error body not UTF-8": api_exception(404, {"bytes": "\xff"}),
         },
     ),

@@ -21,7 +21,6 @@ WIRE = [
                 "/rest/v2/oauth/token", "client_id=client&grant_type=authorization_code&code=c"
             ),
             "call: query None": sends("/rest/v2/x?b=1"),
-            "call: query list with None": sends("/rest/v2/x?a=%5B1%5D"),
             "call: form None": sends(body="b=1"),
             "call: form collection with None": sends(body="a=1"),
             "call: header None": sends(),
@@ -34,6 +33,80 @@ WIRE = [
         "`ValueError`",
         "A value from outside must not choose the resource.",
         {"call: path dots": refuses("ValueError"), "call: path empty": refuses("ValueError")},
+    ),
+    Difference(
+        "Names that mean nothing",
+        "an unfilled `{name}` is sent as it is; an unknown path parameter, authorization scheme or "
+        "collection format is ignored",
+        "`ValueError` that names it",
+        "It is misspelt, and the call would not be the one that was meant.",
+        {
+            "call: path parameter left out": refuses("ValueError"),
+            "call: path parameter without a place": refuses("ValueError"),
+            "call: unknown scheme": refuses("ValueError"),
+            "call: query collection unheard-of": refuses("ValueError"),
+            "helper: tuples other": refuses("ValueError"),
+        },
+    ),
+    Difference(
+        "What would be dropped",
+        "the body of a GET, `post_params` with a JSON type, and `body` with a form type are "
+        "dropped; `post_params` without a content type too",
+        "`ValueError`; without a content type, `post_params` are sent as a form and `files` as "
+        "multipart",
+        "Data that is dropped without a word is lost.",
+        {
+            "call: GET with a JSON body": refuses("ValueError"),
+            "call: form with JSON type": refuses("ValueError"),
+            "call: body beside a form": refuses("ValueError"),
+            "call: post_params without a content type": sends(body="a=1"),
+        },
+    ),
+    Difference(
+        "A form type with a charset",
+        "`ApiException` with status 0",
+        "sent as a form",
+        "A media type may have parameters (RFC 9110, 8.3.1).",
+        {"call: form with a charset": sends(body="a=1")},
+    ),
+    Difference(
+        "Lists and dicts where text goes",
+        "sent as Python writes them, such as `[1, 'a']`",
+        "`TypeError`; for lists, `collection_formats` says how they are sent",
+        "No server reads a Python repr.",
+        {
+            "call: query list": refuses("TypeError"),
+            "call: query dict": refuses("TypeError"),
+            "call: form list": refuses("TypeError"),
+            "call: path dict": refuses("TypeError"),
+        },
+    ),
+    Difference(
+        "Text with a collection format",
+        "its letters are joined: `b,c` for the text `bc`",
+        "sent as it is",
+        "Text is one value.",
+        {"call: query text as a collection": sends("/rest/v2/x?a=bc")},
+    ),
+    Difference(
+        "NaN and infinities",
+        "sent as `NaN`, which is no JSON, and as `nan`",
+        "`ValueError` that says where it is",
+        "No server can read it as a number (RFC 8259, 6).",
+        {"call: body NaN": refuses("ValueError"), "call: query NaN": refuses("ValueError")},
+    ),
+    Difference(
+        "Values of more types",
+        "`AttributeError`",
+        "`Decimal` is sent as an exact number, `UUID` as text, `Enum` as its value, sets and other "
+        "sequences as lists, other mappings as dicts",
+        "It is what people mean by them.",
+        {
+            "call: body set": sends(body="[1]"),
+            "helper: sanitize set": gives([1]),
+            "call: body decimal": sends(body='{"price": 9.90}'),
+            "call: body uuid": sends(body='["00000000-0000-0000-0000-000000000001"]'),
+        },
     ),
     Difference(
         "Paths as written",
@@ -175,8 +248,6 @@ ARGUMENTS = [
         "`TypeError` that names the argument",
         "Nothing was sent, so it is not an API failure.",
         {
-            "call: body set": refuses("TypeError"),
-            "helper: sanitize set": refuses("TypeError"),
             "call: no body for a text type": refuses("TypeError"),
             "call: dict body for a text type": refuses("TypeError"),
         },

@@ -1,0 +1,386 @@
+"""What is to be sent: the one place that checks values and turns them into what a request carries.
+
+What cannot be sent as it was meant is refused here, by name and before any I/O; nothing is dropped,
+guessed or sent as a Python ``repr``.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping, Sequence, Set, ValuesView
+from itertools import chain
+from math import isfinite
+from typing import Any
+
+from .exceptions import ApiTypeError, ApiValueError
+
+_SENT_AS_IT_IS = frozenset([type(None), bool, bytes, str, int])
+_JSON_KEYS = frozenset([str, int, bool, type(None)])
+_SEQUENCES = frozenset([list, tuple])
+_TWO = frozenset([2])
+_SEPARATORS = {"csv": ",", "ssv": " ", "tsv": "\t", "pipes": "|"}
+_FORMATS = ("csv", "multi", "pipes", "ssv", "tsv")
+# What a cyclic or absurdly nested argument would otherwise end in: RecursionError.
+_DEEPEST = 200
+# What stays as it is in a path that holds other characters too: printable ASCII.
+_URL_CHARACTERS = "".join(map(chr, range(0x21, 0x7F)))
+# Methods whose requests have no body (RFC 9110, sections 9.3.1 and 9.3.2).
+BODILESS = frozenset(["GET", "HEAD"])
+
+
+def sanitize(value: Any, depth: int = 0, again: Any = None) -> Any:
+    """``value`` as data that JSON or a form can carry.
+
+    ``None``, text, numbers and bytes stay, also ``Decimal``, which JSON carries exactly; dates and
+    whatever else has ``isoformat()`` become ISO 8601 text, UUIDs text, members of an ``Enum`` their
+    value; mappings, sequences and sets are walked; a model becomes a dict of its fields that are
+    not ``None``, by their JSON names. ``again(item, depth)`` takes what these hold, where a user's
+    class replaces this function.
+
+    Raises:
+        ApiTypeError: for anything else.
+        ApiValueError: a number that is not finite, or a value that holds itself.
+    """
+    if type(value) in _SENT_AS_IT_IS:
+        return value
+    # A member of an enumeration, say: sent is what it equals, not what str() makes of it.
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int.__int__(value)
+    if isinstance(value, float):
+        return _finite(float.__float__(value))
+    if isinstance(value, bytes):
+        return value
+    if depth > _DEEPEST:
+        raise ApiValueError("the value to send is nested too deeply, or holds itself")
+    stays, nested = (_SENT_AS_IT_IS, sanitize) if again is None else (frozenset(), again)
+    depth += 1
+    if isinstance(value, list):
+        return [item if type(item) in stays else nested(item, depth) for item in value]
+    if isinstance(value, tuple):
+        return tuple([item if type(item) in stays else nested(item, depth) for item in value])
+    if isinstance(value, dict):
+        sent = {
+            k if type(k) in _JSON_KEYS else _key(k): v if type(v) in stays else nested(v, depth)
+            for k, v in value.items()
+        }
+        return sent if is_text(sent) else _without_same_keys(sent, len(value))
+    if hasattr(value, "swagger_types"):
+        fields = ((json, getattr(value, name)) for name, json in _wire_names(value))
+        return {json: nested(item, depth) for json, item in fields if item is not None}
+    if isinstance(value, (datetime.datetime, datetime.date)):
+        return _iso(value)
+    return _less_usual(value, depth, nested)
+
+
+def _less_usual(value: Any, depth: int, nested: Any) -> Any:
+    from decimal import Decimal  # only such values need these
+    from enum import Enum
+    from numbers import Integral
+    from uuid import UUID
+
+    if isinstance(value, Decimal):
+        return value if value.is_finite() else _finite(float("nan"))
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, Enum):
+        return nested(value.value, depth)
+    if isinstance(value, (bytearray, memoryview)):
+        return bytes(value)
+    if isinstance(value, Mapping):
+        return nested(dict(value), depth)
+    if isinstance(value, (Sequence, Set, ValuesView)):
+        return nested(list(value), depth)
+    if isinstance(value, Integral):
+        return int(value)
+    if hasattr(value, "dtype") and hasattr(value, "tolist"):  # numpy: an array, or one number of it
+        return nested(value.tolist(), depth)
+    if callable(getattr(value, "isoformat", None)):
+        return _iso(value)
+    raise ApiTypeError(
+        "cannot send a value of type %s: use str, numbers, bool, dates, lists, dicts or models"
+        % type(value).__name__
+    )
+
+
+def _finite(number: Any) -> Any:
+    if not isfinite(number):
+        raise ApiValueError("cannot send %s: neither JSON nor a form has it" % number)
+    return number
+
+
+def _iso(value: Any) -> str:
+    if value != value:  # pandas.NaT
+        raise ApiValueError("cannot send %s: it is no date" % value)
+    return str(value.isoformat())
+
+
+def _key(key: Any) -> Any:
+    made = sanitize(key)
+    if type(made) in (list, tuple, dict, bytes):
+        raise ApiTypeError("cannot send a dict with a key of type %s" % type(key).__name__)
+    return as_text("a key", made)
+
+
+def _without_same_keys(sent: dict[Any, Any], size: int) -> dict[Any, Any]:
+    names = {True: "true", False: "false", None: "null"}
+    texts = {names[k] if k is None or isinstance(k, bool) else str(k) for k in sent}
+    if len(texts) != size:
+        raise ApiValueError("cannot send a dict in which two keys are the same text")
+    return sent
+
+
+def _wire_names(model: Any) -> Iterable[tuple[str, str]]:
+    return ((name, model.attribute_map[name]) for name in model.swagger_types)
+
+
+def sanitize_argument(name: str, value: Any, own: Any = sanitize) -> Any:
+    """``own(value)``, with errors that say where in the argument ``name`` the value is.
+
+    Raises:
+        ApiTypeError, ApiValueError: see :func:`sanitize`.
+    """
+    try:
+        return own(value)
+    except (ApiTypeError, ApiValueError) as error:
+        pairs = value if name != "body" and not isinstance(value, Mapping) else _items(value)
+        raise type(error)("%s%s: %s" % (name, _place(pairs, own), error)) from None
+
+
+def _items(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return value.items()
+    return enumerate(value) if isinstance(value, (list, tuple)) else ()
+
+
+def _place(items: Any, own: Any, deepest: int = 8) -> str:
+    """Where among ``items`` the part is that ``own`` refuses, such as ``['items'][3]``."""
+    for key, item in items if deepest else ():
+        try:
+            own(item)
+        except (ApiTypeError, ApiValueError):
+            return "[%s]" % ascii(key)[:80] + _place(_items(item), own, deepest - 1)
+    return ""
+
+
+def as_text(name: str, value: Any) -> str:
+    """``value`` as a path, query, form or header carries it.
+
+    Raises:
+        ApiTypeError: a list, a dict, or something else that is no text, naming ``name``.
+        ApiValueError: a number that is not finite.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (int, float)):
+        if isinstance(value, float) and not isfinite(value):
+            raise ApiValueError("%s is %s, which cannot be sent" % (name, value))
+        try:
+            return str(value)
+        except ValueError:  # more digits than Python writes
+            raise ApiValueError("%s has too many digits" % name) from None
+    if isinstance(value, bytes):
+        raise ApiTypeError("%s must be text, not bytes" % name)
+    made = None if isinstance(value, (list, tuple, Mapping)) else sanitize(value)
+    if hasattr(made, "as_tuple"):  # a Decimal: in plain digits, as money is written
+        return format(made, "f")
+    if made is None or isinstance(made, (list, tuple, dict)):
+        raise ApiTypeError(
+            "%s is a %s, and only text can be sent there: collection_formats says how a list "
+            "becomes text, and json.dumps() makes text of anything" % (name, type(value).__name__)
+        )
+    return as_text(name, made)
+
+
+def is_text(values: Iterable[Any]) -> bool:
+    """Whether all of these are ``str``, which is sent as it is."""
+    return set(map(type, values)) <= {str}
+
+
+def is_text_in_pairs(pairs: Iterable[Any]) -> bool:
+    """Whether all names and values of these pairs are ``str``."""
+    return is_text(chain.from_iterable(pairs))
+
+
+def require_pairs(path_params: Any, query_params: Any, post_params: Any) -> None:
+    """Check what a call is given for its path, query and form.
+
+    Raises:
+        ApiTypeError: one of them is neither a mapping nor (name, value) pairs.
+    """
+    if path_params:
+        _require_pairs("path_params", path_params)
+    if query_params:
+        _require_pairs("query_params", query_params)
+    if post_params:
+        _require_pairs("post_params", post_params)
+
+
+def _require_pairs(name: str, params: Any) -> None:
+    if isinstance(params, (list, tuple)):
+        sequences = _SEQUENCES.issuperset(map(type, params)) or all(
+            isinstance(pair, (list, tuple)) for pair in params
+        )
+        fits = sequences and _TWO.issuperset(map(len, params))
+    else:
+        fits = isinstance(params, Iterable) and not isinstance(params, (str, bytes))
+    if not fits:
+        raise ApiTypeError("%s must be a dict or (name, value) pairs" % name)
+
+
+def require_no_body(method: str, body: Any, fields: Any) -> None:
+    """Check that a request without a body is given none.
+
+    Raises:
+        ApiValueError: it is; nothing would be sent of it.
+    """
+    if method in BODILESS and (body is not None or fields):
+        raise ApiValueError(
+            "a %s request has no body: use query_params in place of body, post_params and files"
+            % method
+        )
+
+
+def format_collections(
+    params: Any, collection_formats: Mapping[str, str] | None
+) -> list[tuple[str, Any]]:
+    """(name, value) pairs, each listed collection joined (``csv``, ``ssv``, ``tsv``, ``pipes``) or,
+    as ``multi``, repeated; ``None`` is never sent, in a collection neither.
+
+    Raises:
+        ApiTypeError, ApiValueError: an unknown format, or a collection of what is no text.
+    """
+    given = params.items() if hasattr(params, "items") else params
+    formats = collection_formats or {}
+    pairs: list[tuple[str, Any]] = []
+    for name, value in given:
+        if name not in formats:
+            pairs.append((name, _without_none(value)))
+            continue
+        format_ = formats[name]
+        if format_ not in _FORMATS:
+            raise ApiValueError(
+                "collection_formats[%s] must be one of %s" % (ascii(name), ", ".join(_FORMATS))
+            )
+        if isinstance(value, Mapping):
+            raise ApiTypeError("%s is a dict, of which no collection can be made" % ascii(name))
+        # Text is no collection of letters.
+        items = [value] if not isinstance(value, Iterable) or _is_one(value) else value
+        items = [item for item in items if item is not None]
+        if format_ == "multi":
+            pairs.extend((name, item) for item in items)
+        else:
+            text = _SEPARATORS[format_].join([as_text(ascii(name), item) for item in items])
+            pairs.append((name, text))
+    return pairs
+
+
+def _is_one(value: Any) -> bool:
+    return isinstance(value, (str, bytes))
+
+
+def _without_none(value: Any) -> Any:
+    """``value``, as :func:`sanitize` leaves it, without what is ``None`` in lists and dicts."""
+    if type(value) is dict:
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    if type(value) in _SEQUENCES:
+        return type(value)([_without_none(item) for item in value if item is not None])
+    return value
+
+
+def joined_headers(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Headers of these pairs; what was repeated as ``multi`` is one list (RFC 9110, 5.3)."""
+    headers: dict[str, Any] = {}
+    for name, value in pairs:
+        before = headers.get(name)
+        headers[name] = value if before is None else "%s, %s" % (before, as_text(name, value))
+    return headers
+
+
+def expand_path(template: str, params: Iterable[tuple[str, Any]], safe: str) -> str:
+    """``template`` with each ``{name}`` replaced by its value, percent-encoded but for ``safe``.
+
+    Raises:
+        ApiTypeError, ApiValueError: a name without a value, a value without a name, or a value that
+            would call another resource than the one meant.
+    """
+    if not isinstance(template, str) or template[:1] not in ("/", ""):
+        raise ApiValueError("resource_path must be str and start with '/'")
+    if not is_encodable(template):
+        raise ApiValueError("resource_path holds a lone surrogate")
+    params = list(params)
+    if not params and "{" not in template and template.isascii():
+        return template
+    from re import sub  # only paths like these need them
+    from urllib.parse import quote
+
+    values: dict[str, str] = {}
+    for name, value in params:
+        if name in values:
+            raise ApiValueError("path parameter %s is given twice" % ascii(name))
+        values[name] = quote(_path_value(name, value), safe=safe or "")
+    used: set[str] = set()
+
+    def replaced(found: Any) -> str:
+        name = found.group(1)
+        if name not in values:
+            raise ApiValueError("resource_path needs a path parameter %s" % ascii(name))
+        used.add(name)
+        return values[name]
+
+    path = sub(r"\{([^{}/]*)\}", replaced, template)
+    unknown = [ascii(name) for name in values if name not in used]
+    if unknown:
+        raise ApiValueError(
+            "resource_path has no {name} for the path parameter %s" % ", ".join(unknown)
+        )
+    if values:
+        _require_same_resource(template, path)
+    return path if path.isascii() else quote(path, safe=_URL_CHARACTERS)
+
+
+def _path_value(name: Any, value: Any) -> str:
+    label = "path parameter %s" % ascii(name)
+    if value is None or value in ("", ".", ".."):
+        raise ApiValueError(
+            "%s is None, empty or a dot segment: pass the value that names the resource" % label
+        )
+    text = as_text(label, value)
+    if not is_encodable(text):
+        raise ApiValueError("%s holds a lone surrogate" % label)
+    return text
+
+
+def _require_same_resource(template: str, path: str) -> None:
+    """Check that no value, with the characters that stay unescaped, changed the path's shape."""
+    segments, before = _segments(path), _segments(template)
+    if (
+        {".", ".."}.intersection(segments)
+        or (segments[-1] == "") != (before[-1] == "")
+        or segments.count("") != before.count("")
+        or any(path.count(mark) != template.count(mark) for mark in "?#")
+    ):
+        raise ApiValueError(
+            "a path parameter would call another resource: "
+            "see Configuration.safe_chars_for_path_param"
+        )
+
+
+def _segments(path: str) -> list[str]:
+    """The segments of a path as servers may read them (RFC 3986, section 6.2.2)."""
+    path = path.partition("?")[0].lower().replace("%2e", ".")
+    return path.replace("\\", "/").split("/")
+
+
+def is_encodable(text: str) -> bool:
+    """Whether ``text`` can be sent as UTF-8: it holds no lone surrogate."""
+    if text.isascii():
+        return True
+    import six  # for other text alone, so that an ordinary process never loads it
+
+    try:
+        six.ensure_binary(text, "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
