@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -25,10 +25,12 @@ _SCHEMES = ["ultraCartBrowserApiKey", "ultraCartOauth", "ultraCartSimpleApiKey"]
 
 
 @pytest.fixture(autouse=True)
-def any_answer(answer: Callable[..., None]) -> None:
+def any_answer(sandbox: Sandbox, answer: Callable[..., None]) -> Iterator[None]:
     answer(TOKEN_ANSWER, times=None, path="/oauth/token")
     answer({"client_id": "c"}, times=None, path="/oauth/me")
     answer({}, times=None, path="/anything")
+    yield
+    sandbox.faults.clear()  # no test calls all of them
 
 
 def _sent(sandbox: Sandbox) -> dict[str, str]:
