@@ -84,11 +84,14 @@ DEV = [
     *SANDBOX,
     *SQL,
     "cryptography>=42",
+    "httpx>=0.27,<1",
     "hypothesis>=6.100,<7",
     "pytest>=8.3,<10",
     "pytest-randomly>=3.15,<5",
     "pytest-timeout>=2.3,<3",
+    "requests>=2.31,<3",
     "tox>=4.11,<5",
+    "trio>=0.25,<1",
     "trustme>=1.1,<2",
 ]
 

@@ -77,8 +77,9 @@ FLOORS = [
     ),
     Floor(
         "oauth",
-        "json_body locks forks exceptions configuration models api_client api "
+        "json_body locks forks exceptions configuration models transport api_client api "
         "oauth.token oauth.stores oauth.stores.sqlalchemy",
+        packages="anyio",
     ),
     # Nothing of the client, so that one mistake cannot make both agree.
     Floor("sandbox", packages="authlib flask werkzeug"),
@@ -122,6 +123,9 @@ LATE_IMPORTS = {
     ("ultracart.sending", "six"): "only text beyond ASCII needs it",
     ("ultracart.transport.settings", "certifi"): "not where the user has CA certificates",
     ("ultracart.transport.settings", "urllib"): "only proxies from the environment need it",
+    ("ultracart.oauth.session", "ultracart.oauth.client_auth"): "few programs need it",
+    ("ultracart.oauth.client_auth", "asyncio"): "only coroutines need it",
+    ("ultracart.oauth.client_auth", "anyio"): "only trio needs it; httpx brings it",
     ("ultracart.official.importer", "ultracart.official.version4"): "3.x does not need it",
     ("ultracart.pytest_plugin", "ultracart.sandbox"): "the extra is optional",
     (

@@ -40,6 +40,8 @@ RUN_ELSEWHERE = {
 }
 #: Installing alone is tried by test/distribution for each extra.
 _INSTALL = re.compile(r"(python -m pip install '?\.(\[[a-z,]+\])?'?\n)+")
+#: Libraries that have no wheel for some Python: tox.ini installs them where they have.
+_OPTIONAL = re.compile(r"^import (aiohttp|pandas)\b", re.MULTILINE)
 _BAD_SIGNS = re.compile(r"Exception when calling|Traceback \(most recent|\w+Warning: ")
 
 
@@ -88,11 +90,23 @@ EXAMPLES = [
 @pytest.fixture(scope="module")
 def host() -> Iterator[str]:
     with Sandbox() as running:
+        # A merchant's orders, for pages that show what to do with them.
+        for offset, more in ((0, True), (1, False)):
+            result_set = {"count": 1, "limit": 200, "more": more, "next_offset": offset + 1}
+            order = {"order_id": "DEMO-%d" % (offset + 1), "summary": {"total": {"value": 9.5}}}
+            running.answer(
+                "GET",
+                "/order/orders",
+                {"orders": [order], "metadata": {"result_set": result_set}, "success": True},
+                query={"_offset": str(offset)},
+            )
         yield running.host
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_example(example: Example, host: str, tmp_path: Path) -> None:
+    for library in _OPTIONAL.findall(str(example.parsed)):
+        pytest.importorskip(library, reason="%s has no wheel for this Python" % library)
     example.namespace.update(host=host, scratch=str(tmp_path))
     example.evaluate()
 

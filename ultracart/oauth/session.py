@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..api_client import ApiClient
 from ..configuration import Configuration
@@ -28,6 +29,9 @@ from .stores.memory import MemoryTokenStore
 from .token import Token
 from .token_cache import TokenCache, uptime
 from .token_endpoint import TokenEndpoint
+
+if TYPE_CHECKING:
+    from .client_auth import ClientAuth
 
 DEFAULT_ACCOUNT = "default"
 
@@ -281,6 +285,34 @@ class OAuthSession:
         if entry is not None and self._monotonic() < entry.fresh_until:
             return entry.access_token
         return self._refresher.valid_token(account).access_token
+
+    async def access_token_async(self, account: str = DEFAULT_ACCOUNT) -> str:
+        """:meth:`access_token` for coroutines: what may wait runs in a thread.
+
+        Raises: as :meth:`access_token`.
+        """
+        entry = self._entries.get(account) if isinstance(account, str) else None
+        if entry is not None and self._monotonic() < entry.fresh_until:
+            return entry.access_token
+        from .client_auth import in_thread  # few programs need it
+
+        return await in_thread(lambda: self.access_token(account))
+
+    def auth(self, account: str = DEFAULT_ACCOUNT) -> ClientAuth:
+        """An ``auth=`` for requests and for httpx, sync and async, that keeps the token valid.
+
+        It adds the token and the version header; on a 401 the token is refreshed once and the
+        request repeated once. A request to another host than the configured one is a
+        ConfigurationError. Neither library is imported.
+        """
+        from .client_auth import ClientAuth  # few programs need it
+
+        check_call(account)
+        return ClientAuth(
+            AccountTokenSource(self, account),
+            lambda: self.access_token_async(account),
+            self._configuration,
+        )
 
     def api_client(self, account: str = DEFAULT_ACCOUNT) -> ApiClient:
         """A client whose requests carry the account's valid token, now and later.

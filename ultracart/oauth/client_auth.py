@@ -1,0 +1,196 @@
+"""``session.auth(account)``: the ``auth=`` of requests and of httpx, sync and async.
+
+Neither library is imported here; both are spoken to by what their interfaces are made of.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from ..api_client import API_VERSION, API_VERSION_HEADER
+from ..configuration import Configuration
+from ..exceptions import ConfigurationError
+from ..transport.settings import TransportSettings, transport_settings
+
+T = TypeVar("T")
+
+_HEADER = "Authorization"
+
+
+class TokenSource(Protocol):
+    """One account's token, as its session has it."""
+
+    def __call__(self) -> str:
+        """A valid access token."""
+        ...
+
+    def invalidate(self, token: str) -> bool:
+        """The server refused ``token``; whether another one can be had."""
+        ...
+
+    def is_untried(self, token: str) -> bool:
+        """Whether ``token`` came from the store, so that a refresh may bring a better one."""
+        ...
+
+
+class ClientAuth:
+    """Authorises requests to UltraCart with one account's token.
+
+    Adds the token and, where the request has none, the ``X-UltraCart-Api-Version`` header. On a
+    401 the token is refreshed once and the request repeated once. A request to another host than
+    ``Configuration.host`` is refused with ConfigurationError before anything is sent.
+    """
+
+    # What httpx asks of an Auth: neither body has to be read for it.
+    requires_request_body = False
+    requires_response_body = False
+
+    def __init__(
+        self,
+        source: TokenSource,
+        source_async: Callable[[], Awaitable[str]],
+        configuration: Configuration,
+    ) -> None:
+        self._source = source
+        self._source_async = source_async
+        self._configuration = configuration
+
+    def __repr__(self) -> str:
+        return "ClientAuth(%r)" % self._source
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        # httpx takes what is an httpx.Auth to isinstance(), and every other callable for one that
+        # repeats nothing and may block. A base class would have to be imported, and an object may
+        # be made before httpx is; so isinstance() is told, as proxies and mocks tell it.
+        httpx = sys.modules.get("httpx")
+        return ClientAuth if httpx is None else _as_auth(httpx.Auth)
+
+    # -- requests -----------------------------------------------------------------------------
+
+    def __call__(self, request: Any) -> Any:
+        """Authorise a ``requests.PreparedRequest``, and watch for its response."""
+        self._check(request.url)
+        self._authorize(request, self._source())
+        request.register_hook("response", self._answered)
+        return request
+
+    def _answered(self, response: Any, **options: Any) -> Any:
+        """The response, or that of the repeated request."""
+        request = response.request
+        token: str | None = str(request.headers.get(_HEADER, "")).partition("Bearer ")[2]
+        if not token or not self._covers(request.url):  # a redirect has led elsewhere
+            return response
+        repeated = False
+        while response.status_code == 401:
+            again = request.copy()
+            token = self._next_token(token, repeated) if _rewound(again) else None
+            if token is None:
+                break
+            self._authorize(again, token)
+            response.content  # noqa: B018 - read, so that the connection serves the repetition
+            response.close()
+            before, repeated = response, True
+            response = before.connection.send(again, **options)  # which calls no hooks
+            response.history.append(before)
+            response.request = again
+        return response
+
+    # -- httpx --------------------------------------------------------------------------------
+
+    def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
+        """The requests of one call, for a response each."""
+        self._check(request.url)
+        token: str | None = self._source()
+        repeated = False
+        while token is not None:
+            self._authorize(request, token)
+            response = yield request
+            if not self._is_refused(request, response):
+                return
+            token, repeated = self._next_token(token, repeated), True
+
+    async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
+        """The same, while the event loop runs on."""
+        self._check(request.url)
+        token: str | None = await self._source_async()
+        repeated = False
+        while token is not None:
+            self._authorize(request, token)
+            response = yield request
+            if not self._is_refused(request, response):
+                return
+            token = await in_thread(partial(self._next_token, token, repeated))
+            repeated = True
+
+    def _is_refused(self, request: Any, response: Any) -> bool:
+        # A redirect may have led elsewhere; a generator's body is spent.
+        return (
+            response.status_code == 401
+            and self._covers(response.request.url)
+            and not getattr(request.stream, "_is_generator", False)
+        )
+
+    # -- both ---------------------------------------------------------------------------------
+
+    def _authorize(self, request: Any, token: str) -> None:
+        request.headers[_HEADER] = "Bearer " + token
+        request.headers.setdefault(API_VERSION_HEADER, API_VERSION)
+
+    def _next_token(self, refused: str, repeated: bool) -> str | None:
+        """The token to repeat the request with, if it may be repeated.
+
+        Once; once more where the first repetition had a token that another process had stored.
+        """
+        if repeated and not self._source.is_untried(refused):
+            return None
+        return self._source() if self._source.invalidate(refused) else None
+
+    def _covers(self, url: Any) -> bool:
+        settings: TransportSettings = self._configuration.prepared("transport", transport_settings)
+        url = str(url)
+        return settings.covers(url) or settings.for_url(url).origin == settings.origin
+
+    def _check(self, url: Any) -> None:
+        if not self._covers(url):
+            raise ConfigurationError(
+                "session.auth() is for requests to %s: its token goes nowhere else"
+                % self._configuration.host
+            )
+
+
+_auths: dict[type, type] = {}
+
+
+def _as_auth(auth: type) -> type:
+    """A class that is both; nobody makes an object of it."""
+    if auth not in _auths:
+        _auths[auth] = type("ClientAuth", (ClientAuth, auth), {})
+    return _auths[auth]
+
+
+def _rewound(request: Any) -> bool:
+    """Whether the body of a ``requests.PreparedRequest`` can be sent again."""
+    if request.body is None or isinstance(request.body, (str, bytes)):
+        return True
+    try:
+        request.body.seek(request._body_position)
+    except (AttributeError, TypeError, OSError, ValueError):
+        return False
+    return True
+
+
+async def in_thread(call: Callable[[], T]) -> T:
+    """The result of a call that may wait, while the event loop (asyncio's or trio's) runs on."""
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:  # trio's, which httpx drives through anyio
+        from anyio import to_thread
+
+        return await to_thread.run_sync(call)
+    return await asyncio.to_thread(call)
