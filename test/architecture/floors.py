@@ -60,7 +60,7 @@ FLOORS = [
     Floor("apis", "api"),
     Floor("official", "exceptions"),
     Floor("oauth.token", "exceptions models"),
-    Floor("oauth.stores", "exceptions forks oauth.token"),
+    Floor("oauth.stores", "locks exceptions forks oauth.token"),
     # Published for users' own test suites.
     Floor("oauth.stores.contract", "oauth.token oauth.stores", packages="pytest"),
     Floor("oauth.stores.psycopg_deadline", packages="psycopg"),

@@ -7,6 +7,7 @@ import sys
 import threading
 
 import pytest
+from interrupts import in_another_thread, interrupts, needs_timer
 
 from ultracart.exceptions import ApiException
 from ultracart.oauth import MemoryTokenStore, RequestLimiter, SQLiteTokenStore, Token
@@ -111,10 +112,14 @@ KINDS = {
 }
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="earlier ones have other such moments")
 # A lock file that nobody closed: it was left to the end of its object.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
+left_to_its_end = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="earlier ones have other such moments")
+@left_to_its_end
+@each_kind
 def test_the_next_one_gets_through(kind, tmp_path):
     operate, works = kind(tmp_path / "tokens.db")
     assert works()
@@ -123,3 +128,12 @@ def test_the_next_one_gets_through(kind, tmp_path):
         assert works(), "interrupted at moment %d" % moment
         moment += 1
     assert moment > 5
+
+
+@needs_timer
+@left_to_its_end
+@each_kind
+def test_the_next_one_gets_through_after_a_real_signal(kind, tmp_path):
+    operate, works = kind(tmp_path / "tokens.db")
+    for count in interrupts(operate, 60):
+        assert in_another_thread(works), "after interrupt %d" % count

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -10,6 +9,7 @@ from typing import NamedTuple
 
 from ..exceptions import ApiException, ApiTypeError, ApiValueError, StateMismatchError
 from ..forks import renew_after_fork
+from ..locks import Lock
 from .authorization import (
     AuthorizationRequest,
     authorization_code,
@@ -56,7 +56,7 @@ class ConsentFlow:
         self._clock = clock
         # Digests of what was used, with the Unix time at which each may be forgotten.
         self._used: dict[bytes, float] = {}
-        self._lock = threading.Lock()
+        self._lock = Lock()
         renew_after_fork(self)
 
     def begin(self, redirect_uri: str | None, scope: str | None) -> AuthorizationRequest:
@@ -127,4 +127,4 @@ class ConsentFlow:
         return digest
 
     def _after_fork(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()

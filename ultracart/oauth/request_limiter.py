@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..exceptions import ApiTimeoutError, ApiTypeError, ApiValueError
 from ..forks import renew_after_fork
+from ..locks import Event, Lock
+
+# Seconds after which a waiting thread looks again: Ctrl-C may have kept another from letting it in.
+_LOOK_AGAIN = 1.0
 
 
 class RequestLimiter:
@@ -61,13 +65,20 @@ class RequestLimiter:
         with self._mutex:
             self._queue.append(turn)
             self._let_in()
-        # The turn may come just when the wait ends.
-        came = turn.gate.acquire(timeout=-1 if timeout is None else timeout)
-        if not came and turn not in self._inside:
-            raise ApiTimeoutError(
-                reason="waited %g s for one of %d parallel requests" % (timeout or 0, self._most),
-                request_sent=False,
-            )
+        deadline = None if timeout is None else time.monotonic() + timeout
+        left = _LOOK_AGAIN if deadline is None else timeout or 0.0
+        while not turn.may_enter.wait(min(left, _LOOK_AGAIN)):
+            with self._mutex:
+                self._let_in()
+            if deadline is not None:
+                left = deadline - time.monotonic()
+            # The turn may come just when the wait ends.
+            if left <= 0 and not turn.may_enter.is_set():
+                raise ApiTimeoutError(
+                    reason="waited %g s for one of %d parallel requests"
+                    % (timeout or 0, self._most),
+                    request_sent=False,
+                )
 
     def _let_in(self) -> None:
         """Give the free places to those who have waited longest, so that nobody cuts in."""
@@ -76,23 +87,20 @@ class RequestLimiter:
             turn = self._queue[0]
             if not turn.is_over and turn not in self._inside:
                 self._inside.append(turn)
-            if turn.gate.locked():
-                turn.gate.release()
+            turn.may_enter.set()
             self._queue.popleft()
 
     def _after_fork(self) -> None:
-        self._mutex = threading.Lock()
+        self._mutex = Lock()
         self._inside = []
         self._queue = deque()
 
 
 class _Turn:
-    """One caller: waits until the gate is opened, is inside until it is over."""
+    """One caller: waits until it may enter, is inside until it is over."""
 
-    __slots__ = ("gate", "is_over")
+    __slots__ = ("is_over", "may_enter")
 
     def __init__(self) -> None:
-        # No Event: those have a lock of their own, which a Ctrl-C can leave taken.
-        self.gate = threading.Lock()
-        self.gate.acquire()
+        self.may_enter = Event()
         self.is_over = False

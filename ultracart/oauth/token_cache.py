@@ -14,12 +14,12 @@ that was taken before the read. After a refusal the next caller reads the store 
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections.abc import Callable
 from functools import partial
 
 from ..forks import renew_after_fork
+from ..locks import Lock
 from .token import Token
 
 # ``time.monotonic`` stands still while a Linux or macOS machine is suspended; a token does not.
@@ -102,7 +102,7 @@ class TokenCache:
         self._monotonic = monotonic
         # Read without the lock; a dict's single operations are atomic.
         self.entries: dict[str, CachedToken] = {}
-        self._lock = threading.Lock()
+        self._lock = Lock()
         # Changes whenever a token that was read before may be outdated.
         self._invalidations = 0
         renew_after_fork(self)
@@ -208,4 +208,4 @@ class TokenCache:
             return True
 
     def _after_fork(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ...exceptions import ApiTypeError, TokenStoreError
 from ...forks import notice_fork, renew_after_fork
+from ...locks import Event, Lock
 from ..token import Token
 from .base import LOCK_TIMEOUT, TokenStore, check_account
+
+# Seconds after which a waiting thread looks again: Ctrl-C may have kept the holder from waking it.
+_LOOK_AGAIN = 1.0
 
 
 class MemoryTokenStore(TokenStore):
@@ -21,10 +25,9 @@ class MemoryTokenStore(TokenStore):
 
     def __init__(self) -> None:
         self._tokens: dict[str, Token] = {}
-        self._mutex = threading.Lock()
-        # Who is inside the lock of an account, and what those wait for who want to be.
+        self._mutex = Lock()
+        # Who is inside the lock of an account.
         self._holders: dict[str, _Hold] = {}
-        self._freed = threading.Condition(self._mutex)
         self._forked = False
         renew_after_fork(self)
 
@@ -64,37 +67,42 @@ class MemoryTokenStore(TokenStore):
                 " SQLiteTokenStore or SQLAlchemyTokenStore"
             )
         hold = _Hold()
-
-        def take() -> bool:
-            holder = self._holders.get(account)
-            if holder is None or holder.is_over:
-                self._holders[account] = hold
-            return self._holders[account] is hold
-
+        deadline = time.monotonic() + LOCK_TIMEOUT
         try:
-            with self._mutex:
-                held = self._freed.wait_for(take, LOCK_TIMEOUT if blocking else 0)
-            if blocking and not held:
-                raise TokenStoreError("the lock of account %r did not become free" % account)
-            yield held
+            holder = self._take(account, hold)
+            while holder is not hold and blocking:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise TokenStoreError("the lock of account %r did not become free" % account)
+                holder.left.wait(min(left, _LOOK_AGAIN))
+                holder = self._take(account, hold)
+            yield holder is hold
         finally:
             hold.is_over = True  # first, and in one step: a Ctrl-C may come at any later line
             with self._mutex:
                 if self._holders.get(account) is hold:
                     del self._holders[account]
-                    self._freed.notify_all()
+            hold.left.set()
+
+    def _take(self, account: str, hold: _Hold) -> _Hold:
+        """Who is inside the account's lock, which is ``hold`` if nobody was."""
+        with self._mutex:
+            holder = self._holders.get(account)
+            if holder is None or holder.is_over:
+                holder = self._holders[account] = hold
+            return holder
 
     def _after_fork(self) -> None:
-        self._mutex = threading.Lock()
+        self._mutex = Lock()
         self._holders = {}
-        self._freed = threading.Condition(self._mutex)
         self._forked = True
 
 
 class _Hold:
-    """One stay inside an account's lock."""
+    """One stay inside an account's lock, and what those wait for who come next."""
 
-    __slots__ = ("is_over",)
+    __slots__ = ("is_over", "left")
 
     def __init__(self) -> None:
         self.is_over = False
+        self.left = Event()

@@ -359,8 +359,8 @@ class SQLAlchemyTokenStore(TokenStore):
         return held
 
     def _after_fork(self) -> None:
-        # The connections are the parent's: neither used here nor closed, and kept from ending, which
-        # closes some and warns of others.
+        # The connections are the parent's: neither used here nor closed. They are kept, because
+        # their end closes some and warns of others.
         _abandoned.append((self._engine.pool, self._own))
         self._engine.dispose(close=False)
         self._after_fork_or_at_start()

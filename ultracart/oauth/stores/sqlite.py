@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 
 from ...exceptions import ApiTypeError, ApiValueError, TokenStoreError
 from ...forks import notice_fork, renew_after_fork
+from ...locks import Lock
 from ..token import Token
 from .base import (
     LOCK_TIMEOUT,
@@ -57,7 +57,7 @@ class SQLiteTokenStore(TokenStore):
         self._path = os.path.realpath(os.fsdecode(path))
         self._cipher = cipher
         self._locks = FileLocks(self._path + "-locks", timeout=LOCK_TIMEOUT)
-        self._mutex = threading.Lock()
+        self._mutex = Lock()
         self._connection: sqlite3.Connection | None = None
         self._finalizer: Any = None
         renew_after_fork(self)
@@ -208,7 +208,7 @@ class SQLiteTokenStore(TokenStore):
         if self._finalizer is not None:
             self._finalizer.detach()
         self._connection = self._finalizer = None
-        self._mutex = threading.Lock()
+        self._mutex = Lock()
 
 
 def _close(connection: sqlite3.Connection, pid: int) -> None:

@@ -8,6 +8,12 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pytest
+
+needs_timer = pytest.mark.skipif(
+    not hasattr(signal, "setitimer"), reason="this system has no timer that sends signals"
+)
+
 
 def interrupts(operate: Callable[[], object], times: int) -> Iterator[int]:
     """Repeat ``operate`` until a signal interrupts it, and yield; ``times`` times."""
@@ -22,27 +28,35 @@ def interrupts(operate: Callable[[], object], times: int) -> Iterator[int]:
         for count in range(times):
             try:
                 armed = True
-                signal.setitimer(signal.ITIMER_REAL, random.uniform(2e-5, 6e-4))
+                # Again and again: one that arrives just before a system call waits does not end it.
+                signal.setitimer(signal.ITIMER_REAL, random.uniform(2e-5, 6e-4), 0.05)
                 while True:
                     operate()
             except KeyboardInterrupt:
                 armed = False
+                signal.setitimer(signal.ITIMER_REAL, 0)
             yield count
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
 
+def in_another_thread(work: Callable[[], Any]) -> Any:
+    """The result of ``work()`` in a thread of its own; ``None`` if it does not come within 10 s."""
+    results: list[Any] = []
+    other = threading.Thread(target=lambda: results.append(work()), daemon=True)
+    other.start()
+    other.join(10)
+    return results[0] if results else None
+
+
 def is_free(lock: Any) -> bool:
     """Whether another thread gets ``lock``."""
-    results: list[bool] = []
 
-    def take() -> None:
-        results.append(lock.acquire(timeout=1))
-        if results[0]:
+    def take() -> bool:
+        taken: bool = lock.acquire(timeout=1)
+        if taken:
             lock.release()
+        return taken
 
-    other = threading.Thread(target=take)
-    other.start()
-    other.join()
-    return results[0]
+    return bool(in_another_thread(take))

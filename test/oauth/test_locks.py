@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 import time
 from functools import partial
 
 import pytest
+from interrupts import interrupts, is_free, needs_timer
 
 from ultracart.locks import Event, Lock
-
-from .interrupts import interrupts, is_free
-
-needs_timer = pytest.mark.skipif(
-    not hasattr(signal, "setitimer"), reason="this system has no timer that sends signals"
-)
 
 
 @needs_timer
