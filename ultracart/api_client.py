@@ -28,7 +28,8 @@ from .exceptions import (
     is_unauthorized,
 )
 from .late_imports import load
-from .transport import METHODS, merge_headers, replace_header, time_left
+from .transport.call import merge_headers, replace_header, time_left
+from .transport.verbs import METHODS
 from .version import __version__
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from .configuration import (
 from .exceptions import ApiTypeError, ApiValueError
 from .late_imports import load
 from .sending import is_encodable
-from .transport import RawContent
+from .transport.call import RawContent
 
 if TYPE_CHECKING:
     import os

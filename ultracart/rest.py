@@ -1,24 +1,27 @@
-"""Decides how a prepared request is carried out over urllib3, and what its failures are called.
+"""The exchange of a request and its response over urllib3, and its one error boundary.
 
-The only module that imports urllib3. One exchange has one boundary (``_attempt``): whatever goes
-wrong inside it leaves as an ``ApiException``. Requests go through ``HTTPConnectionPool.urlopen``
-with everything prepared; ``PoolManager.request`` would parse the URL and build a pool key anew for
-each call.
+The only module that imports urllib3. A call is an exchange: attempts until one succeeds or may not
+be repeated. Whatever goes wrong in an attempt leaves it as an ``ApiException``. Requests go through
+``HTTPConnectionPool.urlopen`` with everything prepared; ``PoolManager.request`` would parse the URL
+and build a pool key anew for each call.
 """
 
 from __future__ import annotations
 
+import http.client
 import io
-import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from contextlib import nullcontext
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import urllib3
+from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.filepost import encode_multipart_formdata
+from urllib3.util import connection as network
 
 from .exceptions import (
     ApiConnectionError,
@@ -32,8 +35,16 @@ from .exceptions import (
 )
 from .forks import notice_fork
 from .redaction import redactor, secrets_in
-from .transport import METHODS, Call, Verbs, pools
-from .transport.framing import BoundedConnection, ProxyRefused, current
+from .transport import pools
+from .transport.call import Call
+from .transport.connection import (
+    BoundedConnection,
+    BoundedPool,
+    ProxyRefused,
+    StandIn,
+    current,
+)
+from .transport.fast_paths import FastConnection, SharedTimeout
 from .transport.limits import (
     BodyError,
     Deadline,
@@ -43,7 +54,9 @@ from .transport.limits import (
     time_bounds,
 )
 from .transport.message import prepare_message, target
-from .transport.settings import Proxy, TransportSettings, tls_options, transport_settings
+from .transport.settings import Proxy, TransportSettings, transport_settings
+from .transport.tls import Files, read_files, tls_options
+from .transport.verbs import METHODS, Verbs
 
 if TYPE_CHECKING:
     from .configuration import Configuration, Timeout
@@ -51,70 +64,75 @@ if TYPE_CHECKING:
 __all__ = ["ApiException", "RESTClientObject", "RESTResponse"]
 
 
-class _NoTimeout(urllib3.Timeout):
-    """Without a state that each request would need for itself, so it is not copied for each."""
-
-    def clone(self) -> _NoTimeout:
-        return self
-
-    def start_connect(self) -> float:
-        return 0.0
-
-
 # urllib3 repeats and redirects nothing on its own: transport/limits.py decides.
 _NO_RETRIES = urllib3.Retry.from_int(False, redirect=False)
-# Time is kept by limits.Deadline, which transport/framing.py asks before each read and write.
-_NO_TIMEOUT = _NoTimeout(connect=None, read=None)
 # OpenSSL's codes: a certificate signed by itself, by an authority of its own, or by an unknown one.
 _UNKNOWN_AUTHORITY = (18, 19, 20, 21)
-_TIMEOUTS = (socket.timeout, urllib3.exceptions.TimeoutError, urllib3.exceptions.EmptyPoolError)
+_TIMEOUTS = (TimeoutError, urllib3.exceptions.TimeoutError, urllib3.exceptions.EmptyPoolError)
+_NO_LIMIT = nullcontext()
 
 
 @cache
-def _bounded(connection: type) -> type:
-    """urllib3's class of connections, made to keep to the call that each serves."""
-    # urllib3's own looks in each value for a marker that leaves a header out; there is none here.
-    python = [base for base in connection.__mro__ if base.__module__ == "http.client"]
-    members = {"putheader": vars(python[0])["putheader"]} if python else {}
-    return type("Bounded" + connection.__name__, (BoundedConnection, connection), members)
+def _bounded(connection: Any) -> type:
+    """urllib3's class of connections, or a stand-in for it, made to keep to a call's limits."""
+    name = "Bounded" + connection.__name__
+    if not issubclass(connection, http.client.HTTPConnection):
+        return type(name, (StandIn, connection), {})
+    own = {
+        "network": network,
+        "connects_itself": connection._new_conn is not HTTPConnection._new_conn,
+    }
+    return type(name, (FastConnection, BoundedConnection, connection), own)
 
 
-def _make_pool(settings: TransportSettings) -> Any:
+class _HTTPPool(BoundedPool, HTTPConnectionPool):  # type: ignore[misc, override]
+    bounded = staticmethod(_bounded)
+
+
+class _HTTPSPool(BoundedPool, HTTPSConnectionPool):  # type: ignore[misc, override]
+    bounded = staticmethod(_bounded)
+
+
+def _make_pool(settings: TransportSettings, files: Files) -> HTTPConnectionPool:
     """The pool for one origin, its TLS context and its proxy."""
     origin = settings.origin
     options: dict[str, Any] = {"maxsize": settings.pool_maxsize}
     if origin.scheme == "https":
-        options.update(tls_options(settings))
+        options.update(tls_options(settings, files))
         if settings.assert_hostname is not None:
             options["assert_hostname"] = settings.assert_hostname
-    pool: Any
     if settings.proxy is not None:
-        pool = _proxied_pool(settings, settings.proxy, options)
-    elif origin.scheme == "https":
-        pool = HTTPSConnectionPool(origin.host, origin.port, **options)
-    else:
-        pool = HTTPConnectionPool(origin.host, origin.port, **options)
-    pool.ConnectionCls = _bounded(pool.ConnectionCls)
-    return pool
+        return _proxied_pool(settings, settings.proxy, files, options)
+    if origin.scheme == "https":
+        return _HTTPSPool(origin.host, origin.port, **options)
+    return _HTTPPool(origin.host, origin.port, **options)
 
 
-def _proxied_pool(settings: TransportSettings, proxy: Proxy, options: dict[str, Any]) -> Any:
+def _proxied_pool(
+    settings: TransportSettings, proxy: Proxy, files: Files, options: dict[str, Any]
+) -> HTTPConnectionPool:
     headers = None
     if proxy.authorization is not None:
         headers = {"proxy-authorization": proxy.authorization}
     if proxy.origin.scheme == "https":
-        # Trusted like any server, but no business of the client's certificate and of the name that
-        # the server is to have.
-        bare = settings.replaced(
-            origin=proxy.origin, assert_hostname=None, cert_file=None, key_file=None
-        )
-        own = tls_options(bare)
+        own = tls_options(settings, files, to_proxy=True)
         options["proxy_ssl_context"] = own["ssl_context"]
         if settings.origin.scheme == "http":
             options.update(own)  # the connection to the proxy is all there is
     manager = urllib3.ProxyManager(proxy.url, proxy_headers=headers, **options)
+    manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
     origin = settings.origin
     return manager.connection_from_host(origin.host, origin.port, origin.scheme)
+
+
+class _Timeout(SharedTimeout, urllib3.Timeout):  # type: ignore[misc]
+    connect_timeout = read_timeout = None  # in place of urllib3's properties
+
+
+@lru_cache(maxsize=32)
+def _timeout(connect: float, response: float) -> urllib3.Timeout:
+    """What a stand-in for urllib3's parts sees; the deadline is more exact."""
+    return _Timeout(connect, response)
 
 
 class RESTResponse(io.IOBase):
@@ -229,69 +247,64 @@ class RESTClientObject(Verbs):
         if _request_timeout is not None:
             bounds = time_bounds(_request_timeout, "_request_timeout")
         call.deadline = Deadline(bounds)
-        return self._perform(call)
+        return self._exchange(call)
 
     def _settings(self) -> TransportSettings:
         settings: TransportSettings = self.configuration.prepared("transport", transport_settings)
-        return settings if self._maxsize is None else settings.replaced(pool_maxsize=self._maxsize)
+        return settings if self._maxsize is None else settings._replace(pool_maxsize=self._maxsize)
 
     def _pool(self, settings: TransportSettings) -> HTTPConnectionPool:
         lease = self._lease
         if lease is None or not lease.serves(settings):
-            self._lease = lease = pools.lease(settings, lambda: _make_pool(settings))
+            files = read_files(settings)
+            lease = pools.lease(settings, files, lambda: _make_pool(settings, files))
+            self._lease = lease
         pool: HTTPConnectionPool = lease.pool
         return pool
 
-    def _perform(self, call: Call) -> Any:
+    def _exchange(self, call: Call) -> Any:
         """Attempt the call until it succeeds or may not be repeated."""
         decision = None
+        limiter = self.configuration.request_limiter
         while True:
             started = time.monotonic()
-            answer = self._attempt_in_turn(call)
+            turn = _NO_LIMIT if limiter is None else limiter(call.deadline.queueing_time())
+            with turn:
+                response = self._attempt(call)
             if self.configuration.debug:
                 from .debug_log import log_exchange  # logging costs more than this module
 
-                log_exchange(call, answer, time.monotonic() - started)
-            if not isinstance(answer, ApiException):
-                return answer
+                log_exchange(call, response, time.monotonic() - started)
+            if not isinstance(response, ApiException):
+                return response
             if decision is None:
                 decision = RetryDecision(call.settings.retry_budget, call.deadline)
-            pause = decision.pause_before_repeat(answer)
+            pause = decision.pause_before_repeat(response)
             if pause is None:
-                raise answer
+                raise response
             self._sleep(pause)
 
-    def _attempt_in_turn(self, call: Call) -> Any:
-        limiter = self.configuration.request_limiter
-        if limiter is None:
-            return self._attempt(call)
-        with limiter(call.deadline.queueing_time()):
-            return self._attempt(call)
-
     def _attempt(self, call: Call) -> Any:
-        """One exchange: the answer, or the ``ApiException`` that says why there is none.
+        """The response, or the ``ApiException`` that says why there is none.
 
         Errors are returned, not raised, so that no lower exception becomes their context.
         """
         deadline = call.deadline
         deadline.start_attempt()
         # A signal handler or a finalizer may make a call of its own in the midst of another.
-        interrupted = current.deadline, current.query
+        interrupted = current.deadline
         current.deadline = deadline
-        # urllib3 logs the target that it is given, so the connection adds the query.
-        path, mark, query = call.target.partition("?")
-        current.query = mark + query
-        raw = None
+        raw: Any = None
         try:
             raw = self._pool(call.settings).urlopen(
                 call.method,
-                path,
-                call.content,
-                call.headers,
-                _NO_RETRIES,
+                call.target,
+                body=call.content,
+                headers=call.headers,
+                retries=_NO_RETRIES,
                 redirect=False,
                 assert_same_host=False,
-                timeout=_NO_TIMEOUT,
+                timeout=_timeout(*call.settings.bounds[:2]),
                 preload_content=False,
                 decode_content=not call.preload,
                 enforce_content_length=True,
@@ -299,11 +312,12 @@ class RESTClientObject(Verbs):
             status: int = raw.status
             if not call.preload and 200 <= status <= 299:
                 deadline.hand_over()
+                raw.chunked = False  # urllib3 would read the chunks itself, less strictly
                 return raw
             encoding = raw.headers.get("Content-Encoding", "")
             content = read_body(raw, call.settings.max_response_size, encoding)
-            answer = RESTResponse(raw, content=content, call=call)
-            return answer if 200 <= status <= 299 else _error_for(call, answer)
+            response = RESTResponse(raw, content=content, call=call)
+            return response if 200 <= status <= 299 else _error_for(call, response)
         except ConfigurationError:
             raise  # a certificate file, found wrong when the pool was made
         except Exception as error:  # the one boundary: see the module's docstring
@@ -312,18 +326,18 @@ class RESTClientObject(Verbs):
             _discard(raw)
             raise
         finally:
-            current.deadline, current.query = interrupted
+            current.deadline = interrupted
         _discard(raw)
         return failure
 
 
-def _error_for(call: Call, answer: RESTResponse) -> ApiException:
+def _error_for(call: Call, response: RESTResponse) -> ApiException:
     """The error for an answer whose status is not 2xx."""
-    return error_class(answer.status, answer.data)(
-        http_resp=answer,
-        retry_after=retry_after_seconds(answer.getheaders()),
+    return error_class(response.status, response.data)(
+        http_resp=response,
+        retry_after=retry_after_seconds(response.getheaders()),
         request_line=call.request_line(),
-        redact=answer.redact,
+        redact=response.redact,
     )
 
 

@@ -121,7 +121,7 @@ LATE_IMPORTS = {
     ("ultracart.sending", "uuid"): "as above",
     ("ultracart.serialization", "json"): "only responses need it",
     ("ultracart.sending", "six"): "only text beyond ASCII needs it",
-    ("ultracart.transport.settings", "certifi"): "not where the user has CA certificates",
+    ("ultracart.transport.tls", "certifi"): "not where the user has CA certificates",
     ("ultracart.transport.settings", "urllib"): "only proxies from the environment need it",
     ("ultracart.oauth.session", "ultracart.oauth.client_auth"): "few programs need it",
     ("ultracart.oauth.client_auth", "asyncio"): "only coroutines need it",

@@ -191,7 +191,7 @@ class Slow(Source):
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *tokens: str) -> None:
         super().__init__(*tokens)
         self.now = 1000.0
-        for module in ("ultracart.api_client", "ultracart.transport"):
+        for module in ("ultracart.api_client", "ultracart.transport.call"):
             monkeypatch.setattr(module + ".monotonic", lambda: self.now)
 
     def __call__(self) -> str:

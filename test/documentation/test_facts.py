@@ -22,7 +22,7 @@ from ultracart.oauth import device, token, token_endpoint
 from ultracart.oauth.stores import base, engines, sql_locks
 from ultracart.sandbox import applications
 from ultracart.sandbox.switches import Switches
-from ultracart.transport import framing, limits
+from ultracart.transport import connection, limits
 
 from .pages import README, ROOT
 
@@ -196,7 +196,7 @@ CLAIMS = [
     ("OAuthSession.md", "at most %s times", _NUMBERS[token_endpoint.MAX_ATTEMPTS]),
     ("OAuthSession.md", "within %s seconds", _NUMBERS[int(token_endpoint.ATTEMPTS_WITHIN)]),
     ("OAuthSession.md", "%s", _MARGIN),
-    ("Security.md", "headers and trailers to %d KiB", framing._MAX_HEADER_BYTES // 1024),
+    ("Security.md", "headers and trailers to %d KiB", connection._MAX_HEADER_BYTES // 1024),
     ("Security.md", "(%d MiB)", Configuration().max_response_size // 2**20),
     ("Servers.md", "may take %d\n  seconds", token_endpoint.ATTEMPTS_WITHIN + 25),
 ]

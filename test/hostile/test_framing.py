@@ -11,6 +11,7 @@ from email import message_from_string
 from typing import Any
 
 import pytest
+import urllib3
 
 from ultracart import ApiConnectionError, ApiException
 
@@ -370,3 +371,39 @@ def test_a_length_that_is_right_is_sent_once(serve: Any, client_of: Any, body: A
     (request,) = server.requests
     assert request.headers["content-length"] == str(len(body))
     assert len(request.body) == len(body)
+
+
+@pytest.mark.parametrize("place", ["status line", "header", "folded header"])
+@pytest.mark.parametrize("character", ["\0", "\x01", "\x1f", "\x7f"], ids=ascii)
+def test_control_characters_in_a_head(
+    serve: Any, api_of: Any, judge: Any, place: str, character: str
+) -> None:
+    line = "X-Odd: a%sb" % character if place == "header" else "X-Odd: a\r\n b%sc" % character
+    reason = "200 O%sK" % character if place == "status line" else "200 OK"
+    server = serve(answer('{"access_token":"a"}', reason, *[line][place == "status line" :]))
+    judge.failure(lambda: exchange(api_of(server)), ApiConnectionError, sent=True)
+
+
+def test_tabs_and_folded_lines_in_a_head(serve: Any, api_of: Any) -> None:
+    server = serve(answer('{"access_token":"a"}', "200 OK", "X-Odd: a\tb\r\n c"))
+    assert exchange(api_of(server)).access_token == "a"
+
+
+CHUNK = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"a":%s4\r\n"b"}%s0\r\n\r\n'
+
+
+@pytest.mark.parametrize("after", [b"xx", b"\n\n", b"\r\r", b"}\n"])
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("preload", [True, False])
+def test_chunks_that_are_longer_than_their_size(
+    serve: Any, client_of: Any, judge: Any, after: bytes, last: bool, preload: bool
+) -> None:
+    server = serve(CHUNK % ((b"\r\n", after) if last else (after, b"\r\n")))
+    client = client_of(server)
+
+    def read() -> Any:
+        response = client.rest_client.GET(server.host + "/x", _preload_content=preload)
+        return response.data if preload else b"".join(response.stream(16))
+
+    with pytest.raises(ApiConnectionError if preload else urllib3.exceptions.ProtocolError):
+        read()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import ssl
 import warnings
 from typing import Any
 
@@ -67,21 +65,6 @@ def test_server_behind_a_proxy(serve: Any, api_of: Any, judge: Any, authority: A
     api = api_of(origin, ssl_ca_cert=authority.path, proxy=url)
     judge.failure(lambda: exchange(api), ApiConnectionError, sent=False)
     assert not origin.requests
-
-
-@pytest.mark.parametrize("use", ["wrap_socket", "wrap_bio"])
-def test_nobody_who_forgets_the_name_is_let_off(
-    serve: Any, client_of: Any, authority: Any, use: str
-) -> None:
-    """urllib3 1.26 forgets it for addresses."""
-    server = serve(TOKEN, tls=authority.context("localhost"))
-    client = client_of("https://localhost:%d" % server.port, ssl_ca_cert=authority.path)
-    context = client.rest_client.pool_manager.conn_kw["ssl_context"]
-    streams = [ssl.MemoryBIO(), ssl.MemoryBIO()] if use == "wrap_bio" else [socket.socket()]
-    wrapped = getattr(context, use)(*streams)
-    assert (wrapped.server_hostname, context.check_hostname) == ("localhost", True)
-    if use == "wrap_socket":
-        wrapped.close()
 
 
 @pytest.mark.parametrize("verify", [True, False])

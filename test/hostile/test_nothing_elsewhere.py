@@ -52,7 +52,6 @@ LOCATIONS = [
     "https://example.com/" + SECRETS[4].replace("+", "%2B").replace("/", "%2f").replace("=", "%3D"),
     "https://example.com/" + SECRETS[5].upper(),
     "http://[",
-    "\x01\x02",
     "x" * 60_000,
     "",
 ]

@@ -1,8 +1,8 @@
-"""Decides what one call may take: how much time, how many attempts, how large an answer.
+"""The limits of one call: its time, its attempts, the size of its response.
 
 Time: urllib3's own timeouts bound each ``recv``, so a server that drips a byte a second holds its
 caller for ever. Here each phase of a call ends at a monotonic instant that reads and writes ask for
-(see ``framing``).
+(see ``connection``).
 
 Attempts: only what cannot have happened is repeated: no connection was made, or the server said
 with 429 or 503 and ``Retry-After`` that it did not serve the request. UltraCart has no idempotency
@@ -73,7 +73,17 @@ def _seconds(value: Any, name: str) -> float:
 class Deadline:
     """The time left of one call; also what its connection tells us about the request."""
 
-    __slots__ = ("_answer", "_call_ends", "_connect", "_phase_ends", "_streaming", "request_sent")
+    __slots__ = (
+        "_answer",
+        "_call_ends",
+        "_connect",
+        "_phase_ends",
+        "_streaming",
+        "connection_kept",
+        "needs_new_connection",
+        "request_sent",
+        "response_begun",
+    )
 
     def __init__(self, bounds: TimeBounds) -> None:
         self._connect, self._answer, total = bounds
@@ -82,6 +92,11 @@ class Deadline:
         self._streaming = False
         # Whether a byte of the current attempt's request may have reached the server.
         self.request_sent: bool = False
+        # Whether it was sent on a connection that had served another.
+        self.connection_kept: bool = False
+        # Whether a byte of the current attempt's response has come.
+        self.response_begun: bool = False
+        self.needs_new_connection: bool = False
 
     def queueing_time(self) -> float:
         """Seconds that the call may wait for its turn before anything is sent."""
@@ -91,12 +106,12 @@ class Deadline:
 
     def start_attempt(self) -> None:
         """A connection is wanted from now on."""
-        self.request_sent = False
+        self.request_sent = self.response_begun = False
         self._phase_ends = min(self._call_ends, monotonic() + self._connect)
 
-    def start_sending(self) -> None:
-        """The request goes out: from now on the server may act, and the answer's time runs."""
-        self.request_sent = True
+    def start_sending(self, kept: bool) -> None:
+        """The request goes out: from now on the server may act, and the response's time runs."""
+        self.request_sent, self.connection_kept = True, kept
         self._phase_ends = min(self._call_ends, monotonic() + self._answer)
 
     def hand_over(self) -> None:
@@ -107,7 +122,7 @@ class Deadline:
         """Seconds left in this phase.
 
         Raises:
-            socket.timeout: none are left.
+            TimeoutError: none are left.
         """
         if self._streaming:
             return self._answer

@@ -11,7 +11,7 @@ from urllib.parse import quote_plus, urlsplit
 from ..exceptions import ApiTypeError, ApiValueError
 from ..json_body import content_type_parts
 from ..sending import BODILESS, as_text, is_encodable, require_no_body
-from . import RawContent
+from .call import RawContent
 from .settings import TransportSettings
 
 if TYPE_CHECKING:

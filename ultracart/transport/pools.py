@@ -1,4 +1,4 @@
-"""Decides which clients share a connection pool, and when a pool is closed.
+"""Connection pools: which clients share one, and when one is closed.
 
 Clients of equal transport settings share one pool and one TLS context; others never do. A client
 that is closed gives its share back at once, and the last one closes the pool. A client that is
@@ -8,7 +8,6 @@ TLS handshake for each; the parked pools longest unused are closed beyond a smal
 
 from __future__ import annotations
 
-import atexit
 from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -33,18 +32,19 @@ class Shared:
 class Lease:
     """One client's share of a pool; dropping it gives the share back without closing the pool."""
 
-    __slots__ = ("_held", "_registry", "key", "pool")
+    __slots__ = ("_held", "_registry", "_settings", "pool")
 
-    def __init__(self, registry: _Registry, shared: Shared) -> None:
+    def __init__(self, registry: _Registry, shared: Shared, settings: Hashable) -> None:
         self._registry = registry
+        self._settings = settings
         # Holds the share until it is given back; pop() hands it to one of two threads that close.
         self._held: list[Shared] = [shared]
-        self.key: Hashable = shared.key
         self.pool: Any = shared.pool
 
-    def serves(self, key: Hashable) -> bool:
-        """Whether the pool is the one for ``key`` and was not inherited through ``fork``."""
-        return (self.key is key or self.key == key) and self._registry is _registry
+    def serves(self, settings: Hashable) -> bool:
+        """Whether the pool is one for ``settings`` and was not inherited through ``fork``."""
+        known = self._settings
+        return (known is settings or known == settings) and self._registry is _registry
 
     def close(self) -> None:
         """Give the share back; the last one closes the pool."""
@@ -66,7 +66,8 @@ class _Registry:
         self._pools: dict[Hashable, Shared] = {}
         self.dropped: deque[Shared] = deque()
 
-    def lease(self, key: Hashable, make: Callable[[], Any]) -> Lease:
+    def lease(self, settings: Hashable, files: Hashable, make: Callable[[], Any]) -> Lease:
+        key = (settings, files)
         with self._lock:
             self._collect()
             shared = self._pools.pop(key, None) or Shared(key, make())
@@ -74,7 +75,7 @@ class _Registry:
             shared.users += 1
             surplus = self._surplus()
         _close_all(surplus)
-        return Lease(self, shared)
+        return Lease(self, shared, settings)
 
     def give_back(self, shared: Shared) -> None:
         with self._lock:
@@ -115,21 +116,16 @@ _registry = _Registry()
 _inherited: list[Any] = []
 
 
-def _idle(shared: Shared) -> list[Any]:
-    """The connections that wait for a next call; takes no lock. A closed pool has no queue."""
-    waiting = getattr(shared.pool.pool, "queue", ())
-    return [connection for connection in list(waiting) if connection is not None]
-
-
 def _after_fork_in_child() -> None:
     global _registry
     for shared in _registry.all():
         # urllib3 empties this queue when the process ends; its lock may be held by a thread that
-        # was not inherited.
+        # was not inherited. A closed pool has no queue.
         queue = shared.pool.pool
-        idle = [connection.sock for connection in _idle(shared)]
-        if queue is not None:
-            queue.__init__(queue.maxsize)
+        if queue is None:
+            continue
+        idle = [connection.sock for connection in list(queue.queue) if connection is not None]
+        queue.__init__(queue.maxsize)
         for sock in idle:
             if sock is not None:
                 sock.close()  # this process's descriptor; says nothing to the server
@@ -137,20 +133,12 @@ def _after_fork_in_child() -> None:
     _registry = _Registry()
 
 
-def _close_idle_at_exit() -> None:
-    """Close what waits for a next call; the pools stay usable for what runs later still.
-
-    urllib3 1.26 leaves these connections to the end of the interpreter, which complains of them.
-    """
-    for shared in _registry.all():
-        for connection in _idle(shared):
-            connection.close()
-
-
 renew_after_fork(_after_fork_in_child)
-atexit.register(_close_idle_at_exit)
 
 
-def lease(key: Hashable, make: Callable[[], Any]) -> Lease:
-    """A share of the pool for ``key``; ``make`` builds the pool if there is none."""
-    return _registry.lease(key, make)
+def lease(settings: Hashable, files: Hashable, make: Callable[[], Any]) -> Lease:
+    """A share of the pool for ``settings`` and for what their files hold now.
+
+    ``make`` builds the pool if there is none.
+    """
+    return _registry.lease(settings, files, make)

@@ -1,69 +1,25 @@
-"""Decides where a client may connect, whom it trusts there, and what its pool depends on."""
+"""Where a client connects, by which proxy, and what its connection pool depends on."""
 
 from __future__ import annotations
 
-import errno
 import ipaddress
 import os
-import ssl
 from base64 import b64encode
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..configuration import DEFAULT_PORTS
 from ..exceptions import ApiConnectionError, ApiTypeError, ApiValueError, ConfigurationError
-from ..forks import load_lock
-from .framing import TLSContext
 from .limits import time_bounds
+from .tls import ascii_host
 
 if TYPE_CHECKING:
-    from typing import TypeVar
-
-    from typing_extensions import dataclass_transform
-
     from ..configuration import Configuration
     from .limits import TimeBounds
 
-    _V = TypeVar("_V", bound="_Value")
-    _frozen = dataclass_transform(kw_only_default=True, frozen_default=True)
-else:
 
-    def _frozen(cls: Any) -> Any:
-        """Tells type checkers that the constructor follows from the fields."""
-        return cls
-
-
-# OpenSSL 3's option to take a cut connection for one that has ended; Python 3.9 switches it on and
-# has no name for it. See framing.
-_IGNORE_UNEXPECTED_EOF = 1 << 7
-
-
-@_frozen
-class _Value:
-    """Fields that stay as they are; equal, and one key of a dictionary, where all of them are.
-
-    Not ``typing.NamedTuple``: making three such classes costs more than the rest of this module.
-    """
-
-    def __init__(self, **fields: Any) -> None:
-        self.__dict__.update(fields)
-        self.__dict__["_values"] = tuple(fields.values())
-
-    def replaced(self: _V, **changes: Any) -> _V:
-        """The same with other values for some fields."""
-        fields = {name: changes.get(name, value) for name, value in self.__dict__.items()}
-        del fields["_values"]
-        return type(self)(**fields)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, type(self)) and self.__dict__ == other.__dict__
-
-    def __hash__(self) -> int:
-        return hash(self.__dict__["_values"])
-
-
-class Origin(_Value):
+class Origin(NamedTuple):
     """Where requests go: RFC 6454's triple."""
 
     scheme: str
@@ -85,7 +41,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-class Proxy(_Value):
+class Proxy(NamedTuple):
     """A proxy, and the ``user:password`` for its ``Proxy-Authorization``, if any."""
 
     origin: Origin
@@ -100,14 +56,15 @@ class Proxy(_Value):
         return "Basic " + b64encode(self.credentials.encode("utf-8")).decode("ascii")
 
 
-class TransportSettings(_Value):
+class TransportSettings(NamedTuple):
     """All that a connection pool and its bounds depend on; clients share a pool if these agree."""
 
     origin: Origin
     base_url: str
     proxy: Proxy | None
     verify_ssl: bool
-    ssl_ca_cert: str | None
+    # Trusted certificates: who names them, and the file, the folder or the PEM text.
+    trusted: tuple[tuple[str, str], ...]
     cert_file: str | None
     key_file: str | None
     assert_hostname: Any
@@ -130,7 +87,7 @@ class TransportSettings(_Value):
         proxy = _checked_proxy(
             origin, self.explicit_proxy, self.trust_env, self.allow_insecure_transport
         )
-        return self.replaced(origin=origin, base_url=_base_url(parts), proxy=proxy)
+        return self._replace(origin=origin, base_url=_base_url(parts), proxy=proxy)
 
 
 def transport_settings(configuration: Configuration) -> TransportSettings:
@@ -153,7 +110,7 @@ def transport_settings(configuration: Configuration) -> TransportSettings:
         base_url=_base_url(parts).rstrip("/"),
         proxy=_checked_proxy(origin, explicit, trust_env, insecure),
         verify_ssl=bool(configuration.verify_ssl),
-        ssl_ca_cert=_file(configuration.ssl_ca_cert, "ssl_ca_cert"),
+        trusted=_trusted(configuration.ssl_ca_cert),
         cert_file=_file(configuration.cert_file, "cert_file"),
         key_file=_file(configuration.key_file, "key_file"),
         assert_hostname=_hostname(configuration.assert_hostname),
@@ -191,9 +148,7 @@ def _parsed(url: Any, name: str, like: str) -> tuple[SplitResult, Origin]:
     try:
         parts = urlsplit(url)
         port = parts.port
-        host = _ascii_name(parts.hostname or "")
-        if "[" in parts.netloc:  # before Python 3.11.4 anything may stand between the brackets
-            ipaddress.ip_address(host.partition("%")[0])
+        host = ascii_host(parts.hostname or "", _in_brackets(parts.netloc))
     except ValueError:
         raise ConfigurationError(example) from None
     except (ImportError, LookupError, OSError):  # pragma: no cover - coverage has loaded them
@@ -207,14 +162,18 @@ def _parsed(url: Any, name: str, like: str) -> tuple[SplitResult, Origin]:
     return parts, Origin(scheme=scheme, host=host, port=port or DEFAULT_PORTS[scheme])
 
 
-def _ascii_name(host: str) -> str:
-    """``host`` as it is asked for (RFC 3490); ValueError for what is no name."""
-    if host.isascii():  # without the codec, which costs a process some 4 ms to load
-        labels = (host[:-1] if host.endswith(".") else host).split(".")
-        if host and not all(0 < len(label) < 64 for label in labels):
-            raise ValueError
-        return host
-    return host.encode("idna").decode("ascii")
+def _in_brackets(netloc: str) -> bool:
+    """Whether the host of ``netloc`` is an address in brackets, and nothing else beside it.
+
+    Python's versions differ in what they let stand there.
+    """
+    _, _, place = netloc.rpartition("@")
+    if not place.startswith("["):
+        return False
+    _, closed, rest = place.partition("]")
+    if not closed or rest[:1] not in ("", ":"):
+        raise ValueError("an address in brackets, and more")
+    return True
 
 
 def _base_url(parts: SplitResult) -> str:
@@ -277,6 +236,11 @@ def _file(path: Any, name: str) -> str | None:
         ) from None
 
 
+def _trusted(value: Any) -> tuple[tuple[str, str], ...]:
+    source = _file(value, "ssl_ca_cert")
+    return () if source is None else (("Configuration.ssl_ca_cert", source),)
+
+
 def _hostname(value: Any) -> Any:
     if value is None or value is False or isinstance(value, str):
         return None if value == "" else value
@@ -293,83 +257,3 @@ def _count(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
         raise ConfigurationError("Configuration.%s must be a positive whole number" % name)
     return value
-
-
-def tls_options(settings: TransportSettings) -> dict[str, Any]:
-    """What urllib3 is told of TLS to the origin of ``settings``.
-
-    Raises:
-        ConfigurationError: a file that is missing or not what it should be.
-    """
-    # OpenSSL gets ready with the first context: no child must inherit it half done.
-    with load_lock():
-        context = _tls_context(settings)
-    # urllib3 sets the context's verify_mode to cert_reqs.
-    required = ssl.CERT_REQUIRED if settings.verify_ssl else ssl.CERT_NONE
-    return {"ssl_context": context, "cert_reqs": required}
-
-
-def _tls_context(settings: TransportSettings) -> ssl.SSLContext:
-    """A client context for ``settings``. Costs some 15 ms, so it is shared with the pool.
-
-    Raises:
-        ConfigurationError: a file that is missing or not what it should be.
-    """
-    context = TLSContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.host = settings.origin.host
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options &= ~_IGNORE_UNEXPECTED_EOF
-    if settings.verify_ssl:
-        _load_trusted(context, settings.ssl_ca_cert)
-        # Where this is off urllib3 compares the names itself, with another than the host's or none.
-        context.check_hostname = settings.assert_hostname is None
-    else:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if settings.cert_file is not None:
-        _load_identity(context, settings.cert_file, settings.key_file)
-    elif settings.key_file is not None:
-        raise ConfigurationError("Configuration.key_file needs Configuration.cert_file as well")
-    return context
-
-
-def _load_trusted(context: ssl.SSLContext, ca_cert: str | None) -> None:
-    if ca_cert is None:
-        import certifi  # not for those who have CA certificates of their own
-
-        ca_cert = certifi.where()
-    path = ca_cert
-    _require_file(path, "ssl_ca_cert")
-    try:
-        context.load_verify_locations(cafile=path)
-    except OSError as error:
-        _require_resources(error)
-        raise ConfigurationError(
-            "Configuration.ssl_ca_cert must be a file of PEM certificates"
-        ) from None
-
-
-def _load_identity(context: ssl.SSLContext, cert_file: str, key_file: str | None) -> None:
-    _require_file(cert_file, "cert_file")
-    if key_file is not None:
-        _require_file(key_file, "key_file")
-    try:
-        # An encrypted key would make OpenSSL ask at the terminal; a wrong password fails at once.
-        context.load_cert_chain(cert_file, key_file, password=lambda: "")
-    except (OSError, ValueError) as error:
-        _require_resources(error)
-        raise ConfigurationError(
-            "Configuration.cert_file and key_file must be a PEM certificate and its unencrypted "
-            "PEM key"
-        ) from None
-
-
-def _require_resources(error: Exception) -> None:
-    """Let pass what is no fault of the file: there was no descriptor to open it with."""
-    if getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE):
-        raise error
-
-
-def _require_file(path: str, name: str) -> None:
-    if not os.path.isfile(path) or not os.access(path, os.R_OK):
-        raise ConfigurationError("Configuration.%s must name a readable file" % name)

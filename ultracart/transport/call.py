@@ -1,0 +1,126 @@
+"""One call: what is sent, the time it has, and what of it no message may show.
+
+Of headers that a call, its client and its credentials each set, the later wins over an earlier one
+of the same name in any case (RFC 9110, section 5.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from time import monotonic
+
+from ..exceptions import ApiTimeoutError, ApiTypeError
+from ..redaction import secrets_in, secrets_in_headers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..configuration import Timeout
+    from .limits import Deadline
+    from .settings import TransportSettings
+
+# Seconds; below this a call's timeout stays what its caller said.
+_WORTH_COUNTING = 0.001
+_FOREVER = float("inf")
+
+
+class RawContent(bytes):
+    """A body that is sent as it is, whatever the content type."""
+
+
+class Call:
+    """One call: what is sent, and the time it has."""
+
+    __slots__ = (
+        "body",
+        "content",
+        "deadline",
+        "fields",
+        "headers",
+        "method",
+        "preload",
+        "query",
+        "settings",
+        "target",
+    )
+    method: str
+    target: str
+    headers: dict[str, str]
+    content: bytes | None
+    query: Any
+    fields: Any
+    body: Any
+    preload: bool
+    settings: TransportSettings
+    deadline: Deadline
+
+    def request_line(self) -> str:
+        return "%s %s" % (self.method, self.target.partition("?")[0])
+
+    def secrets(self) -> Iterator[str]:
+        """What this call sent that no message may show."""
+        yield from secrets_in_headers(self.headers)
+        for part in (self.query, self.fields, self.body):
+            yield from secrets_in(part)
+        proxy = self.settings.proxy
+        if proxy is not None and proxy.credentials is not None:
+            yield proxy.credentials
+            yield str(proxy.authorization).partition(" ")[2]
+            yield proxy.credentials.partition(":")[2]
+
+
+def merge_headers(own: Any, defaults: Mapping[str, Any], cookie: str | None) -> dict[str, Any]:
+    """The headers of one call: the client's defaults win over its own, the cookie over both.
+
+    Raises:
+        ApiTypeError: ``own`` is no mapping.
+    """
+    if not isinstance(own, Mapping):
+        raise ApiTypeError("header_params must be a dict, not %s" % type(own).__name__)
+    pairs = [*own.items(), *defaults.items()]
+    if cookie:
+        pairs.append(("Cookie", cookie))
+    stays = _last_of_each_name(tuple([name for name, _ in pairs]))
+    return {name: value for (name, value), last in zip(pairs, stays) if last}
+
+
+def replace_header(headers: Any, name: str, value: Any) -> None:
+    """Set a header in place of the one of the same name in any case.
+
+    Others may read or set headers meanwhile: they find the old one or the new one.
+    """
+    lowered = str(name).lower()
+    old = [known for known in list(headers) if known != name and str(known).lower() == lowered]
+    headers[name] = value
+    for known in old:
+        headers.pop(known, None)
+
+
+@lru_cache(maxsize=128)  # of names only: an application has few sets of them, and none is a secret
+def _last_of_each_name(names: tuple[Any, ...]) -> tuple[bool, ...]:
+    lowered = [str(name).lower() for name in names]
+    return tuple(name not in lowered[place:] for place, name in enumerate(lowered, 1))
+
+
+def time_left(timeout: Timeout, default: Timeout, began: float, method: str, url: str) -> Timeout:
+    """``timeout``, less what finding a credential took since ``began`` (monotonic seconds).
+
+    Only a number bounds a whole call; a pair holds for each request.
+
+    Raises:
+        ApiTimeoutError: nothing is left.
+    """
+    spent = monotonic() - began
+    whole = default if timeout is None else timeout
+    if spent < _WORTH_COUNTING or not isinstance(whole, (int, float)):
+        return timeout
+    if isinstance(whole, bool) or not 0 < whole < _FOREVER:
+        return timeout  # to be refused where it is used
+    if whole <= spent:
+        line = "%s /%s" % (method, "/".join(url.partition("?")[0].split("/")[3:]))
+        raise ApiTimeoutError(
+            reason="no access token in time", request_sent=False, request_line=line
+        )
+    return whole - spent

@@ -1,0 +1,394 @@
+"""Connections and pools of urllib3 that keep to a call's time and read responses strictly.
+
+These are mixins; ``rest`` puts them before urllib3's classes. HTTP itself is parsed by
+``http.client``: parsing it by hand would be faster and is not worth one smuggled response. Added
+here: a deadline on each read and write, interim (1xx) responses skipped, malformed responses
+refused instead of logged, and a connection with unread bytes never used again.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import re
+import socket
+import ssl
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from .fast_paths import plain_name
+from .limits import Deadline, is_cut
+
+# Members of urllib3, http.client, email and ssl that are used although their documentation promises
+# nothing or little of them. test/core/test_private_members.py holds that each exists and behaves.
+PRIVATE_MEMBERS = """
+    urllib3.connectionpool:HTTPConnectionPool.ConnectionCls
+    urllib3.connectionpool:HTTPConnectionPool._get_conn
+    urllib3.connectionpool:HTTPConnectionPool._make_request
+    urllib3.poolmanager:ProxyManager.pool_classes_by_scheme
+    urllib3.connection:HTTPConnection._new_conn
+    urllib3.connection:HTTPConnection._tunnel
+    urllib3.connection:HTTPConnection.host
+    urllib3.connection:HTTPConnection.is_closed
+    urllib3.connection:HTTPConnection.is_verified
+    urllib3.connection:HTTPConnection.default_socket_options
+    urllib3.response:HTTPResponse.chunked
+    urllib3.response:HTTPResponse.length_remaining
+    urllib3.util.connection:allowed_gai_family
+    urllib3.util.connection:create_connection
+    http.client:HTTPConnection.putheader
+    http.client:HTTPConnection.response_class
+    http.client:HTTPConnection.send
+    http.client:HTTPResponse._read_status
+    http.client:HTTPResponse._read_next_chunk_size
+    http.client:HTTPResponse._read_and_discard_trailer
+    http.client:HTTPResponse._safe_read
+    http.client:HTTPResponse.begin
+    http.client:parse_headers
+    email.message:Message.raw_items
+    ssl:SSLSocket.suppress_ragged_eofs
+    ssl:SSLContext.sslsocket_class
+    queue:LifoQueue.queue
+    urllib.request:getproxies_environment
+    urllib.request:proxy_bypass_environment
+""".split()
+
+# Interim responses of one call; RFC 9110, section 15.2 allows any number, a client must bound it.
+_MAX_INTERIM = 16
+_MAX_HEADER_BYTES = 256 * 1024
+_READ_SIZE = 16384
+# Patterns are compiled (and kept by ``re``) when a response first needs them.
+_CHUNK_SIZE = rb"(?s)[0-9A-Fa-f]{1,15}[ \t]*(?:;.*)?\r?\n"
+_TUNNEL_REFUSED = r"Tunnel connection failed: (\d{3})"
+_FOLDED = r"\r\n(?=[ \t])"
+
+
+class _Current(threading.local):
+    deadline: Deadline | None = None
+
+
+# The call in progress in this thread; urllib3 offers no way to hand it to the connection.
+current: _Current = _Current()
+
+
+class ProxyRefused(OSError):
+    """The proxy answered CONNECT with the status in ``args``; its own words are not kept."""
+
+
+class _SocketReader(io.RawIOBase):
+    """Reads a socket within the deadline, and only so much before the headers have ended."""
+
+    def __init__(self, sock: Any, deadline: Deadline | None) -> None:
+        self._sock = sock
+        # Unbuffered; by position, as stand-ins for sockets name the argument in their own ways.
+        self._file = sock.makefile("rb", 0)
+        # One of a stand-in may be buffered all the same: at most one read of what is below it.
+        self._receive = getattr(self._file, "readinto1", self._file.readinto)
+        self._deadline = deadline
+        self._header_bytes = 0
+        self.in_headers = True
+        self.ended = False
+        self.finished = False
+        if hasattr(sock, "suppress_ragged_eofs"):
+            # TLS that ends without its goodbye was cut, perhaps by somebody on the way, and a body
+            # that only the end of the connection delimits would look complete (RFC 9112, 9.8).
+            sock.suppress_ragged_eofs = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self.finished:
+            return 0
+        deadline = self._deadline
+        if deadline is not None:
+            self._sock.settimeout(deadline.left())
+        try:
+            count: int = self._receive(buffer)
+        except ssl.SSLError as error:
+            if not self.in_headers or not is_cut(error):
+                raise
+            count = 0  # nothing was cut if nothing had begun; end_headers() sees the rest
+        self.ended = count == 0
+        if self.in_headers and count:
+            if deadline is not None:
+                deadline.response_begun = True
+            self._header_bytes += count
+            if self._header_bytes > _MAX_HEADER_BYTES:
+                raise http.client.HTTPException("the headers are too large")
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+class _ResponseReader(io.BufferedReader):
+    """One response's bytes; on close, bytes left over mark the connection as unusable."""
+
+    def __init__(self, raw: _SocketReader, connection: Any) -> None:
+        super().__init__(raw, _READ_SIZE)
+        self._socket_reader = raw
+        self._connection = connection
+
+    def makefile(self, *args: Any, **kwargs: Any) -> _ResponseReader:
+        """Itself: ``http.client.HTTPResponse`` expects a socket and reads from its file."""
+        return self
+
+    def end_headers(self) -> None:
+        """What follows is the body, which has a bound of its own."""
+        if self._socket_reader.ended:  # http.client takes that for the blank line
+            raise http.client.HTTPException("the headers are cut")
+        self._socket_reader.in_headers = False
+
+    def start_trailers(self) -> None:
+        """What follows is bounded together with the headers."""
+        self._socket_reader.in_headers = True
+
+    def close(self) -> None:
+        if not self.closed:
+            self._socket_reader.finished = True
+            connection, self._connection = self._connection, None
+            # Bytes beyond this response belong to no request of ours: never read them as the next.
+            if connection is not None and self.peek(1):
+                connection.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    """A response whose end is beyond doubt (RFC 9112, section 6), else an ``HTTPException``."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(_MAX_INTERIM):
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not 100 <= status < 200 or status == 101:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+        raise http.client.HTTPException("too many interim (1xx) responses")
+
+    def begin(self, **options: Any) -> None:
+        reader: Any = self.fp
+        # Since Python 3.15 a connection may pass a bound for the number of headers.
+        super().begin(**options)
+        reader.end_headers()
+        # urllib3 would log a malformed line with its content, and http.client takes the lines
+        # after it for a body: neither is acceptable where the lines may hold a token.
+        if self.msg.defects or self.msg.get_payload():
+            raise http.client.HTTPException("a malformed header line")
+        codings, lengths = [], set()
+        for name, value in self.msg.raw_items():
+            if not value.isprintable() and _has_control_character(value):
+                raise http.client.HTTPException("a control character in a header line")
+            lowered = name.lower()
+            if lowered == "content-length":
+                lengths.add(value.strip())
+            elif lowered == "transfer-encoding":
+                codings.append(value)
+        if not self.reason.isprintable() and _has_control_character(self.reason):
+            raise http.client.HTTPException("a control character in the status line")
+        self._check_length(",".join(codings), lengths)
+
+    def _check_length(self, codings: str, lengths: set[str]) -> None:
+        # Chunked in another spelling than http.client knows is not read as chunked. After a line
+        # break newer Pythons know it, rightly (RFC 9112, section 5.2); on older it is refused.
+        if codings and codings.lower() != ("chunked" if self.chunked else "identity"):
+            raise http.client.HTTPException("an unknown transfer coding")
+        if len(lengths) > 1 or not all(len(n) < 19 and _is_number(n) for n in lengths):
+            raise http.client.HTTPException("conflicting or malformed lengths")
+        if (self.chunked and lengths) or self.status == 101:
+            # Section 6.1: both at once; or, what nobody asked for, another protocol.
+            self.will_close = True
+
+    def _read_next_chunk_size(self) -> int:
+        # http.client takes "-1", which reads for ever, and whatever else int() takes.
+        line = self.fp.readline(_READ_SIZE)
+        if not re.fullmatch(_CHUNK_SIZE, line):
+            raise http.client.HTTPException("a malformed chunk size")
+        return int(line.partition(b";")[0], 16)
+
+    def _safe_read(self, amt: int) -> bytes:
+        data: bytes = super()._safe_read(amt)  # type: ignore[misc]
+        # http.client reads the two bytes after a chunk without a look at them.
+        if self.chunk_left == 0 and data != b"\r\n":
+            raise http.client.HTTPException("a chunk that is longer than its size")
+        return data
+
+    def _read_and_discard_trailer(self) -> None:
+        reader: Any = self.fp
+        reader.start_trailers()
+        super()._read_and_discard_trailer()  # type: ignore[misc]
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _has_control_character(text: str) -> bool:
+    unfolded = re.sub(_FOLDED, "", text)
+    return any((char < " " and char != "\t") or char == "\x7f" for char in unfolded)
+
+
+if TYPE_CHECKING:
+    _Connection = http.client.HTTPConnection
+else:
+    _Connection = object
+
+
+class _AddsQuery(_Connection):
+    """The query of the call in progress, which :class:`BoundedPool` keeps out of urllib3's log."""
+
+    query = ""
+
+    def request(
+        self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any
+    ) -> None:
+        super().request(method, url + self.query, body=body, headers=headers, **options)
+
+
+class StandIn(_AddsQuery):
+    """Mixin for a class that somebody put in place of urllib3's connections, as vcrpy does."""
+
+    def request(self, *args: Any, **options: Any) -> None:
+        if current.deadline is not None:
+            current.deadline.start_sending(kept=False)  # whatever it does, the server may have it
+        super().request(*args, **options)
+
+
+class BoundedConnection(_AddsQuery):
+    """Mixin for a connection of urllib3: every wait ends with the call that it serves."""
+
+    # urllib3.util.connection, whose functions some replace.
+    network: Any
+    # Whether urllib3's class connects in a way of its own, as through SOCKS.
+    connects_itself = False
+    _connecting = False
+    # Whether a request of an earlier call was served.
+    _kept = False
+    # What a proxy says to CONNECT.
+    _tunnel_response: _ResponseReader | None = None
+
+    def connect(self) -> None:
+        self._connecting, self._kept = True, False
+        try:
+            super().connect()
+        finally:
+            self._connecting = False
+        if getattr(self, "cert_reqs", None) == ssl.CERT_NONE:
+            # The user chose verify_ssl = False; a warning for each request says nothing new.
+            self.is_verified = True
+
+    def _tunnel(self) -> None:
+        deadline = current.deadline
+        try:
+            super()._tunnel()  # type: ignore[misc]
+        except OSError as error:
+            refused = re.match(_TUNNEL_REFUSED, str(error))
+            if refused is None:
+                raise
+            # http.client's text ends in the proxy's own words, which may echo its password.
+            raise ProxyRefused(int(refused.group(1))) from None
+        finally:
+            # http.client before Python 3.12 leaves it to the garbage collector, and with it the
+            # socket, which is not closed before its file is.
+            response, self._tunnel_response = self._tunnel_response, None
+            if response is not None:  # pragma: no branch - CONNECT could not even be sent
+                response.close()
+        sock: Any = self.sock
+        if sock is None:  # closed for bytes that came before anything was asked of the server
+            raise http.client.HTTPException("more than an answer to CONNECT")
+        if deadline is not None:  # the TLS handshake has what the proxy has left
+            sock.settimeout(deadline.left())
+
+    def _new_conn(self) -> socket.socket:
+        """Connect to the first address that answers, all of them within the deadline.
+
+        urllib3 gives each address the whole timeout, and the TLS handshake once more.
+        """
+        sys.audit("http.client.connect", self, self.host, self.port)
+        deadline = current.deadline
+        create = getattr(self.network.create_connection, "__code__", None)
+        if self.connects_itself or create is None or create.co_filename != self.network.__file__:
+            if deadline is not None:
+                self.timeout = deadline.left()
+            sock: socket.socket = super()._new_conn()  # type: ignore[misc]
+        else:
+            sock = self._connected(deadline)
+        if deadline is not None:
+            sock.settimeout(deadline.left())
+        return sock
+
+    def _connected(self, deadline: Deadline | None) -> socket.socket:
+        failure = OSError("the name has no address")
+        host = plain_name(getattr(self, "_dns_host", self.host).strip("[]"))
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host, self.port, self.network.allowed_gai_family(), socket.SOCK_STREAM
+        ):
+            try:
+                sock = socket.socket(family, kind, protocol)
+            except OSError as error:  # this system may lack what the name has: IPv6, for one
+                failure = error
+                continue
+            try:
+                for option in getattr(self, "socket_options", None) or ():
+                    sock.setsockopt(*option)
+                if deadline is not None:
+                    sock.settimeout(deadline.left())
+                sock.connect(address)
+                return sock
+            except OSError as error:
+                sock.close()
+                # Not a reset by name: urllib3 takes that for one after the request was sent.
+                reset = isinstance(error, (ConnectionResetError, BrokenPipeError))
+                failure = ConnectionAbortedError(0, error.strerror) if reset else error
+            except BaseException:
+                sock.close()
+                raise
+        raise failure
+
+    def send(self, data: Any) -> None:
+        deadline = current.deadline
+        if self.sock is None:
+            self.connect()
+        if deadline is not None:
+            # A proxy's CONNECT is sent while connecting and is not the request.
+            if not self._connecting and not deadline.request_sent:
+                deadline.start_sending(self._kept)
+            sock: Any = self.sock
+            sock.settimeout(deadline.left())
+        super().send(data)
+
+    def response_class(  # type: ignore[override]  # a class for http.client, a factory here
+        self, sock: Any, *args: Any, **kwargs: Any
+    ) -> http.client.HTTPResponse:
+        reader = _ResponseReader(_SocketReader(sock, current.deadline), self)
+        if self._connecting:
+            self._tunnel_response = reader
+        else:
+            self._kept = True
+        return _Response(reader, *args, **kwargs)  # type: ignore[arg-type]
+
+
+class BoundedPool:
+    """Mixin for a pool of urllib3, whose connections become those of this module."""
+
+    # Makes one of this module's classes of urllib3's, or of what somebody put in its place.
+    bounded: Any
+
+    @property
+    def ConnectionCls(self) -> Any:  # noqa: N802 - urllib3's name
+        # Looked up for each connection: vcrpy replaces it in urllib3's class for a while.
+        return self.bounded(super().ConnectionCls)  # type: ignore[misc]
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        connection = super()._get_conn(timeout=timeout)  # type: ignore[misc]
+        deadline = current.deadline
+        if deadline is not None and deadline.needs_new_connection and not connection.is_closed:
+            connection.close()  # and urllib3 connects it anew
+        return connection
+
+    def _make_request(self, connection: Any, method: str, url: str, **options: Any) -> Any:
+        # urllib3 logs the target that it is given here, so the connection adds the query.
+        path, mark, query = url.partition("?")
+        connection.query = mark + query
+        return super()._make_request(connection, method, path, **options)  # type: ignore[misc]

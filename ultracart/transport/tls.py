@@ -1,0 +1,233 @@
+"""TLS: host names as they are asked for, the files of certificates, and the contexts made of them.
+
+Certificates count by their content, not by the path of their file: a client that is made after a
+file was rewritten uses what the file holds then, and shares no connection with an older client.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import ipaddress
+import os
+import ssl
+import unicodedata
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..exceptions import ConfigurationError
+from ..forks import load_lock
+from .connection import current
+from .fast_paths import context_class
+
+if TYPE_CHECKING:
+    from .settings import TransportSettings
+
+_BEGIN = b"-----BEGIN CERTIFICATE-----"
+_END = b"-----END CERTIFICATE-----"
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")
+# OpenSSL 3's option to take a cut connection for one that has ended, which some Pythons switch on
+# without a name for it. See connection.
+_IGNORE_UNEXPECTED_EOF = 1 << 7
+# File contents by path, as last read: an unchanged file is the same object, whose hash is known.
+_contents: dict[str, bytes] = {}
+_MAX_CONTENTS = 16
+
+
+def ascii_host(host: str, in_brackets: bool) -> str:
+    """``host``, a part of a URL, as it is asked for: an address, or a name in ASCII.
+
+    An international name is taken only where IDNA 2003, which Python has, and today's Unicode, as
+    in browsers, make the same of it: else a user could be shown one host and the client use
+    another.
+
+    Raises:
+        ValueError: it is no host, or one of those names.
+    """
+    if in_brackets:
+        ipaddress.IPv6Address(host)
+        return host
+    if not host.isascii():
+        for dot in "\u3002\uff0e\uff61":
+            host = host.replace(dot, ".")
+        host = ".".join([_ascii_label(label) for label in host.split(".")])
+    labels = host.removesuffix(".").split(".")
+    if not _LETTERS.issuperset(host) or not all(0 < len(label) < 64 for label in labels):
+        raise ValueError("not a host name")
+    return host
+
+
+def _ascii_label(label: str) -> str:
+    if not label:
+        return label
+    encoded = label.encode("idna").decode("ascii")
+    today = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", label).lower())
+    assigned = all(unicodedata.ucd_3_2_0.category(char) != "Cn" for char in label)
+    if not assigned or encoded.encode("ascii").decode("idna") != today:
+        raise ValueError("a name that browsers read in another way")
+    return encoded
+
+
+class Files(NamedTuple):
+    """What the files of one client's TLS settings held when it was made."""
+
+    authorities: bytes | None  # PEM; ``None`` is certifi's bundle
+    identity: bytes | None  # a digest of the client's certificate and key
+
+
+NO_FILES = Files(None, None)
+
+
+def read_files(settings: TransportSettings) -> Files:
+    """The files that ``settings`` names, as they are now.
+
+    Raises:
+        ConfigurationError: a file that is missing or not what it should be.
+    """
+    proxy = settings.proxy
+    to_origin = settings.origin.scheme == "https"
+    if not to_origin and (proxy is None or proxy.origin.scheme != "https"):
+        return NO_FILES
+    authorities = None
+    if settings.verify_ssl and settings.trusted:
+        pieces = [_certificates(name, source) for name, source in settings.trusted]
+        authorities = pieces[0] if len(pieces) == 1 else b"\n".join(pieces)
+    return Files(authorities, _identity(settings) if to_origin else None)
+
+
+def _certificates(name: str, source: str) -> bytes:
+    """PEM certificates from ``source``: a file, the files of a folder, or the text itself."""
+    if "-----BEGIN " in source:
+        return source.encode("utf-8")
+    if os.path.isdir(source):
+        try:
+            paths = [os.path.join(source, entry) for entry in sorted(os.listdir(source))]
+        except OSError as error:
+            _require_resources(error)
+            raise ConfigurationError("%s must name a readable folder" % name) from None
+        contents = [_read(path, name) for path in paths if os.path.isfile(path)]
+        # A folder made for OpenSSL has each certificate by two names.
+        found = dict.fromkeys(content for content in contents if _BEGIN in content)
+        if not found:
+            raise ConfigurationError("%s names a folder without PEM certificates" % name)
+        return b"\n".join(found)
+    content = _read(source, name)
+    if _BEGIN not in content:
+        raise ConfigurationError("%s must be a file of PEM certificates" % name)
+    return content
+
+
+def _identity(settings: TransportSettings) -> bytes | None:
+    if settings.cert_file is None:
+        if settings.key_file is not None:
+            raise ConfigurationError("Configuration.key_file needs Configuration.cert_file as well")
+        return None
+    digest = hashlib.sha256(_read(settings.cert_file, "Configuration.cert_file"))
+    if settings.key_file is not None:
+        digest.update(_read(settings.key_file, "Configuration.key_file"))
+    return digest.digest()
+
+
+def _read(path: str, name: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except (OSError, ValueError) as error:
+        _require_resources(error)
+        raise ConfigurationError("%s must name a readable file" % name) from None
+    if _BEGIN not in content:
+        return content  # a key is not kept
+    known = _contents.get(path)
+    if known is not None and known == content:
+        return known
+    if len(_contents) >= _MAX_CONTENTS:
+        _contents.clear()
+    _contents[path] = content
+    return content
+
+
+def _require_resources(error: Exception) -> None:
+    """Let pass what is no fault of the file: there was no descriptor to open it with."""
+    if getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE):
+        raise error
+
+
+class _ProxySocket(ssl.SSLSocket):
+    """The connection to an https proxy, which TLS to the origin reads piece by piece."""
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        deadline = current.deadline
+        if deadline is not None:
+            self.settimeout(deadline.left())
+        return super().recv(buflen, flags)
+
+
+def tls_options(
+    settings: TransportSettings, files: Files, to_proxy: bool = False
+) -> dict[str, Any]:
+    """What urllib3 is told of TLS to the origin of ``settings``, or to its proxy.
+
+    Raises:
+        ConfigurationError: a file that is not what it should be.
+    """
+    # OpenSSL gets ready with the first context: no child must inherit it half done.
+    with load_lock():
+        context = _context(settings, files, to_proxy)
+    # urllib3 sets the context's verify_mode to cert_reqs.
+    required = ssl.CERT_REQUIRED if settings.verify_ssl else ssl.CERT_NONE
+    return {"ssl_context": context, "cert_reqs": required}
+
+
+def _context(settings: TransportSettings, files: Files, to_proxy: bool) -> ssl.SSLContext:
+    """A client's context. Costs some 15 ms, so it is shared with the pool."""
+    context = context_class()(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options &= ~_IGNORE_UNEXPECTED_EOF
+    if settings.verify_ssl:
+        _load_trusted(context, settings, files.authorities)
+        # Where this is off urllib3 compares the names itself, with another than the host's or none.
+        context.check_hostname = to_proxy or settings.assert_hostname is None
+    else:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if to_proxy:
+        # Verified like any server, but shown no certificate of the client.
+        context.sslsocket_class = _ProxySocket
+    elif settings.cert_file is not None:
+        _load_identity(context, settings, settings.cert_file, files)
+    return context
+
+
+def _load_trusted(
+    context: ssl.SSLContext, settings: TransportSettings, authorities: bytes | None
+) -> None:
+    if authorities is None:
+        import certifi  # not for those who have CA certificates of their own
+
+        context.load_verify_locations(cafile=certifi.where())
+        return
+    blocks = [block.partition(_END)[0] for block in authorities.split(_BEGIN)[1:]]
+    try:
+        pem = b"\n".join([_BEGIN + block + _END for block in blocks]).decode("ascii")
+        context.load_verify_locations(cadata=pem)
+    except (OSError, ValueError) as error:
+        _require_resources(error)
+        names = " and ".join(name for name, _ in settings.trusted)
+        raise ConfigurationError("%s must be PEM certificates" % names) from None
+
+
+def _load_identity(
+    context: ssl.SSLContext, settings: TransportSettings, cert_file: str, files: Files
+) -> None:
+    try:
+        # An encrypted key would make OpenSSL ask at the terminal; a wrong password fails at once.
+        context.load_cert_chain(cert_file, settings.key_file, password=lambda: "")
+    except (OSError, ValueError) as error:
+        _require_resources(error)
+        raise ConfigurationError(
+            "Configuration.cert_file and key_file must be a PEM certificate and its unencrypted "
+            "PEM key"
+        ) from None
+    if _identity(settings) != files.identity:  # OpenSSL takes no content, only the path
+        raise ConfigurationError(
+            "Configuration.cert_file or key_file was rewritten while it was read: call again"
+        )

@@ -1,0 +1,159 @@
+"""One method for each HTTP method, with the official SDK's signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..configuration import Timeout
+
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+
+
+class Verbs:
+    """Calls ``request``, which a subclass has, with the method that its name says."""
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        query_params: Any = None,
+        headers: Mapping[str, Any] | None = None,
+        body: Any = None,
+        post_params: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """Send one request."""
+        raise NotImplementedError  # pragma: no cover - of RESTClientObject
+
+    def GET(  # noqa: N802
+        self,
+        url: str,
+        headers: Mapping[str, Any] | None = None,
+        query_params: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """:meth:`request` with method GET."""
+        return self.request(
+            "GET", url, query_params, headers, None, None, _preload_content, _request_timeout
+        )
+
+    def HEAD(  # noqa: N802
+        self,
+        url: str,
+        headers: Mapping[str, Any] | None = None,
+        query_params: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """:meth:`request` with method HEAD."""
+        return self.request(
+            "HEAD", url, query_params, headers, None, None, _preload_content, _request_timeout
+        )
+
+    def DELETE(  # noqa: N802
+        self,
+        url: str,
+        headers: Mapping[str, Any] | None = None,
+        query_params: Any = None,
+        body: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+        *,
+        post_params: Any = None,
+    ) -> Any:
+        """:meth:`request` with method DELETE."""
+        return self.request(
+            "DELETE",
+            url,
+            query_params,
+            headers,
+            body,
+            post_params,
+            _preload_content,
+            _request_timeout,
+        )
+
+    def OPTIONS(  # noqa: N802
+        self,
+        url: str,
+        headers: Mapping[str, Any] | None = None,
+        query_params: Any = None,
+        post_params: Any = None,
+        body: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """:meth:`request` with method OPTIONS."""
+        return self.request(
+            "OPTIONS",
+            url,
+            query_params,
+            headers,
+            body,
+            post_params,
+            _preload_content,
+            _request_timeout,
+        )
+
+    def POST(  # noqa: N802
+        self,
+        url: str,
+        headers: Mapping[str, Any] | None = None,
+        query_params: Any = None,
+        post_params: Any = None,
+        body: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """:meth:`request` with method POST."""
+        return self.request(
+            "POST",
+            url,
+            query_params,
+            headers,
+            body,
+            post_params,
+            _preload_content,
+            _request_timeout,
+        )
+
+    def PUT(  # noqa: N802
+        self,
+        url: str,
+        headers: Mapping[str, Any] | None = None,
+        query_params: Any = None,
+        post_params: Any = None,
+        body: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """:meth:`request` with method PUT."""
+        return self.request(
+            "PUT", url, query_params, headers, body, post_params, _preload_content, _request_timeout
+        )
+
+    def PATCH(  # noqa: N802
+        self,
+        url: str,
+        headers: Mapping[str, Any] | None = None,
+        query_params: Any = None,
+        post_params: Any = None,
+        body: Any = None,
+        _preload_content: bool = True,
+        _request_timeout: Timeout = None,
+    ) -> Any:
+        """:meth:`request` with method PATCH."""
+        return self.request(
+            "PATCH",
+            url,
+            query_params,
+            headers,
+            body,
+            post_params,
+            _preload_content,
+            _request_timeout,
+        )
