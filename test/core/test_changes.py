@@ -156,7 +156,7 @@ def test_a_lease_closed_by_many_is_given_back_once() -> None:
 
     for _ in range(300):
         key = object()
-        mine, others = pools.lease(key, Pool), pools.lease(key, Pool)
+        mine, others = pools.lease(key, None, Pool), pools.lease(key, None, Pool)
         pool = mine.pool
         start = threading.Barrier(4)
 
