@@ -155,7 +155,7 @@ class ApiClient(EverydayCalls):
         header_params: Mapping[str, Any] | None = None,
         body: Any = None,
         post_params: Any = None,
-        files: Mapping[str, Any] | None = None,
+        files: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None,
         response_type: Any = None,
         auth_settings: Any = None,
         async_req: bool | None = None,
@@ -169,15 +169,18 @@ class ApiClient(EverydayCalls):
         Args:
             resource_path: path below ``Configuration.host``, with ``{name}`` for path parameters.
             method: ``GET``, ``HEAD``, ``OPTIONS``, ``POST``, ``PATCH``, ``PUT`` or ``DELETE``.
-            path_params, query_params: mapping or pairs.
+            path_params, query_params: mapping or pairs, one value for each ``{name}``.
             header_params: headers; the client's default headers win over them, credentials over
                 both.
-            body: value for a JSON body: data, lists, dicts, models; or text for other types.
-            post_params: pairs for a form body.
-            files: paths of files to upload (multipart), by field name; a path or a list of them.
+            body: value for a JSON body: data, dates, ``Decimal`` (exactly), models; or text or
+                bytes for other content types.
+            post_params: mapping or pairs for a form body.
+            files: what to upload (multipart), a mapping or pairs by field name: a path, ``bytes``,
+                an open binary file, ``(name, content[, content type])``, or a list of these.
             response_type: what to return: a type name (``'object'``, ``'list[str]'``,
-                ``'dict(str, object)'``, ``'datetime'``, ``'file'``, a model's name) or a class;
-                ``None`` for no data. ``'file'`` returns the path of a new file.
+                ``'dict(str, object)'``, ``'datetime'``, ``'bytes'``, ``'file'``, a model's name), a
+                class, or a :class:`~ultracart.serialization.ResponseType`; ``None`` for no data.
+                ``'file'`` returns the path of a new file.
             auth_settings: names of the authorization schemes to send, where configured.
             async_req: return an object with ``.get()`` at once and call in the background.
             _return_http_data_only: return the data alone, not ``(data, status, headers)``.
@@ -347,7 +350,9 @@ class ApiClient(EverydayCalls):
         return sending.format_collections(params, collection_formats)
 
     def prepare_post_parameters(
-        self, post_params: Any = None, files: Mapping[str, Any] | None = None
+        self,
+        post_params: Any = None,
+        files: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None,
     ) -> list[Any]:
         """Form pairs followed by the files: (field, (file name, bytes, MIME type)).
 

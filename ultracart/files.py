@@ -51,7 +51,7 @@ def _upload(field: str, given: Any) -> tuple[str | None, bytes, str]:
             raise ApiTypeError("files[%r] must be (file name, content[, content type])" % field)
         name, source, kind = (*given, None)[:3]
         if isinstance(source, str):  # a path is a Path here, as text may be content
-            source = source.encode("utf-8", "surrogatepass")
+            source = _encoded(field, source)
     elif isinstance(given, (bytes, bytearray, memoryview)):
         name = field
     elif hasattr(given, "read"):
@@ -68,6 +68,14 @@ def _upload(field: str, given: Any) -> tuple[str | None, bytes, str]:
     if kind is None:
         kind = mimetypes.guess_type(name or "")[0] or "application/octet-stream"
     return name, content, kind
+
+
+def _encoded(field: str, text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        pass  # it holds the whole text, so it must not become the context
+    raise ApiValueError("files[%r] holds a lone surrogate, which no encoding can carry" % field)
 
 
 def _content(field: str, source: Any) -> bytes:
