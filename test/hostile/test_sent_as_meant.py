@@ -48,6 +48,7 @@ field = (
 elsewhere = st.sampled_from(
     ["../x", "x/..", "x/../y", "%2e%2e/x", "a//b", "a/", "/", "\\..\\x", "a?b", "x#y", "a/b"]
 )
+safe_characters = st.sampled_from(["", "/", "/%", "\\/", "?#", "{}:@", "./"])
 fields = st.dictionaries(text, field, max_size=4)
 
 
@@ -151,12 +152,26 @@ def test_collections(server: HostileServer, client: ApiClient, items: list[Any],
 
 @some
 @given(
-    a=field | elsewhere,
+    a=field,
     b=scalar,
     more=st.dictionaries(st.sampled_from(["a", "b", "c", "{a}"]), scalar, max_size=1),
-    safe=st.sampled_from(["", "/", "/%", "\\/", "?#", "{}:@", "./"]),
+    safe=safe_characters,
 )
 def test_paths(
+    server: HostileServer, client: ApiClient, a: Any, b: Any, more: dict[str, Any], safe: str
+) -> None:
+    path_is_as_meant(server, client, a, b, more, safe)
+
+
+@some
+@given(a=elsewhere, b=elsewhere | st.integers(), safe=safe_characters)
+def test_no_value_leaves_its_resource(
+    server: HostileServer, client: ApiClient, a: Any, b: Any, safe: str
+) -> None:
+    path_is_as_meant(server, client, a, b, {}, safe)
+
+
+def path_is_as_meant(
     server: HostileServer, client: ApiClient, a: Any, b: Any, more: dict[str, Any], safe: str
 ) -> None:
     values = {"a": a, "b": b, **more}
