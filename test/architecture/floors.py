@@ -81,8 +81,8 @@ FLOORS = [
         "oauth.token oauth.stores oauth.stores.sqlalchemy",
         packages="anyio",
     ),
-    # Nothing of the client, so that one mistake cannot make both agree.
-    Floor("sandbox", packages="authlib flask werkzeug"),
+    # Nothing of the client, so that one mistake cannot make both agree; locks are no client's.
+    Floor("sandbox", "locks", packages="authlib flask werkzeug"),
     Floor("pytest_plugin", "sandbox", packages="pytest"),
     Floor(
         "commands",

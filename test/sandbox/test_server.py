@@ -243,7 +243,8 @@ def test_it_imports_nothing_of_the_client():
     for module in folder.glob("*.py"):
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom):
-                assert node.level <= 1, module
+                # Locks that a Ctrl-C leaves usable say nothing of OAuth.
+                assert node.level <= 1 or node.module == "locks", module
                 assert not (node.module or "").startswith("ultracart"), module
             elif isinstance(node, ast.Import):
                 assert not any(item.name.startswith("ultracart") for item in node.names), module

@@ -98,7 +98,8 @@ class RedirectListener:
     def close(self) -> None:
         """Give the port back; closing again does nothing."""
         self._server.shutdown()
-        self._thread.join()
+        while self._thread.is_alive():  # in steps: an endless wait may not see a Ctrl-C
+            self._thread.join(1.0)
         self._server.server_close()
 
     def __enter__(self) -> RedirectListener:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import math
 import secrets
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, json, redirect, render_template, request
 from werkzeug.exceptions import HTTPException
 
+from ..locks import Event
 from .applications import Application
 from .faults import Faults
 from .paths import BASE_PATH, METHODS, OAUTH_PATHS
@@ -152,7 +152,7 @@ class Dashboard:
             }
             return {name: render_template(f"_{name}.html", **values) for name in _PARTS}
 
-    def news(self, seen: str, closing: threading.Event) -> Response:
+    def news(self, seen: str, closing: Event) -> Response:
         """What has changed since ``seen``, as soon as something has."""
         deadline = time.monotonic() + _NEWS_SECONDS
         while True:
@@ -274,7 +274,7 @@ class Dashboard:
 
 
 def create_dashboard(
-    state: State, faults: Faults, answers: Answers, recording: Recording, closing: threading.Event
+    state: State, faults: Faults, answers: Answers, recording: Recording, closing: Event
 ) -> Blueprint:
     """The blueprint of the page; ``closing`` ends the requests that wait for news."""
     dashboard = Dashboard(state, faults, answers, recording)

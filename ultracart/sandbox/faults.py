@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wrappers import Response
 
+from ..locks import Event, Lock
 from .paths import METHODS, OAUTH_PATHS, PathTemplate, check_method
 from .recording import RecordedRequest
 from .responses import check_headers, check_status, is_bodyless, json_text
@@ -63,7 +64,7 @@ class Fault:
             and (self._when is None or self._when(request))
         )
 
-    def wait(self, closing: threading.Event) -> None:
+    def wait(self, closing: Event) -> None:
         """Hold the request for the delay, but not beyond the sandbox's end."""
         if isinstance(self.delay, threading.Event):
             deadline = time.monotonic() + EVENT_DEADLINE
@@ -109,7 +110,7 @@ class Faults:
     """``sandbox.faults``: add a fault, see those that are left, remove one or all."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._faults: list[Fault] = []
 
     def add(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..locks import Event, Lock
 from . import placeholders
 from .applications import LOOPBACK_HOSTS
 from .dashboard import is_dashboard
@@ -41,7 +41,7 @@ class Gateway:
         state: State,
         faults: Faults,
         recording: Recording,
-        closing: threading.Event,
+        closing: Event,
         on_request: Callable[[RecordedRequest], object] | None,
     ) -> None:
         self._app = app
@@ -49,7 +49,7 @@ class Gateway:
         self._faults = faults
         self._recording = recording
         self._on_request = on_request
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._in_progress: Counter[str | None] = Counter()
         self._total = 0
         self.closing = closing

@@ -15,6 +15,7 @@ from typing import Any, cast
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.test import run_wsgi_app
 
+from ..locks import Lock
 from .gateway import ConnectionDroppedError, Gateway
 from .responses import ultracart_error
 
@@ -41,7 +42,7 @@ class _Connections:
     """The open connections and the threads that serve them, so that closing can end them all."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._open: dict[threading.Thread, socket.socket] = {}
         self._receiving: dict[threading.Thread, float] = {}
 

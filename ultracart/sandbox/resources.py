@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, NoReturn
 
 from flask import Blueprint, Response, abort, request
 
+from ..locks import Lock
 from . import placeholders
 from .authlib_bases import BearerTokenValidator, ResourceProtector
 from .paths import METHODS, OAUTH_PATHS, PathTemplate, check_method, check_query
@@ -97,7 +97,7 @@ class Answer:
         self.query = query
         self._responses = responses
         self._usual = usual
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._last: _Ready | _Function = usual
 
     def match(self, seen: RecordedRequest) -> dict[str, str] | None:

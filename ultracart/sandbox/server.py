@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from ..locks import Event
 from . import placeholders
 from .app import create_app
 from .applications import Application
@@ -75,7 +75,7 @@ class Sandbox(Switches):
         self._answers = Answers()
         self._faults = Faults()
         self._recording = Recording()
-        closing = threading.Event()
+        closing = Event()
         page = create_dashboard(self._state, self._faults, self._answers, self._recording, closing)
         keys = (placeholders.SIMPLE_KEY, *self.simple_keys)
         self._app = create_app(self._state, self._server, self._answers, keys, page)
@@ -85,7 +85,7 @@ class Sandbox(Switches):
         self._http = HTTPServer(self.port, self._gateway)
         self.port = self._http.port
         self._state.verification_uri = f"{self.host}/oauth/device"
-        self._closed = threading.Event()
+        self._closed = Event()
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in _FIXED and "_closed" in vars(self):

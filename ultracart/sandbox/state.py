@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 import secrets
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..locks import Lock
 from .applications import Application
 from .recording import Counters
 from .switches import Switches
@@ -132,7 +132,7 @@ class State:
         applications: Iterable[Application],
         merchants: Iterable[str] | Mapping[str, str],
     ) -> None:
-        self.lock: threading.RLock = threading.RLock()
+        self.lock: Lock = Lock()
         self.switches = switches
         self.counters: Counters = Counters()
         self.applications: dict[str, Application] = {}
