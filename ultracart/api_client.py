@@ -268,9 +268,13 @@ class ApiClient(EverydayCalls):
         preload: bool,
         timeout: Timeout,
     ) -> Any:
-        """Send with credentials; on a 401 the token source may look again once, for one repeat."""
+        """Send with credentials, and again where a 401 can be cured by another token.
+
+        Once; and once more where the token of the repeat was untried as well, see
+        :meth:`_has_another_token`.
+        """
         began = monotonic()
-        rejected = None
+        repeats = 0
         while True:
             authorized = list(query)
             self.update_params_for_auth(headers, authorized, auth_settings)
@@ -278,14 +282,28 @@ class ApiClient(EverydayCalls):
             try:
                 return self.request(method, url, authorized, headers, fields, body, preload, left)
             except ApiException as error:
-                if rejected is not None or not is_unauthorized(error):
+                if not is_unauthorized(error):
                     raise
-                source = self.configuration.access_token
-                invalidate = getattr(source, "invalidate", None)
-                rejected = str(headers.get("Authorization", "")).partition("Bearer ")[2]
-                if invalidate is None or not rejected or OAUTH_SCHEME not in (auth_settings or ()):
+                if not self._has_another_token(headers, auth_settings, repeats):
                     raise
-            invalidate(rejected)
+            repeats += 1
+
+    def _has_another_token(self, headers: Any, auth_settings: Any, repeats: int) -> bool:
+        """Tell the token source that the server answered 401; whether to repeat the request.
+
+        A token source may have two methods besides ``__call__``. ``invalidate(token)`` is told;
+        it returns ``False`` where it has no other token. ``is_untried(token)`` says that the
+        server has not been asked with this token before, because it was found in a store.
+        """
+        source = self.configuration.access_token
+        rejected = str(headers.get("Authorization", "")).partition("Bearer ")[2]
+        invalidate = getattr(source, "invalidate", None)
+        if invalidate is None or not rejected or OAUTH_SCHEME not in (auth_settings or ()):
+            return False
+        is_untried = getattr(source, "is_untried", None)
+        if repeats and (repeats > 1 or is_untried is None or not is_untried(rejected)):
+            return False
+        return invalidate(rejected) is not False
 
     def _require_schemes(self, auth_settings: Any) -> None:
         if not auth_settings:

@@ -8,8 +8,9 @@ import pickle
 
 import pytest
 
+from ultracart import OauthApi
 from ultracart.models.oauth_token_response import OauthTokenResponse
-from ultracart.oauth import Token
+from ultracart.oauth import MemoryTokenStore, Token
 
 FULL = Token("access", "refresh", 2000.0, "bearer", "a b", issued_at=1000.0, merchant_id="DEMO")
 
@@ -110,3 +111,173 @@ def test_the_same_text_with_a_later_expiry_is_another_token():
 
 def test_an_empty_refresh_token_is_none():
     assert Token("a", "").refresh_token is None
+
+
+def test_copies_keep_every_field():
+    token = Token(
+        "a",
+        "r",
+        2000.0,
+        "bearer",
+        "s",
+        issued_at=1000.0,
+        merchant_id="DEMO",
+        host="https://h.example",
+        client_id="c",
+        granted_at=500.0,
+        refresh_token_expires_at=9000.0,
+        extra={"id_token": "i", "nested": [1, {"a": None}]},
+    )
+    assert Token.from_json(token.to_json()) == token
+    assert pickle.loads(pickle.dumps(token)) == token == copy.deepcopy(token)
+    assert token.replaced() == token
+    assert token.replaced(scope=None).scope is None
+    assert token.replaced(scope=None) != token
+    later = token.shifted(10)
+    assert (later.expires_at, later.issued_at) == (2010.0, 1010.0)
+    assert (later.granted_at, later.refresh_token_expires_at) == (510.0, 9010.0)
+    assert later.shifted(-10) == token
+    for name in ("host", "client_id", "extra", "merchant_id", "refresh_token", "scope"):
+        assert getattr(later, name) == getattr(token, name)
+    with pytest.raises(TypeError):
+        token.replaced(scop="x")
+
+
+def test_extra_is_its_own_and_shown_nowhere():
+    given = {"id_token": "secret-id"}
+    token = Token("a", extra=given)
+    given["id_token"] = "other"
+    assert token.extra == {"id_token": "secret-id"}
+    assert "secret-id" not in repr(token)
+    assert Token("a").extra == {}
+    with pytest.raises(TypeError, match="extra"):
+        Token("a", extra=["x"])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="extra"):
+        Token("a", extra={"x": object()}).to_json()
+
+
+def test_unknown_fields_of_a_response_are_kept_over_refreshes():
+    first = Token.from_response(
+        OauthTokenResponse.from_wire(
+            {"access_token": "a", "refresh_token": "r", "id_token": "i", "x": 1}
+        ),
+        issued_at=1000.0,
+    )
+    assert first.extra == {"id_token": "i", "x": 1}
+    assert first.granted_at == 1000.0
+    second = Token.from_response(
+        OauthTokenResponse.from_wire({"access_token": "b", "x": 2}),
+        issued_at=2000.0,
+        previous=first,
+    )
+    assert second.extra == {"id_token": "i", "x": 2}
+    assert (second.granted_at, second.issued_at) == (1000.0, 2000.0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expires_at"),
+    [
+        ({"refresh_token_expires_in": 100}, 1100.0),
+        ({"refresh_expires_in": "100"}, 1100.0),
+        ({"x_refresh_token_expires_in": 100.5}, 1100.5),
+        ({"refresh_expires_in": 0}, None),
+        ({"refresh_token_expires_in": "soon"}, None),
+        ({"refresh_token_expires_in": None}, None),
+        ({"refresh_token_expires_in": [1]}, None),
+        ({"refresh_token_expires_in": 10**400}, None),
+        ({}, None),
+    ],
+)
+def test_when_the_refresh_token_expires(fields, expires_at):
+    response = OauthTokenResponse.from_wire({"access_token": "a", "refresh_token": "r", **fields})
+    token = Token.from_response(response, issued_at=1000.0)
+    assert token.refresh_token_expires_at == expires_at
+    # A refresh that leaves both out keeps them; a new refresh token has a life of its own.
+    same = Token.from_response(
+        OauthTokenResponse(access_token="b"), issued_at=1001.0, previous=token
+    )
+    assert same.refresh_token_expires_at == expires_at
+    other = OauthTokenResponse(access_token="b", refresh_token="s")
+    rotated = Token.from_response(other, issued_at=1001.0, previous=token)
+    assert rotated.refresh_token_expires_at is None
+
+
+AUTHLIB = {
+    "access_token": "a",
+    "refresh_token": "r",
+    "token_type": "Bearer",
+    "expires_in": 3600,
+    "expires_at": 2000,
+    "scope": "x y",
+    "id_token": "i",
+}
+
+
+def test_a_token_of_authlib():
+    assert Token.from_dict(AUTHLIB) == Token(
+        "a", "r", 2000.0, "bearer", "x y", extra={"id_token": "i"}
+    )
+
+
+def test_a_token_of_requests_oauthlib():
+    values = {**AUTHLIB, "scope": ["x", "y"], "expires_at": 2000.5, "expires_in": "3600"}
+    assert Token.from_dict(values) == Token(
+        "a", "r", 2000.5, "bearer", "x y", extra={"id_token": "i"}
+    )
+
+
+def test_a_plain_response():
+    values = {"access_token": "a", "refresh_token": "r", "expires_in": "60"}
+    assert Token.from_dict(values, issued_at=1000.0) == Token("a", "r", 1060.0, issued_at=1000.0)
+    # Nobody knows when it began: it is refreshed before it is used, if it can be.
+    assert Token.from_dict(values).is_expired(1.0)
+    del values["refresh_token"]
+    assert Token.from_dict(values).expires_at is None
+
+
+def test_a_bare_refresh_token():
+    token = Token.from_dict({"refresh_token": "r", "scope": ["x"]})
+    assert token.is_expired(1.0)
+    assert (token.refresh_token, token.scope) == ("r", "x")
+    assert Token.from_json(token.to_json()) == token
+    assert token.shifted(100) == token
+    assert Token.from_dict({"access_token": None, "refresh_token": "r", "expires_at": 9e9}) == (
+        Token.from_dict({"refresh_token": "r"})
+    )
+
+
+def test_a_bare_refresh_token_brings_an_access_token(make_session, sandbox, log_in_to, time_):
+    store = MemoryTokenStore()
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+    bare = Token.from_dict({"refresh_token": session.token().refresh_token})
+    store.save("moved", bare)
+    assert OauthApi(session.api_client("moved")).oauth_me().merchant_id == "default"
+    assert store.load("moved").host == sandbox.host
+
+
+def test_what_a_session_stored_can_be_read_from_a_dict():
+    values = {name: getattr(FULL, name) for name in Token.__slots__}
+    assert Token.from_dict(values) == FULL
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        None,
+        "token",
+        {},
+        {"access_token": ""},
+        {"access_token": 7},
+        {"access_token": "a", "refresh_token": 7},
+        {"access_token": "a", "expires_at": "soon"},
+        {"access_token": "a", "expires_at": math.inf},
+        {"access_token": "a", "scope": 7},
+        {"access_token": "a", "extra": 7},
+        {"access_token": "secret-7", "expires_at": {}},
+    ],
+)
+def test_a_dict_that_is_no_token(values):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        Token.from_dict(values)
+    assert "secret-7" not in str(caught.value)

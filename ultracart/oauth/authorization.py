@@ -1,4 +1,4 @@
-"""Decides how a merchant is sent to the consent page, and which callback may be believed."""
+"""Authorization requests: the way to the consent page, and the checks of its callback."""
 
 from __future__ import annotations
 

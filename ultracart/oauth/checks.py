@@ -47,6 +47,14 @@ def check_seconds(name: str, value: Any) -> None:
         raise ApiValueError("%s must not be negative" % name)
 
 
+def check_count(name: str, value: Any) -> None:
+    """Raise ApiTypeError or ApiValueError unless ``value`` is an integer, 0 or more."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ApiTypeError("%s must be int or None, not %s" % (name, type(value).__name__))
+    if value < 0:
+        raise ApiValueError("%s must not be negative" % name)
+
+
 def check_authorization_endpoint(url: str, *, allow_insecure: bool) -> None:
     """Raise ApiValueError unless a browser may be sent to ``url``.
 

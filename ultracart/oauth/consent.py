@@ -1,4 +1,4 @@
-"""Decides which authorization requests are open, and that each is answered once."""
+"""Consent: the authorization requests of one session, each answered once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how a device without a browser waits for its merchant (RFC 8628)."""
+"""Device authorization: a login on a device without a browser (RFC 8628)."""
 
 from __future__ import annotations
 

@@ -180,8 +180,9 @@ class SafeStore:
         bound = self._binding.bound(token)
         try:
             with self.lock(account, blocking=False) as held:
-                if held and self.load_any(account) == token:
-                    self.replace(account, token, bound)
+                stored = self.load_any(account) if held else None
+                if stored is not None and not self._binding.is_bound(stored):
+                    self.replace(account, stored, self._binding.bound(stored))
         except UltraCartError as error:
             _logger.debug("account %r cannot be bound to its server: %s", account, error)
         return bound

@@ -13,6 +13,7 @@ from .binding import Binding
 from .checks import (
     check_authorization_endpoint,
     check_call,
+    check_count,
     check_options,
     check_seconds,
     session_configuration,
@@ -404,5 +405,5 @@ class OAuthSession:
         """
         check_seconds("idle", idle)
         if limit is not None:
-            check_seconds("limit", limit)
+            check_count("limit", limit)
         return self._grants.keep_alive(idle, limit)

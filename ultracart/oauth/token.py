@@ -218,6 +218,8 @@ class Token:
 
     def shifted(self, seconds: float) -> Token:
         """A copy whose times are later by ``seconds``: the same moments by another clock."""
+        if not self.access_token:
+            return self  # a bare refresh token, which has expired by any clock
         times = {name: getattr(self, name) for name in _TIMES}
         return self.replaced(**{n: t + seconds for n, t in times.items() if t is not None})
 

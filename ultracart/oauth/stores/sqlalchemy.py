@@ -463,15 +463,7 @@ def _offset(remote: float, before: float, after: float) -> float:
 def _shifted(token: Token, seconds: float) -> Token:
     if not seconds or token.expires_at is None:
         return token
-    return Token(
-        token.access_token,
-        token.refresh_token,
-        token.expires_at + seconds,
-        token.token_type,
-        token.scope,
-        issued_at=None if token.issued_at is None else token.issued_at + seconds,
-        merchant_id=token.merchant_id,
-    )
+    return token.shifted(seconds)
 
 
 def _fail(what: str, error: Exception) -> NoReturn:

@@ -1,0 +1,208 @@
+"""What the server has refused is not asked for again and again."""
+
+from __future__ import annotations
+
+import pytest
+from waiting import TOKEN_PATH, token_requests
+
+from ultracart import OauthApi
+from ultracart.exceptions import (
+    ApiException,
+    InvalidClientError,
+    InvalidGrantError,
+    OAuthError,
+    RateLimitException,
+    ReauthorizationRequired,
+    UnauthorizedException,
+)
+from ultracart.oauth import MemoryTokenStore, Token
+
+
+@pytest.fixture
+def store():
+    return MemoryTokenStore()
+
+
+@pytest.fixture
+def expired(make_session, sandbox, log_in_to, time_, store):
+    """A session whose token has expired; the sandbox forgets the requests before."""
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+    time_.pass_(3601)
+    sandbox.requests.clear()
+    return session
+
+
+def fail(session, times, error):
+    errors = []
+    for _ in range(times):
+        with pytest.raises(error) as caught:
+            session.access_token()
+        errors.append(caught.value)
+    return errors
+
+
+def test_a_grant_that_has_ended_costs_one_request(expired, sandbox, time_):
+    sandbox.revoke()
+    errors = fail(expired, 50, ReauthorizationRequired)
+    assert len(token_requests(sandbox)) == 1
+    assert {str(error) for error in errors} == {str(errors[0])}
+    assert {type(error.__cause__) for error in errors} == {InvalidGrantError}
+    assert len({id(error) for error in errors}) == 50
+    time_.pass_(30 * 86400)
+    fail(expired, 5, ReauthorizationRequired)
+    assert len(token_requests(sandbox)) == 1
+
+
+def test_other_sessions_of_the_store_know_it_too(expired, make_session, sandbox, store):
+    sandbox.revoke()
+    fail(expired, 1, ReauthorizationRequired)
+    for _ in range(5):
+        fail(make_session(token_store=store), 1, ReauthorizationRequired)
+    assert len(token_requests(sandbox)) == 1
+
+
+@pytest.mark.parametrize("by", ["this session", "another session"])
+def test_a_new_login_ends_it(expired, make_session, sandbox, log_in_to, store, by):
+    sandbox.revoke()
+    fail(expired, 3, ReauthorizationRequired)
+    log_in_to(expired if by == "this session" else make_session(token_store=store), sandbox)
+    assert OauthApi(expired.api_client()).oauth_me().merchant_id == "default"
+
+
+def test_refresh_asks_all_the_same(expired, sandbox):
+    fault = sandbox.faults.add(TOKEN_PATH, status=400, body={"error": "invalid_grant"}, times=2)
+    fail(expired, 3, ReauthorizationRequired)
+    assert fault.hits == 1
+    with pytest.raises(ReauthorizationRequired):
+        expired.refresh()
+    assert fault.hits == 2
+    assert expired.refresh().access_token  # the server has refused for a time only
+    assert expired.access_token()
+
+
+def test_a_retry_after_is_waited_out(expired, sandbox, time_):
+    sandbox.faults.add(TOKEN_PATH, retry_after=600)
+    (first, *others) = fail(expired, 10, RateLimitException)
+    assert first.retry_after == 600
+    assert {error.retry_after for error in others} == {600}
+    time_.pass_(100)
+    assert fail(expired, 1, RateLimitException)[0].retry_after == 500
+    assert len(token_requests(sandbox)) == 1
+    time_.pass_(501)
+    assert expired.access_token()
+    assert len(token_requests(sandbox)) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (401, {"error": "invalid_client"}, InvalidClientError),
+        (400, {"error": "unauthorized_client"}, OAuthError),
+        (410, {}, ApiException),
+    ],
+)
+def test_a_refused_application_asks_again_after_a_minute(
+    expired, sandbox, time_, status, body, error
+):
+    fault = sandbox.faults.add(TOKEN_PATH, status=status, body=body, times=2)
+    fail(expired, 20, error)
+    assert fault.hits == 1
+    time_.pass_(61)
+    fail(expired, 20, error)
+    assert fault.hits == 2
+    time_.pass_(61)
+    assert expired.access_token()
+
+
+def test_another_application_s_refusal_is_not_this_one_s(expired, make_session, sandbox, store):
+    sandbox.faults.add(TOKEN_PATH, status=401, body={"error": "invalid_client"})
+    wrong = make_session(token_store=store, client_secret="wrong")
+    fail(wrong, 3, InvalidClientError)
+    assert expired.access_token()
+
+
+def test_one_account_s_refusal_is_not_another_s(expired, sandbox, log_in_to, time_):
+    log_in_to(expired, sandbox, "merchant-8")
+    sandbox.faults.add(TOKEN_PATH, status=400, body={"error": "invalid_grant"})
+    fail(expired, 1, ReauthorizationRequired)
+    time_.pass_(3601)
+    assert expired.access_token("merchant-8")
+
+
+def test_an_early_refresh_of_an_ended_grant_asks_once(make_session, sandbox, log_in_to, time_):
+    session = make_session()
+    log_in_to(session, sandbox)
+    first = session.access_token()
+    time_.pass_(3541)
+    sandbox.revoke()
+    sandbox.requests.clear()
+    for _ in range(58):
+        assert session.access_token() == first
+        time_.pass_(1)
+    assert len(token_requests(sandbox)) == 1
+
+
+def test_an_expired_token_without_refresh_token_is_told_each_time(make_session, store, time_):
+    store.save("default", Token("a", None, time_.now - 1, issued_at=time_.now - 100))
+    session = make_session(token_store=store)
+    assert len({str(error) for error in fail(session, 3, ReauthorizationRequired)}) == 1
+
+
+# -- 401 --
+
+
+def me(session):
+    return OauthApi(session.api_client()).oauth_me()
+
+
+def test_a_resource_that_rejects_every_token_gets_no_rotation_with_each_call(
+    authorized, sandbox, time_
+):
+    sandbox.faults.add("/oauth/me", status=401, times=None)
+    sandbox.requests.clear()
+    for _ in range(20):
+        with pytest.raises(UnauthorizedException):
+            me(authorized)
+    assert sandbox.counters.refreshes == 1
+    assert len(sandbox.requests) == 1 + 2 + 19  # a repeat with the first call only
+    # Polled every three seconds for an hour:
+    for _ in range(1200):
+        time_.pass_(3)
+        with pytest.raises(UnauthorizedException):
+            me(authorized)
+    assert sandbox.counters.refreshes < 20
+
+
+def test_a_token_that_is_rejected_later_is_refreshed(authorized, sandbox, time_):
+    authorized.refresh()
+    for number in range(3):
+        time_.pass_(60)
+        sandbox.expire_access_tokens()
+        assert me(authorized).merchant_id == "default"
+        assert sandbox.counters.refreshes == 2 + number
+
+
+def test_what_is_adopted_and_rejected_again_ends_in_one_refresh(
+    make_session, sandbox, log_in_to, store
+):
+    one, two = make_session(token_store=store), make_session(token_store=store)
+    log_in_to(one, sandbox)
+    two.access_token()
+    one.refresh()
+    sandbox.expire_access_tokens()
+    sandbox.requests.clear()
+    assert me(two).merchant_id == "default"
+    assert [r.path for r in sandbox.requests] == ["/oauth/me"] * 2 + [TOKEN_PATH, "/oauth/me"]
+    assert sandbox.counters.refreshes == 2
+
+
+def test_then_it_is_an_error_if_it_is_rejected_once_more(make_session, sandbox, log_in_to, store):
+    one, two = make_session(token_store=store), make_session(token_store=store)
+    log_in_to(one, sandbox)
+    two.access_token()
+    one.refresh()
+    sandbox.faults.add("/oauth/me", status=401, times=3)
+    with pytest.raises(UnauthorizedException):
+        me(two)
+    assert sandbox.counters.refreshes == 2
