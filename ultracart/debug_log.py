@@ -86,27 +86,41 @@ def format_changed(line_format: str) -> None:
             handler.setFormatter(made)
 
 
-def log_exchange(call: Any, answer: Any, seconds: float) -> None:
-    """One line for one exchange of ``transport.Call`` and its answer, a response or an
-    exception: names of what was sent, never a value."""
-    names = [str(name) for part in (call.query, call.fields, call.body) for name in _names(part)]
+def log_exchange(call: Any, response: Any, seconds: float) -> None:
+    """Log one line for one exchange: names of what was sent, never a value.
+
+    ``call`` is a ``transport.Call``, ``response`` what it got, a response or an exception. Whatever
+    they hold, and whatever a handler does, nothing is raised: the caller's response must not be
+    lost to a line about it.
+    """
+    try:
+        LOGGER.debug("%s", _line(call, response, seconds))
+    except Exception as error:
+        try:
+            LOGGER.debug("an exchange cannot be shown (%s)", type(error).__name__)
+        except Exception:
+            pass  # a handler that always fails
+
+
+def _line(call: Any, response: Any, seconds: float) -> str:
+    names = [*_names(call.query), *_names(call.fields)]
+    if isinstance(call.body, Mapping):  # a list has no names, only values
+        names += call.body
     # One exchange is one line, whatever it is called with.
-    parameters = [name if name.isprintable() else ascii(name) for name in names]
-    content = getattr(answer, "content", None)
-    LOGGER.debug(
-        "%s -> %s in %.1f ms (parameters: %s%s)",
+    shown = [name if name.isprintable() else ascii(name) for name in map(str, names)]
+    content = getattr(response, "content", None)
+    return "%s -> %s in %.1f ms (parameters: %s%s)" % (
         call.request_line(),
-        answer if isinstance(answer, Exception) else answer.status,
+        response if isinstance(response, Exception) else response.status,
         seconds * 1000,
-        ", ".join(parameters) or "none",
+        ", ".join(shown) or "none",
         "" if content is None else "; %d bytes" % len(content),
     )
 
 
 def _names(part: Any) -> list[Any]:
-    if isinstance(part, Mapping):
-        return list(part)
-    return [item[0] for item in part if item] if isinstance(part, (list, tuple)) else []
+    """The names of query parameters or form fields."""
+    return list(part) if isinstance(part, Mapping) else [name for name, _ in part or ()]
 
 
 def _has_real_handler() -> bool:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from codecs import unicode_escape_encode
-from collections.abc import Iterable, Iterator, Mapping
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing costs more to load than this package
-    from collections.abc import Callable
-    from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 MASK = "***"
 

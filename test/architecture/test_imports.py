@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+from .source import MODULES
+
 _TOUCH = """
 configuration = ultracart.configuration
 for name in ultracart.__all__:
@@ -42,6 +44,15 @@ def _run(script: str) -> str:
 
 def test_import_loads_two_modules() -> None:
     assert _loaded_by("import ultracart") - {"__future__"} == {"ultracart", "ultracart.version"}
+
+
+def test_typing_is_imported_plainly_below_the_lazy_roots() -> None:
+    by_hand = {
+        module
+        for module, path in MODULES.items()
+        if "TYPE_CHECKING = False" in path.read_text(encoding="utf-8")
+    }
+    assert by_hand <= {"ultracart", "ultracart.oauth", "ultracart.cli"}
 
 
 def test_public_names_load_neither_transport_nor_logging() -> None:

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 from ..exceptions import ApiTimeoutError, ApiTypeError
 from ..redaction import secrets_in, secrets_in_headers
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from ..configuration import Timeout
     from .limits import Deadline
     from .settings import TransportSettings
