@@ -126,6 +126,7 @@ LATE_IMPORTS = {
     ("ultracart.oauth.session", "ultracart.oauth.client_auth"): "few programs need it",
     ("ultracart.oauth.client_auth", "asyncio"): "only coroutines need it",
     ("ultracart.oauth.client_auth", "anyio"): "only trio needs it; httpx brings it",
+    ("ultracart.official", "ultracart.official.stub"): "written once, by hand",
     ("ultracart.official.importer", "ultracart.official.version4"): "3.x does not need it",
     ("ultracart.pytest_plugin", "ultracart.sandbox"): "the extra is optional",
     (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -11,10 +12,12 @@ import sys
 import pytest
 
 from ultracart import ConfigurationError, official
+from ultracart.sandbox import Sandbox
 
 from .official_environment import MOUNTED, folder, require
 
 DIRECTORY = require()
+DOCS = pathlib.Path(__file__).parents[2] / "docs"
 _BEGIN = """
 import os, sys
 import ultracart
@@ -284,3 +287,101 @@ def test_other_folders(tmp_path: pathlib.Path) -> None:
     with pytest.raises(TypeError, match="folder"):
         official.mount(7)  # type: ignore[arg-type]
     official.unmount()  # nothing is mounted, and nothing happens
+
+
+# -- documentation ----------------------------------------------------------------------------
+
+PAGES = [*DOCS.glob("*.md"), DOCS.parent / "README.md"]
+PROGRAMS = [
+    pytest.param(block, id="%s-%d" % (page.stem, number))
+    for page in PAGES
+    for number, block in enumerate(
+        re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    )
+    if "official.mount(" in block
+]
+
+
+@pytest.fixture(params=MOUNTED)
+def project(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> pathlib.Path:
+    """A folder with the official SDK in ``official``, as the pages say."""
+    (tmp_path / "official").symlink_to(folder(DIRECTORY, request.param))
+    return tmp_path
+
+
+def test_pages_have_programs() -> None:
+    assert len(PROGRAMS) == 3
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_documented_program(project: pathlib.Path, program: str) -> None:
+    with Sandbox() as sandbox:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", program],
+            capture_output=True,
+            text=True,
+            cwd=project,
+            env={**os.environ, "ULTRACART_HOST": sandbox.host},
+            timeout=100,
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_stub(project: pathlib.Path) -> None:
+    """It is valid, and a module of the user's own gives what it declares."""
+    program = """
+import ast, pathlib, ultracart
+ultracart.official.mount("official").write_stub("official_sdk.pyi")
+tree = ast.parse(pathlib.Path("official_sdk.pyi").read_text(encoding="utf-8"))
+classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+assert {"Item", "ItemApi", "ItemsResponse"} <= set(classes) and "OauthApi" not in classes
+assert len(classes) > 900
+import official_sdk
+for name, node in classes.items():
+    found = getattr(official_sdk, name)
+    for member in node.body:
+        if isinstance(member, ast.FunctionDef) and name.endswith("Api"):
+            assert hasattr(found, member.name) or hasattr(found(), member.name), (name, member.name)
+from official_sdk import Item, ItemApi
+assert Item is ultracart.models.Item and ItemApi is ultracart.apis.ItemApi
+"""
+    (block,) = [p.values[0] for p in PROGRAMS if "def __getattr__" in str(p.values[0])]
+    assert isinstance(block, str)
+    module = block.replace('mount("official")', "Mount  # mounted already")
+    (project / "official_sdk.py").write_text(module, encoding="utf-8")
+    command = [sys.executable, "-W", "error", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=project, timeout=100)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+PROGRAM = """
+import official_sdk
+from official_sdk import Item, ItemApi
+
+def names(api: ItemApi) -> list[str | None]:
+    response = api.get_items(limit=10, expand="pricing")
+    return [item.merchant_item_id for item in response.items or []]
+
+def misspelt(api: ItemApi) -> None:
+    api.get_itms()  # type: ignore[attr-defined]
+    Item(merchant_item="SHIRT")  # type: ignore[call-arg]
+    print(api.get_items().itms)  # type: ignore[attr-defined]
+    number: int = api.get_item(7).item  # type: ignore[assignment]
+"""
+
+
+def test_type_checkers_know_what_is_mounted(project: pathlib.Path) -> None:
+    pytest.importorskip("mypy", reason="tox -e compat installs it")
+    stub = 'import ultracart\nultracart.official.mount("official").write_stub("official_sdk.pyi")'
+    subprocess.run([sys.executable, "-c", stub], check=True, cwd=project, timeout=100)
+    (project / "official_sdk.py").write_text("", encoding="utf-8")
+    (project / "program.py").write_text(PROGRAM, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "program.py"],
+        capture_output=True,
+        text=True,
+        cwd=project,
+        env={**os.environ, "MYPYPATH": str(DOCS.parent)},
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stdout

@@ -49,6 +49,22 @@ class Mount:
     def __repr__(self) -> str:
         return "<ultracart-rest-sdk %s mounted from %s>" % (self.version, self.folder)
 
+    def write_stub(self, path: str | os.PathLike[str]) -> None:
+        """Write a type stub (``.pyi``) of all its API classes and models, for type checkers.
+
+        Loads every class, which takes a second or two: once for a version, not in a program's way.
+        """
+        from .stub import stub
+
+        official, found = self._importer.official, self._importer.attribute
+        text = stub(
+            self.version,
+            [found(module, name) for name, module in official.apis.items()],
+            [found(module, name) for name, module in official.models.items()],
+        )
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
     def _install(self) -> None:
         official, found = self._importer.official, self._importer.attribute
         self._importer.install()
