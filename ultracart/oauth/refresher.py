@@ -21,7 +21,8 @@ R11  A token is sent only to the server and by the application that it belongs t
      response for another merchant is refused.
 R12  Events are reported after every lock was left.
 
-A lost response is asked for again by TokenEndpoint, while the lock is held.
+A lost response is asked for again by TokenEndpoint, while the lock is held. ``test/model`` explores
+R4 to R7 with everything that can go wrong in two processes, and says what breaks without each.
 """
 
 from __future__ import annotations
