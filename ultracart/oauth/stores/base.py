@@ -1,10 +1,11 @@
-"""Decides what a token store must promise: the contract that every store keeps.
+"""What a token store is: the contract that every store keeps, and what stores share.
 
 ``ultracart.oauth.stores.contract`` is this contract as a test suite for a store of your own.
 """
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -16,6 +17,9 @@ from ..token import Token
 # Seconds to wait for an account's lock. A holder takes at most a minute: ten seconds in which an
 # attempt may begin, 25 for its turn where parallel requests are capped, 25 for its answer.
 LOCK_TIMEOUT = 90.0
+# Where an encrypted token names its account, among the token's own fields: a version of this
+# package that does not know it passes it over.
+_SEALED_FOR = "sealed_for"
 
 
 class TokenStore(ABC):
@@ -103,19 +107,21 @@ def check_account(account: str) -> None:
             raise ApiValueError("account must be text that UTF-8 can write") from None
 
 
-def encode_token(token: Token, cipher: Cipher | None) -> bytes:
-    """What a store keeps: JSON, encrypted if there is a cipher.
+def encode_token(token: Token, cipher: Cipher | None, account: str) -> bytes:
+    """What a store keeps: JSON, or, if there is a cipher, JSON that names its account, encrypted.
 
     Raises:
         TokenStoreError: the cipher failed.
     """
     if not isinstance(token, Token):
         raise ApiTypeError("token must be a Token, not %s" % type(token).__name__)
-    data = token.to_json().encode("ascii")
+    text = token.to_json()
     if cipher is None:
-        return data
+        return text.encode("ascii")
+    # Without the account, whoever may write to the store but has no key could move a row.
+    sealed = '{"%s": %s, %s' % (_SEALED_FOR, json.dumps(account), text[1:])
     try:
-        encrypted = cipher.encrypt(data)
+        encrypted = cipher.encrypt(sealed.encode("ascii"))
     except Exception as error:  # a cipher may raise anything; none of it may quote the data
         raise TokenStoreError("the cipher cannot encrypt: %s" % type(error).__name__) from None
     if not isinstance(encrypted, bytes):
@@ -126,15 +132,28 @@ def encode_token(token: Token, cipher: Cipher | None) -> bytes:
 def decode_token(data: bytes, cipher: Cipher | None, account: str) -> Token:
     """The token of :func:`encode_token`.
 
+    What was encrypted before accounts were sealed with their tokens names none; it is taken as it
+    is, and names its account once it is saved again.
+
     Raises:
-        TokenStoreError: the data is damaged, or encrypted under another key.
+        TokenStoreError: the data is damaged, encrypted under another key, or another account's.
     """
+    sealed_for = account
     try:
-        if cipher is not None:
-            data = cipher.decrypt(data)
-        return Token.from_json(data.decode("ascii"))
+        if cipher is None:
+            text = data.decode("ascii")
+        else:
+            text = cipher.decrypt(data).decode("ascii")
+            sealed_for = json.loads(text).get(_SEALED_FOR, account)
+        token = Token.from_json(text)
     except Exception as error:  # a cipher may raise anything; none of it may quote the data
         raise TokenStoreError(
             "the stored token of account %r cannot be read (%s): is cipher= the one it was saved"
             " with?" % (account, type(error).__name__)
         ) from None
+    if sealed_for != account:
+        raise TokenStoreError(
+            "the stored token of account %r was saved for another account: its row was moved"
+            % account
+        )
+    return token

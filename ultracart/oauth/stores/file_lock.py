@@ -1,4 +1,4 @@
-"""Decides how processes of one host exclude each other: by a kernel-held lock on a file.
+"""Locks on files, which the kernel holds: for the processes of one host.
 
 The kernel frees it the moment its holder dies, however it dies. Each holder opens the file anew,
 so that threads exclude each other as well; POSIX record locks (``lockf``) would not do, since the
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -16,8 +17,10 @@ from contextlib import contextmanager, suppress
 from hashlib import sha256
 from io import FileIO
 
-from ...exceptions import TokenStoreError
+from ...exceptions import ApiTypeError, TokenStoreError
 from ...forks import renew_after_fork
+from .base import LOCK_TIMEOUT
+from .private_file import NotOurs, check_owner, make_private_directory
 
 if os.name == "nt":  # pragma: no cover - the tests run where there is flock
     import msvcrt
@@ -26,25 +29,38 @@ else:
 
 # Seconds between two tries, growing from the first to the second.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.02
+_LOCK_NAME = re.compile("[0-9a-f]{32}")
 
 
 class FileLocks:
-    """Locks by name, each a file in ``directory`` for as long as somebody is at it.
+    """Locks by name for the threads and processes of one host, for a token store of your own.
+
+    Each is a file in ``directory`` for as long as somebody is at it. Not for network file systems.
 
     Args:
-        directory: made with mode 0700 when first needed.
-        timeout: seconds to wait before TokenStoreError.
+        directory: made with mode 0700 when first needed, with whatever is missing above it. Of
+            one that is there, others' rights are taken; it must hold nothing but such locks.
+        timeout: seconds to wait before TokenStoreError; default: longer than any holder takes.
         sleep: waits a number of seconds between two tries.
+
+    Raises:
+        ApiTypeError: ``directory`` is neither text nor a path.
     """
 
     def __init__(
         self,
-        directory: str,
+        directory: str | os.PathLike[str],
         *,
-        timeout: float,
+        timeout: float = LOCK_TIMEOUT,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._directory = directory
+        if not isinstance(directory, (str, os.PathLike)):
+            raise ApiTypeError(
+                "directory must be str or PathLike, not %s" % type(directory).__name__
+            )
+        # The working directory may change before the first use.
+        self._directory = os.path.realpath(os.fsdecode(directory))
+        self._is_prepared = False
         self._timeout = timeout
         self._sleep = sleep
         # What was locked, by its descriptor. A set of weak references would run code when one ends,
@@ -54,7 +70,11 @@ class FileLocks:
 
     @contextmanager
     def lock(self, name: str, *, blocking: bool = True) -> Iterator[bool]:
-        """Enter with ``True`` once it is held; with ``False`` if taken and not ``blocking``."""
+        """Enter with ``True`` once it is held; with ``False`` if taken and not ``blocking``.
+
+        Raises:
+            TokenStoreError: it did not become free in time, or the directory is of no use.
+        """
         path = os.path.join(self._directory, sha256(name.encode("utf-8")).hexdigest()[:32])
         file = self._acquire(path, blocking)
         try:
@@ -70,10 +90,9 @@ class FileLocks:
         while True:
             try:
                 file = self._try(path)
-            except OSError as error:
-                raise TokenStoreError(
-                    "cannot lock in %s: %s" % (self._directory, error.strerror or error)
-                ) from None
+            except (OSError, NotOurs) as error:
+                reason = getattr(error, "strerror", None) or error
+                raise TokenStoreError("cannot lock in %s: %s" % (self._directory, reason)) from None
             if file is not None or not blocking:
                 return file
             if time.monotonic() >= deadline:
@@ -82,12 +101,15 @@ class FileLocks:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _try(self, path: str) -> FileIO | None:
+        if not self._is_prepared:
+            self._prepare()
         try:
             file = _open(path)
         except FileNotFoundError:
-            os.makedirs(self._directory, 0o700, exist_ok=True)
+            self._prepare()
             file = _open(path)
         try:
+            _take_rights_of_others(file.fileno())
             # The last holder may have removed this file between our open and our lock.
             if _lock_now(file.fileno()) and _is_still(path, file.fileno()):
                 self._locked[file.fileno()] = weakref.ref(file)
@@ -97,6 +119,17 @@ class FileLocks:
             raise
         file.close()
         return None
+
+    def _prepare(self) -> None:
+        """Make the directory, or take others' rights from one that holds locks alone."""
+        make_private_directory(self._directory)
+        found = os.lstat(self._directory)
+        check_owner(found)
+        if os.name != "nt" and found.st_mode & 0o077:
+            if not all(_LOCK_NAME.fullmatch(name) for name in os.listdir(self._directory)):
+                raise NotOurs("it holds other files too, and others have rights to it")
+            os.chmod(self._directory, 0o700)
+        self._is_prepared = True
 
     def _after_fork(self) -> None:
         # A copy of the parent's descriptor would keep its lock alive after the parent's death.
@@ -115,6 +148,15 @@ def _open(path: str) -> FileIO:
 
 def _descriptor(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+
+
+def _take_rights_of_others(descriptor: int) -> None:
+    if os.name == "nt":  # pragma: no cover - the directory's rights are what counts there
+        return
+    found = os.fstat(descriptor)
+    check_owner(found)
+    if found.st_mode & 0o077:
+        os.fchmod(descriptor, 0o600)
 
 
 def _is_still(path: str, descriptor: int) -> bool:

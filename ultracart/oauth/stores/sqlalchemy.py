@@ -7,7 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NoReturn
 
 import sqlalchemy
@@ -42,7 +42,7 @@ from .engines import (
     without_secrets,
 )
 from .file_lock import FileLocks
-from .private_file import make_private_file
+from .private_file import NotOurs, prepare_database
 from .sql_locks import commit_durably, mysql_lock, postgresql_lock
 
 _LOCKS = {"postgresql": postgresql_lock, "mysql": mysql_lock, "mariadb": mysql_lock}
@@ -161,7 +161,7 @@ class SQLAlchemyTokenStore(TokenStore):
             statement = (
                 self._table.update()
                 .where(self._table.c.account == account, token == found[0])
-                .values(token=self._encode(connection, new))
+                .values(token=self._encode(connection, account, new))
             )
             return connection.execute(statement).rowcount == 1
 
@@ -291,7 +291,7 @@ class SQLAlchemyTokenStore(TokenStore):
         return data, _shifted(token, -offset)
 
     def _upsert(self, connection: Connection, account: str, token: Token) -> None:
-        values = {"account": account, "token": self._encode(connection, token)}
+        values = {"account": account, "token": self._encode(connection, account, token)}
         statement: Any
         if self._dialect in MYSQL:
             statement = mysql.insert(self._table).values(values)
@@ -304,7 +304,7 @@ class SQLAlchemyTokenStore(TokenStore):
             )
         connection.execute(statement)
 
-    def _encode(self, connection: Connection, token: Token) -> bytes:
+    def _encode(self, connection: Connection, account: str, token: Token) -> bytes:
         """``token`` in the database's time, as it is kept."""
         clock = _CLOCKS.get(self._dialect)
         offset = 0.0
@@ -312,7 +312,7 @@ class SQLAlchemyTokenStore(TokenStore):
             before = self._clock()
             now = float(connection.execute(select(literal_column(clock))).scalar_one())
             offset = _offset(now, before, self._clock())
-        return encode_token(_shifted(token, offset), self._cipher)
+        return encode_token(_shifted(token, offset), self._cipher, account)
 
     def _load_statement(self) -> Any:
         now: Any = literal_column(_CLOCKS.get(self._dialect, "NULL"))
@@ -323,21 +323,26 @@ class SQLAlchemyTokenStore(TokenStore):
         if self._full_name:
             return
         try:
-            if self._path:
-                make_private_file(self._path)
-            with connection_of(self._single, STATEMENT_TIMEOUT) as connection:
+            making: AbstractContextManager[object] = nullcontext()
+            if self._files is not None:
+                prepare_database(self._path, self._files.lock, None)
+                making = self._files.lock("")
+            with making, connection_of(self._single, STATEMENT_TIMEOUT) as connection:
                 try:
                     self._table.create(connection, checkfirst=True)
                 except (DBAPIError, IntegrityError):
                     # Another process may have made it at the same moment.
                     table = self._table
-                    if not sqlalchemy.inspect(connection).has_table(table.name, table.schema):
+                    if not sqlalchemy.inspect(connection).has_table(
+                        table.name, schema=table.schema
+                    ):
                         raise
                 self._full_name = self._find_full_name(connection)
         except self._errors as error:
             _fail("open", error)
-        except OSError as error:
-            raise TokenStoreError("cannot open the token store: %s" % error.strerror) from None
+        except (OSError, NotOurs) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise TokenStoreError("cannot open the token store: %s" % reason) from None
 
     def _find_full_name(self, connection: Connection) -> str:
         """The table with its schema, which one host may name and another find by its search path.

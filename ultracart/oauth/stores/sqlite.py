@@ -1,4 +1,4 @@
-"""Decides how tokens are kept in one file that many processes of a host share."""
+"""SQLite token store: tokens in one file that the processes of a host share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .base import (
     encode_token,
 )
 from .file_lock import FileLocks
-from .private_file import make_private_file
+from .private_file import NotOurs, prepare_database
 
 # "UCTS" in PRAGMA application_id marks the file as ours; user_version is the layout's version.
 _APPLICATION_ID = 0x55435453
@@ -80,7 +80,7 @@ class SQLiteTokenStore(TokenStore):
 
     def save(self, account: str, token: Token) -> None:
         check_account(account)
-        data = encode_token(token, self._cipher)
+        data = encode_token(token, self._cipher, account)
         with self._writing("save") as connection:
             connection.execute(
                 "INSERT INTO ultracart_token (account, token) VALUES (?, ?)"
@@ -89,7 +89,7 @@ class SQLiteTokenStore(TokenStore):
             )
 
     def replace(self, account: str, old: Token, new: Token) -> bool:
-        data = encode_token(new, self._cipher)
+        data = encode_token(new, self._cipher, account)
         with self._writing("save") as connection:
             row = connection.execute(
                 "SELECT token FROM ultracart_token WHERE account = ?", (account,)
@@ -106,6 +106,7 @@ class SQLiteTokenStore(TokenStore):
     def delete(self, account: str) -> None:
         with self._writing("delete") as connection:
             connection.execute("DELETE FROM ultracart_token WHERE account = ?", (account,))
+        self._empty_log()
 
     def accounts(self) -> list[str]:
         notice_fork()
@@ -152,12 +153,22 @@ class SQLiteTokenStore(TokenStore):
         except sqlite3.Error as error:
             raise self._failure(what, error) from None
 
+    def _empty_log(self) -> None:
+        """Overwrite what is deleted in the file too; until then only the log knows of it."""
+        try:
+            with self._mutex:
+                connection = self._connection or self._open()
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error:  # the token is deleted; this is done by a later save at the latest
+            pass
+
     def _open(self) -> sqlite3.Connection:
         try:
-            make_private_file(self._path)
-        except OSError as error:
+            prepare_database(self._path, self._locks.lock, _APPLICATION_ID)
+        except (OSError, NotOurs) as error:
+            reason = getattr(error, "strerror", None) or error
             raise TokenStoreError(
-                "cannot open the token store %s: %s" % (self._path, error.strerror or error)
+                "cannot open the token store %s: %s" % (self._path, reason)
             ) from None
         # isolation_level=None: transactions are begun here, by name, not by the module's guess.
         connection = sqlite3.connect(
@@ -187,9 +198,14 @@ class SQLiteTokenStore(TokenStore):
             )
         # FULL: NORMAL can lose the newest commit on power loss, and with it a rotated token.
         connection.execute("PRAGMA synchronous = FULL")
-        if layout == _LAYOUT:
-            return
+        # What is deleted is overwritten; not every SQLite is built to do that by default.
+        connection.execute("PRAGMA secure_delete = ON")
+        if layout < _LAYOUT:
+            self._make_table(connection)
+        # After the table: until then the file itself, and not only its log, says whose it is.
         connection.execute("PRAGMA journal_mode = WAL")
+
+    def _make_table(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(
             "CREATE TABLE IF NOT EXISTS ultracart_token"
