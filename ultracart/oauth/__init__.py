@@ -18,7 +18,13 @@ if TYPE_CHECKING:  # what type checkers and editors see; at run time _HOMES deci
     from .grants import Grant as Grant
     from .request_limiter import RequestLimiter as RequestLimiter
     from .session import OAuthSession as OAuthSession
-    from .stores.base import Cipher as Cipher, TokenStore as TokenStore
+    from .stores.base import (
+        Cipher as Cipher,
+        TokenStore as TokenStore,
+        check_account as check_account,
+    )
+    from .stores.copying import copy_tokens as copy_tokens
+    from .stores.file_lock import FileLocks as FileLocks
     from .stores.memory import MemoryTokenStore as MemoryTokenStore
     from .stores.sqlalchemy import SQLAlchemyTokenStore as SQLAlchemyTokenStore
     from .stores.sqlite import SQLiteTokenStore as SQLiteTokenStore
@@ -28,6 +34,7 @@ __all__ = [
     "AuthorizationRequest",
     "Cipher",
     "DeviceAuthorization",
+    "FileLocks",
     "Grant",
     "MemoryTokenStore",
     "OAuthSession",
@@ -37,12 +44,15 @@ __all__ = [
     "SessionEvent",
     "Token",
     "TokenStore",
+    "check_account",
+    "copy_tokens",
 ]
 
 _HOMES = {
     "AuthorizationRequest": "authorization",
     "Cipher": "stores.base",
     "DeviceAuthorization": "device",
+    "FileLocks": "stores.file_lock",
     "Grant": "grants",
     "MemoryTokenStore": "stores.memory",
     "OAuthSession": "session",
@@ -52,6 +62,8 @@ _HOMES = {
     "SessionEvent": "events",
     "Token": "token",
     "TokenStore": "stores.base",
+    "check_account": "stores.base",
+    "copy_tokens": "stores.copying",
 }
 
 

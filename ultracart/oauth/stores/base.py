@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -17,6 +17,8 @@ from ..token import Token
 # Seconds to wait for an account's lock. A holder takes at most a minute: ten seconds in which an
 # attempt may begin, 25 for its turn where parallel requests are capped, 25 for its answer.
 LOCK_TIMEOUT = 90.0
+# Accounts that an error about many names.
+_MOST_NAMED = 5
 # Where an encrypted token names its account, among the token's own fields: a version of this
 # package that does not know it passes it over.
 _SEALED_FOR = "sealed_for"
@@ -80,6 +82,26 @@ class TokenStore(ABC):
         self.save(account, new)
         return True
 
+    def reencrypt(self) -> list[str]:
+        """Save every token again, each under its account's lock, so that ``cipher`` encrypts it.
+
+        For changing keys while sessions work with the tokens; it may be run again after a crash. An
+        account that is deleted meanwhile stays deleted.
+
+        Returns:
+            The accounts whose token was saved, sorted.
+
+        Raises:
+            TokenStoreError: some could not be saved, which it names; the others were.
+        """
+
+        def save_again(account: str) -> bool:
+            with self.lock(account):
+                token = self.load(account)
+                return token is not None and self.replace(account, token, token)
+
+        return for_each_account(self.accounts(), save_again, "encrypted")
+
 
 class Cipher(Protocol):
     """What encrypts tokens at rest, such as cryptography's ``Fernet`` or ``MultiFernet``."""
@@ -94,7 +116,12 @@ class Cipher(Protocol):
 
 
 def check_account(account: str) -> None:
-    """Raise ApiTypeError or ApiValueError unless ``account`` can name an account."""
+    """Check that ``account`` can name an account; for a token store of your own.
+
+    Raises:
+        ApiTypeError: it is not text.
+        ApiValueError: it is empty, longer than 255 characters, has a NUL, or is no Unicode text.
+    """
     if not isinstance(account, str):
         raise ApiTypeError("account must be str, not %s" % type(account).__name__)
     if not account or len(account) > 255 or "\0" in account:
@@ -105,6 +132,33 @@ def check_account(account: str) -> None:
         except UnicodeEncodeError:
             # Its text would quote what a driver was about to send, the token with it.
             raise ApiValueError("account must be text that UTF-8 can write") from None
+
+
+def for_each_account(accounts: Iterable[str], work: Callable[[str], bool], done: str) -> list[str]:
+    """The accounts, sorted, of which ``work`` says that it did something.
+
+    Raises:
+        TokenStoreError: it failed for some, after all were tried.
+    """
+    changed, failures = [], []
+    for account in sorted(accounts):
+        try:
+            if work(account):
+                changed.append(account)
+        except TokenStoreError as error:
+            failures.append((account, error))
+    if failures:
+        raise TokenStoreError(
+            "%d of the tokens could not be %s, of the accounts %s%s; the first: %s"
+            % (
+                len(failures),
+                done,
+                ", ".join(repr(account) for account, _ in failures[:_MOST_NAMED]),
+                ", ..." if len(failures) > _MOST_NAMED else "",
+                failures[0][1],
+            )
+        ) from None
+    return changed
 
 
 def encode_token(token: Token, cipher: Cipher | None, account: str) -> bytes:
