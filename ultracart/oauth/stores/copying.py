@@ -13,8 +13,8 @@ def copy_tokens(source: TokenStore, target: TokenStore) -> list[str]:
     """Copy each account's token from ``source`` to ``target``; what is copied stays in ``source``.
 
     Each is copied under the account's lock in both stores, so sessions may go on meanwhile. A token
-    in ``target`` that was issued later than that in ``source`` is kept, so it may be run again: after
-    a crash, or to bring over what has changed since. An account that is deleted in ``source``
+    in ``target`` that was issued later than that in ``source`` is kept, so it may be run again:
+    after a crash, or to bring over what has changed since. An account that is deleted in ``source``
     meanwhile is not copied; one that was deleted there after it was copied stays in ``target``.
 
     Sessions that refresh one grant in two stores lose it: docs/TokenStores.md says how to move
