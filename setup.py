@@ -34,6 +34,8 @@ RUNTIME = [
 SANDBOX = ["Authlib>=1.6.10,<2", "Flask>=3.0,<4"]
 # 2.0 has the typed interface and the pool behaviour that the token store relies on.
 SQL = ["SQLAlchemy>=2.0,<3"]
+# 3.5 is the first line that knows Python 3.13's argparse.
+COMPLETION = ["argcomplete>=3.5,<4"]
 # What a source distribution holds beside the package, so that whoever gets it can run the tests.
 SOURCES = ["pyproject.toml", "requirements.txt", "tox.ini", "CHANGELOG.md", ".ci", "docs", "test"]
 
@@ -83,6 +85,7 @@ class SourceDistribution(sdist):
 DEV = [
     *SANDBOX,
     *SQL,
+    *COMPLETION,
     "cryptography>=42",
     "httpx>=0.27,<1",
     "hypothesis>=6.100,<7",
@@ -108,7 +111,7 @@ setup(
     packages=find_packages(include=["ultracart", "ultracart.*"]),
     package_data={"ultracart": ["py.typed"], "ultracart.sandbox": ["templates/*", "static/*"]},
     install_requires=RUNTIME,
-    extras_require={"sandbox": SANDBOX, "sql": SQL, "dev": DEV},
+    extras_require={"sandbox": SANDBOX, "sql": SQL, "completion": COMPLETION, "dev": DEV},
     entry_points={
         "console_scripts": ["ultracart=ultracart.cli:main"],
         "pytest11": ["ultracart=ultracart.pytest_plugin"],

@@ -1,4 +1,5 @@
-"""Decides how the command ``ultracart`` ends when Ctrl-C stops it, from its first moment on."""
+# PYTHON_ARGCOMPLETE_OK
+"""The entry point of the command ``ultracart``: how it ends, also when Ctrl-C stops it."""
 
 from __future__ import annotations
 

@@ -77,7 +77,8 @@ FLOORS = [
     ),
     Floor(
         "oauth",
-        "json_body locks forks exceptions configuration models transport api_client api "
+        "json_body late_imports locks forks exceptions configuration models transport api_client "
+        "api "
         "oauth.token oauth.stores oauth.stores.sqlalchemy",
         packages="anyio",
     ),
@@ -89,6 +90,8 @@ FLOORS = [
         "version exceptions redaction configuration models transport api_client api oauth "
         "oauth.token oauth.stores sandbox",
     ),
+    # Tells a shell what could follow.
+    Floor("commands.completion", "exceptions oauth commands", packages="argcomplete"),
     Floor("cli", "commands"),
     Floor("__main__", "cli"),
 ]
@@ -128,6 +131,7 @@ LATE_IMPORTS = {
     ("ultracart.oauth.client_auth", "anyio"): "only trio needs it; httpx brings it",
     ("ultracart.official", "ultracart.official.stub"): "written once, by hand",
     ("ultracart.official.importer", "ultracart.official.version4"): "3.x does not need it",
+    ("ultracart.commands.completion", "argcomplete"): "the extra is optional",
     ("ultracart.pytest_plugin", "ultracart.sandbox"): "the extra is optional",
     (
         "ultracart.oauth.stores.engines",

@@ -1,4 +1,4 @@
-"""Decides how the commands are run: as real processes, with a home of their own."""
+"""The commands are run as real processes, with a home of their own."""
 
 from __future__ import annotations
 
@@ -80,6 +80,8 @@ class _Lines:
 
 class CommandLine:
     """Runs ``python -m ultracart`` against a sandbox."""
+
+    python = sys.executable
 
     def __init__(self, home: Path, host: str) -> None:
         self.home = home

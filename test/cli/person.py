@@ -1,4 +1,4 @@
-"""Decides what a person does in the browser: reads the consent page and presses a button.
+"""A person at the browser, who reads the consent page and presses a button.
 
 Run by the commands under test, through the environment variable BROWSER.
 """
@@ -7,14 +7,42 @@ from __future__ import annotations
 
 import re
 import sys
-from urllib.parse import urlencode
-from urllib.request import HTTPCookieProcessor, build_opener
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+from urllib.request import HTTPCookieProcessor, HTTPRedirectHandler, build_opener
 
 
-def answer(url: str, decision: str, user_code: str = "") -> str:
+class _ToNowhere(HTTPRedirectHandler):
+    """Stays at an address of another server, as a browser does that cannot reach it."""
+
+    def redirect_request(self, *arguments: Any) -> Any:
+        request, url = arguments[0], arguments[-1]
+        if urlsplit(url).netloc != request.host:
+            raise _LeftAlone(url)
+        return super().redirect_request(*arguments)
+
+
+class _LeftAlone(Exception):
+    """The address that a browser ended on."""
+
+
+def callback(url: str, decision: str) -> str:
+    """Press Allow or Deny; returns the address in the address bar of a browser far away."""
+    try:
+        answer(url, decision, handlers=[_ToNowhere()])
+    except _LeftAlone as address:
+        return str(address)
+    raise AssertionError("the browser went nowhere")
+
+
+def answer(url: str, decision: str, user_code: str = "", handlers: Sequence[Any] = ()) -> str:
     """Press Allow or Deny, for a device's code if one is given; returns the page one ends on."""
-    browser = build_opener(HTTPCookieProcessor())
-    page = browser.open(url).read().decode("utf-8")
+    browser = build_opener(HTTPCookieProcessor(), *handlers)
+    opened = browser.open(url)
+    # The address that a command opens leads on to the consent page.
+    url = opened.geturl()
+    page = opened.read().decode("utf-8")
     found = re.search(r'name="form_token" value="([^"]+)"', page)
     assert found, page
     form = {"form_token": found.group(1), "merchant": "DEMO", "decision": decision}

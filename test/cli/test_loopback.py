@@ -1,25 +1,35 @@
-"""Decides what the redirect listener takes for the answer, and what it tells everybody else."""
+"""The redirect listener: what it takes for the answer, and what it tells everybody else."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import socket
 import struct
+import subprocess
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from urllib3 import HTTPResponse, PoolManager
 
-from ultracart.commands.loopback import RedirectListener
+import ultracart
+from ultracart.exceptions import ApiValueError
+from ultracart.oauth.loopback import DENIED, FAILED, LOGGED_IN, Page, RedirectListener
 
 STATE = "the-state"
 CODE = "code-of-the-merchant"
+CONSENT = "https://ultracart.example/authorize?state=the-state&code_challenge=c"
 
 
 @pytest.fixture
 def listener() -> Iterator[RedirectListener]:
-    with RedirectListener() as running:
-        running.expect(STATE)
+    with RedirectListener(linger=0) as running:
+        running.expect(STATE, CONSENT)
+        # Known beforehand, so that one thread can be the browser and the program.
+        running.report(LOGGED_IN)
         yield running
 
 
@@ -70,7 +80,123 @@ def test_the_page_is_for_every_reader(listener: RedirectListener, pool: PoolMana
     page = get(pool, listener.redirect_uri).data.decode("ascii")
     assert '<html lang="en">' in page
     assert page.count("<main>") == page.count("<h1>") == page.count("<title>") == 1
+    sheet = Path(ultracart.__file__).parent / "sandbox" / "static" / "sandbox.css"
+    assert sheet.read_text(encoding="utf-8") in page  # the consent page's
     assert "color-scheme: light dark" in page
+
+
+@pytest.mark.parametrize("told", [LOGGED_IN, DENIED, FAILED])
+def test_the_page_waits_for_the_outcome_and_can_be_loaded_again(
+    pool: PoolManager, told: Page
+) -> None:
+    pages: list[str] = []
+
+    def browse(url: str) -> None:
+        for _ in range(2):
+            pages.append(get(pool, url).data.decode("ascii"))
+
+    with RedirectListener() as listener:
+        listener.expect(STATE)
+        url = "%s?code=%s&state=%s" % (listener.redirect_uri, CODE, STATE)
+        browser = threading.Thread(target=browse, args=(url,))
+        browser.start()
+        assert wait(listener) == "/callback?code=%s&state=%s" % (CODE, STATE)
+        assert not pages
+        listener.report(told)
+    browser.join(10)
+    titles = [re.findall("<h1>(.*)</h1>", page) for page in pages]
+    assert titles == [[told.title]] * 2
+
+
+def test_outcomes_have_words_of_their_own() -> None:
+    assert len({page.title for page in (LOGGED_IN, DENIED, FAILED)}) == 3
+
+
+def test_a_browser_whose_login_breaks_off_gets_a_page(pool: PoolManager) -> None:
+    pages: list[str] = []
+    with RedirectListener() as listener:
+        listener.expect(STATE)
+        url = "%s?code=%s&state=%s" % (listener.redirect_uri, CODE, STATE)
+        browser = threading.Thread(target=lambda: pages.append(get(pool, url).data.decode("ascii")))
+        browser.start()
+        assert wait(listener)
+    browser.join(10)
+    assert FAILED.title in pages[0]
+
+
+def test_the_start_address_leads_to_the_consent_page(
+    listener: RedirectListener, pool: PoolManager
+) -> None:
+    """It is short and holds nothing of the request: other users can read it in ``ps``."""
+    assert len(listener.start_address) <= 36
+    assert STATE not in listener.start_address
+    for _ in range(2):
+        response = get(pool, listener.start_address)
+        assert (response.status, response.headers["Location"]) == (302, CONSENT)
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert response.data == b""
+    assert get(pool, listener.start_address + "x").status == 404
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can act as another user")
+def test_the_start_address_is_for_the_user_who_logs_in() -> None:
+    with RedirectListener(linger=0) as listener:
+        listener.expect(STATE, CONSENT)
+        ask = (
+            "import sys, urllib.request, urllib.error\n"
+            "try: urllib.request.urlopen(sys.argv[1])\n"
+            "except urllib.error.HTTPError as error: print(error.code, error.url)"
+        )
+        other_user = ["setpriv", "--reuid=65534", "--clear-groups"]
+        ran = subprocess.run(
+            [*other_user, "/usr/bin/python3", "-c", ask, listener.start_address],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert ran.stdout == "403 %s\n" % listener.start_address
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
+def test_a_redirect_uri_as_it_was_registered(pool: PoolManager, host: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    uri = "http://%s:%d/back" % (host, port)
+    with RedirectListener(uri, linger=0) as listener:
+        assert listener.redirect_uri == uri
+        listener.expect(STATE)
+        listener.report(LOGGED_IN)
+        numbers = {"localhost": ["127.0.0.1", "[::1]"]}.get(host, [host])
+        for number in numbers:
+            answer = "http://%s:%d/back?code=%s&state=%s" % (number, port, CODE, STATE)
+            assert get(pool, answer).status == 200
+        assert wait(listener) == "/back?code=%s&state=%s" % (CODE, STATE)
+
+
+def test_a_port_that_somebody_has_on_one_of_the_addresses() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+        uri = "http://localhost:%d/callback" % taken.getsockname()[1]
+        with pytest.raises(OSError, match="in use"):
+            RedirectListener(uri)
+    RedirectListener(uri).close()  # nothing was left behind
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://127.0.0.1:1/callback",
+        "http://ultracart.example/callback",
+        "http://127.0.0.1:x/",
+        "http://user@localhost:8910/",
+        "http://localhost:8910/?next=1",
+        "http://[::1",
+        "callback",
+    ],
+)
+def test_a_redirect_uri_that_does_not_lead_here(uri: str) -> None:
+    with pytest.raises(ApiValueError, match="redirect_uri must look like"):
+        RedirectListener(uri)
 
 
 def test_a_no_is_an_answer(listener: RedirectListener, pool: PoolManager) -> None:
@@ -124,6 +250,7 @@ def test_only_the_first_answer_counts(listener: RedirectListener, pool: PoolMana
 
 def test_nothing_is_accepted_before_a_state_is_expected(pool: PoolManager) -> None:
     with RedirectListener() as listener:
+        assert get(pool, listener.start_address).status == 404
         assert get(pool, listener.redirect_uri + "?code=x&state=").status == 400
         assert wait(listener, 0.01) is None
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -29,7 +30,11 @@ def test_token_and_nothing_else(ultracart: CommandLine, sandbox: Sandbox) -> Non
 
 def test_the_documented_curl_line(ultracart: CommandLine) -> None:
     ultracart.succeed("login")
-    line = 'curl -sS -H "Authorization: Bearer $(ultracart token)" "$ULTRACART_HOST/oauth/me"'
+    # On stdin, because every user of the machine can read the arguments of processes.
+    header = "ultracart token | sed 's/^/Authorization: Bearer /'"
+    line = header + ' | curl -sS -H @- "$ULTRACART_HOST/oauth/me"'
+    page = (Path(__file__).parents[2] / "docs" / "CommandLine.md").read_text(encoding="utf-8")
+    assert "$ %s\n" % line in page
     command = 'ultracart() { "%s" -m ultracart "$@"; }; %s' % (sys.executable, line)
     ran = subprocess.run(
         ["bash", "-c", command],

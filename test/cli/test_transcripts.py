@@ -1,4 +1,4 @@
-"""Decides whether the transcripts of docs/CommandLine.md are what the commands really say.
+"""The transcripts of docs/CommandLine.md are what the commands really say.
 
 ``ULTRACART_TEST_REWRITE=1`` writes the page anew with what they say now.
 """
@@ -29,7 +29,9 @@ _VOLATILE = [
     (r"\b(state|code_challenge)=[\w-]{43}", r"\1=..."),
     (r"\b[A-Z0-9]{4}-[A-Z0-9]{4}\b", "WDJB-MJHT"),  # RFC 8628's example
     (r"(?<![\w-])[\w-]{43}(?![\w-])", "2YotnFZFEjr1zCsicMWpAA"),  # RFC 6749's
-    (r'("expires_at": )\d+\.\d+', r"\g<1>1795475660.5"),
+    (r"\bcode=[\w-]{30,}", "code=..."),
+    (r"127\.0\.0\.1:\d+/[\w-]{12}(?=\n)", "127.0.0.1:49152/m0Rw2bSJ8Kc5"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "2026-11-28T18:30:46Z"),
     (r"\b127\.0\.0\.1:\d+/rest", "127.0.0.1:%d/rest" % DEFAULT_SANDBOX_PORT),
 ]
 
@@ -51,15 +53,16 @@ class Shell:
 
     def run(self, command: str) -> str:
         """What the command writes, as the page shows it."""
-        assert self._bash.stdin is not None
         assert self._bash.stdout is not None
         command = command.replace(":%d/" % DEFAULT_SANDBOX_PORT, ":%s/" % self._port)
         # The status is kept for the page's own "echo $?".
         mark = "end of the command"
         restore = "(exit $status)"
-        self._bash.stdin.write("%s\nstatus=$?; echo '%s'; %s\n" % (command, mark, restore))
-        self._bash.stdin.flush()
         written: list[str] = []
+        self._write(command)
+        if "--paste" in command:
+            written += self._paste()
+        self._write("status=$?; echo '%s'; %s" % (mark, restore))
         for line in self._bash.stdout:
             # Answers without a newline at their end stand in one line with the mark.
             before, found, _ = line.partition(mark)
@@ -68,6 +71,25 @@ class Shell:
                 break
             self._play_the_other_device(line, written)
         return _masked("".join(written))
+
+    def _write(self, line: str) -> None:
+        assert self._bash.stdin is not None
+        self._bash.stdin.write(line + "\n")
+        self._bash.stdin.flush()
+
+    def _paste(self) -> Iterator[str]:
+        """Log in with a browser elsewhere, and paste where it went; gives what is written."""
+        assert self._bash.stdout is not None
+        url = ""
+        for line in self._bash.stdout:
+            url = line.strip() if "/oauth/authorize?" in line else url
+            yield line
+            if line.endswith("paste it here:\n"):
+                address = person.callback(url, "allow")
+                self._write(address)
+                yield address + "\n"
+            elif line.startswith("Logged in"):
+                return
 
     def close(self) -> None:
         self._bash.communicate(timeout=DEADLINE)

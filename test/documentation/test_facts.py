@@ -156,7 +156,11 @@ def test_defaults_of_a_session() -> None:
 
 def test_calls_of_a_session() -> None:
     rows = _rows(_section(_DOCS / "OAuthSession.md", "## A script"))
-    listed = {re.split(r"\W", call)[0] for row in rows for call in _code(row[0])} - {"with"}
+    listed = {
+        re.split(r"\W", call.removeprefix("OAuthSession."))[0]
+        for row in rows
+        for call in _code(row[0])
+    } - {"with"}
     assert listed == {name for name in vars(oauth.OAuthSession) if not name.startswith("_")}
 
 

@@ -1,1 +1,1 @@
-"""Decides nothing: one module for each command, loaded by :mod:`ultracart.cli` when it is run."""
+"""The commands of ``ultracart``: one module each, loaded when it is run."""

@@ -1,70 +1,57 @@
-"""Decides which login a command is about: the server, the application and the account."""
+"""Which login a command is about: the server, the application and the account."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ..configuration import Configuration
-from ..exceptions import ApiConnectionError, ApiTimeoutError
-from ..oauth.stores.sqlite import SQLiteTokenStore
+from ..exceptions import ApiConnectionError, ApiTimeoutError, ApiValueError, ConfigurationError
+from ..oauth.cli_logins import Login, stored_logins
+from ..oauth.stores.base import TokenStore, check_account
 from ..transport.settings import Origin, transport_settings
 from .console import CommandError
-from .data_directory import data_directory
 from .program import DEFAULT_ACCOUNT
 
-_FILE = "tokens.sqlite3"
 #: What a sandbox knows without being told, so that a login there needs no options. Real UltraCart
 #: has no defaults: the wrong application or permission would be asked for.
 SANDBOX_CLIENT_ID = "sandbox_client"
 SANDBOX_SCOPE = "item_read order_read"
 
-
-class Login(NamedTuple):
-    """One grant on this machine. A token of one server or application must never reach another."""
-
-    host: str
-    client_id: str
-    account: str
-
-    @property
-    def key(self) -> str:
-        """The account's name in the token store."""
-        return json.dumps(self)
-
-    @classmethod
-    def from_key(cls, key: str) -> Login | None:
-        """The login behind a name of the token store, or ``None`` for a name of another program."""
-        try:
-            parts = json.loads(key)
-        except ValueError:
-            return None
-        made_here = isinstance(parts, list) and [type(part) for part in parts] == [str] * 3
-        return cls(*parts) if made_here else None
-
-
-def open_store() -> SQLiteTokenStore:
-    """The user's token store."""
-    return SQLiteTokenStore(os.path.join(data_directory(), _FILE))
+_EXAMPLE = "https://secure.ultracart.com/rest/v2"
+# What a user of the command line can set, for what a message names.
+_SETTINGS = {
+    "Configuration.proxy": "the proxy in HTTPS_PROXY or HTTP_PROXY",
+    "Configuration.ssl_ca_cert": "SSL_CERT_FILE",
+}
 
 
 def configuration_of(arguments: argparse.Namespace) -> Configuration:
     """Settings for the server that ``--host`` or ``ULTRACART_HOST`` names.
 
     Raises:
-        ConfigurationError: the host cannot be used, such as plain http beyond this machine.
+        CommandError: the host cannot be used, such as plain http beyond this machine.
     """
     configuration = Configuration()
+    source = "ULTRACART_HOST"
     if arguments.host is not None:
-        configuration.host = arguments.host
+        configuration.host, source = arguments.host, "--host"
     configuration.host = configuration.host.rstrip("/")
-    transport_settings(configuration)
+    try:
+        transport_settings(configuration)
+    except ConfigurationError as error:
+        message = str(error)
+        if message.startswith("plain http"):
+            message = (
+                "%s begins with http:, which would send tokens readable to everyone on the way: "
+                "use https" % source
+            )
+        for setting, name in {**_SETTINGS, "Configuration.host": source}.items():
+            message = message.replace(setting, name)
+        raise CommandError(message) from error
     return configuration
 
 
@@ -78,10 +65,15 @@ def reaching(host: str) -> Iterator[None]:
     try:
         yield
     except (ApiConnectionError, ApiTimeoutError) as error:
-        message = "no answer from %s (%s)" % (host, error)
-        if is_sandbox(host) and not error.request_sent:
-            message += ". Is the sandbox running? Start it with: ultracart sandbox"
-        raise CommandError(message) from error
+        raise CommandError(no_answer(host, error)) from error
+
+
+def no_answer(host: str, error: ApiConnectionError | ApiTimeoutError) -> str:
+    """What is said of a server that did not answer."""
+    message = "no answer from %s (%s)" % (host, error)
+    if is_sandbox(host) and not error.request_sent:
+        message += ". Is the sandbox running? Start it with: ultracart sandbox"
+    return message
 
 
 def is_sandbox(host: str) -> bool:
@@ -93,23 +85,25 @@ def new_login(arguments: argparse.Namespace, host: str) -> Login:
     """The login that ``login`` is to make.
 
     Raises:
-        CommandError: no application is named.
+        CommandError: no application is named, or the names are too long to be kept.
     """
     client_id = arguments.client_id or (SANDBOX_CLIENT_ID if is_sandbox(host) else None)
     if client_id is None:
         raise CommandError(
             "which application? Give its client id with --client-id or ULTRACART_CLIENT_ID"
         )
-    return Login(host, client_id, arguments.account)
+    login = Login(host, client_id, arguments.account)
+    try:
+        check_account(login.key)
+    except ApiValueError as error:
+        raise CommandError(
+            "the names are too long: --account, --client-id and the host must have about 240 "
+            "characters together. Give a shorter --account"
+        ) from error
+    return login
 
 
-def logins(store: SQLiteTokenStore) -> list[Login]:
-    """Every login on this machine, sorted."""
-    found = (Login.from_key(key) for key in store.accounts())
-    return sorted(login for login in found if login is not None)
-
-
-def find_login(arguments: argparse.Namespace, host: str, store: SQLiteTokenStore) -> Login:
+def find_login(arguments: argparse.Namespace, host: str, store: TokenStore) -> Login:
     """The login that the options mean.
 
     Raises:
@@ -117,7 +111,7 @@ def find_login(arguments: argparse.Namespace, host: str, store: SQLiteTokenStore
     """
     named = [
         login
-        for login in logins(store)
+        for login in stored_logins(store)
         if login.account == arguments.account and arguments.client_id in (None, login.client_id)
     ]
     here = [login for login in named if login.host == host]
@@ -137,22 +131,27 @@ def _nobody(arguments: argparse.Namespace, host: str, elsewhere: Iterable[Login]
         message += " with the application %s" % arguments.client_id
     application = arguments.client_id or (None if is_sandbox(host) else "YOUR_CLIENT_ID")
     hosts = sorted({login.host for login in elsewhere})
+    advice = login_command(arguments.account, application, arguments.host)
     if hosts:
         return "%s, but at %s: give --host or set ULTRACART_HOST, or run: %s" % (
             message,
             " and ".join(hosts),
-            login_command(arguments, application),
+            advice,
         )
-    return "%s. Run: %s" % (message, login_command(arguments, application))
+    return "%s. Run: %s" % (message, advice)
 
 
-def login_command(arguments: argparse.Namespace, client_id: str | None) -> str:
-    """The command that makes the login that the options mean, for a person to copy."""
+def login_command(account: str, client_id: str | None, host: str | None) -> str:
+    """The command that makes a login again, for a person to copy.
+
+    Args:
+        host: what ``--host`` must say; ``None`` where the environment says it.
+    """
     words = ["ultracart", "login"]
-    if arguments.account != DEFAULT_ACCOUNT:
-        words += ["--account", arguments.account]
+    if account != DEFAULT_ACCOUNT:
+        words += ["--account", account]
     if client_id not in (None, SANDBOX_CLIENT_ID):
         words += ["--client-id", str(client_id)]
-    if arguments.host is not None:
-        words += ["--host", arguments.host]
+    if host is not None:
+        words += ["--host", host]
     return shlex.join(words)

@@ -1,4 +1,4 @@
-"""Decides what the command ``ultracart`` understands, and what is said when it fails."""
+"""The grammar of the command ``ultracart``, and what is said when a command fails."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import math
 import os
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from importlib import import_module
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from ..exceptions import UltraCartError
 from ..version import __version__
-from .console import CommandError, say
+from .console import CommandError, UsageError, fold, is_terminal, printable, say, width_of
 
 DEFAULT_SANDBOX_PORT = 8765
 DEFAULT_ACCOUNT = "default"
 _WRONG_USAGE = 2
+# Columns below which descriptions of options stand under them, not beside them.
+_NARROW = 60
 
 
 class _Command(NamedTuple):
@@ -29,31 +32,38 @@ _COMMANDS = {
     "demo": _Command("demo", "show the whole life of a grant, on a sandbox of its own"),
     "sandbox": _Command("sandbox", "run an UltraCart OAuth server on this machine"),
     "login": _Command("login", "let a merchant authorize, and keep the token"),
+    "status": _Command("status", "check every login at its server"),
+    "api": _Command("api", "call any UltraCart resource, and print the response"),
     "token": _Command("tokens", "print a valid access token, and nothing else"),
     "whoami": _Command("tokens", "show which merchant authorized what"),
     "accounts": _Command("tokens", "list the logins on this machine"),
     "revoke": _Command("tokens", "end a grant at UltraCart, and forget it"),
+    "logout": _Command("tokens", "the same as revoke"),
 }
-_EPILOG = """\
-environment variables:
-  ULTRACART_HOST       base URL, in place of https://secure.ultracart.com/rest/v2
-  ULTRACART_CLIENT_ID  the application's client id
-  ULTRACART_ACCOUNT    the account, in place of "default"
-
-exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C
-"""
+_VARIABLES = {
+    "ULTRACART_HOST": "base URL, in place of https://secure.ultracart.com/rest/v2",
+    "ULTRACART_CLIENT_ID": "the application's client id",
+    "ULTRACART_ACCOUNT": 'the account, in place of "default"',
+    "ULTRACART_ACCESS_TOKEN": "token that api, status, token and whoami use instead of a login",
+}
+_STATUSES = "exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C"
 
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, 1, or 2 without one. Other wrong usage raises SystemExit."""
     try:
         parser = create_parser()
-        arguments = parser.parse_args(argv)
+        if "_ARGCOMPLETE" in os.environ:  # a shell asks what could follow
+            import_module(".completion", __package__).complete(parser)
+        arguments = parser.parse(sys.argv[1:] if argv is None else argv)
         if arguments.command is None:
             # Somebody who tries out the name alone wants to know what there is.
             say(parser.format_help().rstrip())
             return _WRONG_USAGE
-        return _run(arguments)
+        try:
+            return _run(arguments)
+        except UsageError as error:
+            parser.commands[arguments.command].error(str(error))
     except (CommandError, UltraCartError) as error:
         say("ultracart: %s" % error)
     except OSError as error:
@@ -71,44 +81,135 @@ def _run(arguments: argparse.Namespace) -> int:
     return status
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """A parser that takes whole option names alone, and suggests one for what it does not know."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("formatter_class", _formatter)
+        super().__init__(allow_abbrev=False, **options)
+        self.color = False  # Python 3.14: usage texts go to stderr here, which it does not look at
+        #: The parser of each command.
+        self.commands: dict[str, Parser] = {}
+        #: Whether options may stand between the words.
+        self.intermixed = False
+
+    def parse(self, argv: Sequence[str]) -> argparse.Namespace:
+        """The arguments; wrong ones raise SystemExit with status 2."""
+        first = next((word for word in argv if not word.startswith("-")), None)
+        if first is not None and first not in self.commands:
+            self.error("unknown command %s" % self._suggest(first, self.commands))
+        arguments: argparse.Namespace
+        arguments, rest = self.parse_known_args(argv)
+        if rest:
+            parser = self.commands.get(arguments.command, self)
+            parser.error(parser.unknown(rest))
+        try:
+            _complete(arguments)
+        except argparse.ArgumentTypeError as error:
+            self.commands[arguments.command].error(str(error))
+        return arguments
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's; of a command it is called by the parser of all."""
+        if not self.intermixed:
+            return super().parse_known_args(args, namespace)
+        self.intermixed = False  # argparse comes here again
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self.intermixed = True
+
+    def unknown(self, rest: Sequence[str]) -> str:
+        """What is said of arguments that nobody takes; values may be secret and are not shown."""
+        option = next((word.partition("=")[0] for word in rest if word.startswith("-")), None)
+        if option is None:
+            return "one argument too many: %s" % printable(rest[0])
+        return "unknown option %s" % self._suggest(option, self._option_string_actions)
+
+    @staticmethod
+    def _suggest(word: str, known: Iterable[str]) -> str:
+        near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+        return printable(word) + ("; did you mean %s?" % near[0] if near else "")
+
     def error(self, message: str) -> NoReturn:
         # argparse would write the usage to stdout where stderr is closed.
         say("%s%s: error: %s" % (self.format_usage(), self.prog, message))
         raise SystemExit(_WRONG_USAGE)
 
 
-def create_parser() -> argparse.ArgumentParser:
+def _width() -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if is_terminal(stream):
+            return width_of(stream)
+    return 80
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    width = _width()
+    position = 24 if width >= _NARROW else 6
+    return argparse.RawDescriptionHelpFormatter(prog, width=width - 1, max_help_position=position)
+
+
+def _epilog() -> str:
+    width = _width() - 1
+    column = max(map(len, _VARIABLES)) + 4
+    lines = ["environment variables:"]
+    for name, meaning in _VARIABLES.items():
+        if width < _NARROW:
+            lines += ["  " + name, fold("      " + meaning, width)]
+        else:
+            lines.append(fold("  %s%s" % (name.ljust(column - 2), meaning), width, column - 2))
+    return "\n".join([*lines, "", fold(_STATUSES, width)])
+
+
+def _complete(arguments: argparse.Namespace) -> None:
+    """What the environment says where the options say nothing."""
+    if hasattr(arguments, "account"):
+        arguments.names_login = arguments.account is not None or bool(arguments.client_id)
+        name = arguments.account or os.environ.get("ULTRACART_ACCOUNT") or DEFAULT_ACCOUNT
+        arguments.account = _from_environment("ULTRACART_ACCOUNT", name)
+        if arguments.client_id is None and os.environ.get("ULTRACART_CLIENT_ID"):
+            name = os.environ["ULTRACART_CLIENT_ID"]
+            arguments.client_id = _from_environment("ULTRACART_CLIENT_ID", name)
+
+
+def _from_environment(variable: str, value: str) -> str:
+    try:
+        return _text(value)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError("%s %s" % (variable, error)) from None
+
+
+def create_parser() -> Parser:
     """The grammar of the command line."""
-    parser = _Parser(
-        prog="ultracart",
-        description="UltraCart OAuth from the terminal.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = Parser(
+        prog="ultracart", description="UltraCart OAuth from the terminal.", epilog=_epilog()
     )
     parser.add_argument("--version", action="version", version="ultracart " + __version__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    parsers = {}
+    parsers = parser.commands
     for name, command in _COMMANDS.items():
         about = command.summary[0].upper() + command.summary[1:] + "."
         parsers[name] = commands.add_parser(name, help=command.summary, description=about)
     _add_sandbox_options(parsers["sandbox"])
     _add_login_options(parsers["login"])
-    parsers["revoke"].add_argument(
-        "--forget", action="store_true", help="forget it even if UltraCart cannot be told"
-    )
-    for name in ("login", "token", "whoami", "revoke"):
+    _add_api_options(parsers["api"])
+    for name in ("revoke", "logout"):
+        parsers[name].add_argument(
+            "--forget", action="store_true", help="forget it even if UltraCart cannot be told"
+        )
+    for name in ("login", "status", "api", "token", "whoami", "revoke", "logout"):
         _add_account_options(parsers[name])
-    for name in ("login", "token", "whoami", "accounts", "revoke"):
+    for name in ("login", "status", "api", "token", "whoami", "accounts", "revoke", "logout"):
         parsers[name].add_argument(
             "--host",
             type=_text,
             metavar="URL",
             help="base URL (default: ULTRACART_HOST, or UltraCart's)"
-            if name != "accounts"
+            if name not in ("accounts", "status")
             else "only the logins at this base URL",
         )
-    for name in ("sandbox", "login", "token", "whoami", "accounts", "revoke"):
+    for name in ("sandbox", "login", "status", "token", "whoami", "accounts", "revoke", "logout"):
         parsers[name].add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
 
@@ -123,8 +224,14 @@ def _add_sandbox_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_login_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument(
         "--device", action="store_true", help="log in with a code, on any device with a browser"
+    )
+    way.add_argument(
+        "--paste",
+        action="store_true",
+        help="log in with any browser, and paste the address that it ends on",
     )
     parser.add_argument(
         "--scope", type=_text, metavar="SCOPES", help="permissions to ask for, separated by spaces"
@@ -132,21 +239,56 @@ def _add_login_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port",
         type=_port,
-        default=0,
         help="TCP port of the redirect URI, http://127.0.0.1:PORT/callback (default: any free one)",
+    )
+    parser.add_argument(
+        "--redirect-uri",
+        type=_text,
+        metavar="URI",
+        help="redirect URI as it was registered, such as http://localhost:8910/callback",
     )
     parser.add_argument(
         "--timeout",
         type=_seconds,
-        default=300,
         metavar="SECONDS",
-        help="how long to wait for the browser (default: %(default)s)",
+        help="how long to wait for the browser (default: 300)",
     )
     parser.add_argument(
         "--no-browser",
         dest="browser",
         action="store_false",
         help="only show the address, and open no browser",
+    )
+    parser.add_argument(
+        "--revoke-old",
+        action="store_true",
+        help="end the grant that the new login replaces",
+    )
+
+
+def _add_api_options(parser: Parser) -> None:
+    parser.intermixed = True
+    parser.add_argument(
+        "method", nargs="?", metavar="METHOD", help="default: GET, or POST with --json-body"
+    )
+    parser.add_argument("path", metavar="PATH", help="path below the base URL: /order/orders")
+    parser.add_argument(
+        "-q",
+        "--query",
+        type=_pair,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="query parameter; can be given again",
+    )
+    parser.add_argument(
+        "--json-body", metavar="FILE", help="send the JSON in this file; - reads stdin"
+    )
+    parser.add_argument(
+        "--paginate", metavar="ITEMS", help="get all pages, and print this list of each as one"
+    )
+    parser.add_argument(
+        "--include", action="store_true", help="print the status and the headers as well"
     )
 
 
@@ -155,16 +297,22 @@ def _add_account_options(parser: argparse.ArgumentParser) -> None:
         "--account",
         type=_text,
         metavar="NAME",
-        default=os.environ.get("ULTRACART_ACCOUNT") or DEFAULT_ACCOUNT,
-        help="which login, if there are several (default: %(default)s)",
+        help="which login, if there are several (default: ULTRACART_ACCOUNT, or %r)"
+        % DEFAULT_ACCOUNT,
     )
     parser.add_argument(
         "--client-id",
         type=_text,
         metavar="ID",
-        default=os.environ.get("ULTRACART_CLIENT_ID") or None,
         help="the application (default: ULTRACART_CLIENT_ID; a sandbox has its own)",
     )
+
+
+def _pair(value: str) -> tuple[str, str]:
+    name, equals, text = value.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError("write it as NAME=VALUE")
+    return name, text
 
 
 def _text(value: str) -> str:

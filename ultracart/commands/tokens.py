@@ -1,25 +1,47 @@
-"""Decides what the commands about a login that exists do: token, whoami, accounts, revoke."""
+"""The commands about a login that exists: token, whoami, accounts, revoke and logout."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from typing import Any, NamedTuple
+from contextlib import closing
+from typing import Any
 
 from ..api.oauth_api import OauthApi
-from ..exceptions import ApiException, ReauthorizationRequired
-from ..oauth.session import OAuthSession
-from ..oauth.stores.sqlite import SQLiteTokenStore
+from ..exceptions import ApiException
+from ..oauth.cli_logins import Login, open_login_store, stored_logins
 from ..oauth.token import Token
-from .console import CommandError, printable, put, put_json, say
-from .logins import Login, configuration_of, find_login, login_command, logins, open_store, reaching
+from .connections import (
+    VARIABLE,
+    authorized_client,
+    connected,
+    environment_token,
+    say_environment_token,
+)
+from .console import (
+    CommandError,
+    duration,
+    iso_time,
+    printable,
+    put,
+    put_fields,
+    put_json,
+    put_table,
+    say,
+)
+from .ended_grants import has_ended
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command that ``arguments.command`` names."""
-    commands = {"token": _token, "whoami": _whoami, "accounts": _accounts, "revoke": _revoke}
+    commands = {
+        "token": _token,
+        "whoami": _whoami,
+        "accounts": _accounts,
+        "revoke": _revoke,
+        "logout": _revoke,
+    }
     commands[arguments.command](arguments)
     return 0
 
@@ -30,18 +52,32 @@ def describe_login(login: Login, token: Token | None) -> dict[str, Any]:
     if token is not None:  # pragma: no branch - revoked by another process a moment ago
         described["merchant_id"] = token.merchant_id
         described["scope"] = token.scope
-        described["expires_at"] = token.expires_at
+        described["expires_at"] = iso_time(token.expires_at)
+        described["refresh_token_expires_at"] = iso_time(token.refresh_token_expires_at)
     return described
 
 
-class _Connected(NamedTuple):
-    session: OAuthSession
-    login: Login
-    store: SQLiteTokenStore
+def state_of(token: Token | None) -> str:
+    """What is known of a stored grant: ``valid``, ``stale``, ``expired`` or ``ended``."""
+    if token is None or has_ended(token):
+        return "ended"
+    now = time.time()
+    if not token.is_expired(now):
+        return "valid"
+    is_over = token.refresh_token_expires_at is not None and token.refresh_token_expires_at <= now
+    return "stale" if token.refresh_token and not is_over else "expired"
 
 
 def _token(arguments: argparse.Namespace) -> None:
-    with _connected(arguments) as (session, login, _):
+    access_token = environment_token(arguments)
+    if access_token is not None:
+        say_environment_token()
+        if arguments.json:
+            put_json({"access_token": access_token})
+        else:
+            put(access_token)
+        return
+    with connected(arguments) as (session, login, _):
         access_token = session.access_token(login.key)
         if not arguments.json:
             put(access_token)
@@ -51,36 +87,44 @@ def _token(arguments: argparse.Namespace) -> None:
 
 
 def _whoami(arguments: argparse.Namespace) -> None:
-    with _connected(arguments) as (session, login, _), session.api_client(login.key) as client:
+    with authorized_client(arguments) as client:
         me = OauthApi(client).oauth_me().to_dict()
     if arguments.json:
         put_json(me)
         return
-    for name, value in me.items():
-        if value is not None:
-            text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
-            put("%-17s %s" % (printable(name.replace("_", " ")) + ":", printable(text)))
+    put_fields(
+        (
+            (
+                printable(name.replace("_", " ")),
+                printable(" ".join(map(str, value)) if isinstance(value, list) else value),
+            )
+            for name, value in me.items()
+            if value is not None
+        ),
+        least=len("application name:"),
+    )
 
 
 def _accounts(arguments: argparse.Namespace) -> None:
-    with closing(open_store()) as store:
+    with closing(open_login_store()) as store:
         found = [
             (login, store.load(login.key))
-            for login in logins(store)
+            for login in stored_logins(store)
             if arguments.host is None or arguments.host.rstrip("/") == login.host
         ]
     if arguments.json:
-        put_json([describe_login(login, token) for login, token in found])
+        put_json([{**describe_login(*each), "state": state_of(each[1])} for each in found])
         return
     if not found:
         say("Nobody is logged in. Run: ultracart login")
-    rows = [
-        (login.account, _merchant(token), login.client_id, login.host, _validity(token))
-        for login, token in found
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    for row in rows:
-        put("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+        return
+    put_table(
+        ("ACCOUNT", "MERCHANT", "CLIENT ID", "HOST", "TOKEN"),
+        [
+            (login.account, _merchant(token), login.client_id, login.host, _validity(token))
+            for login, token in found
+        ],
+    )
 
 
 def _merchant(token: Token | None) -> str:
@@ -88,18 +132,18 @@ def _merchant(token: Token | None) -> str:
 
 
 def _validity(token: Token | None) -> str:
-    if token is None:  # pragma: no cover - revoked by another process a moment ago
-        return "gone"
-    left = token.remaining(time.time())
-    if token.expires_at is None:
-        return "valid"
-    if left > 0:
-        return "valid for %d min" % (left // 60) if left >= 60 else "valid for %d s" % left
-    return "refreshed when next used" if token.refresh_token else "expired"
+    state = state_of(token)
+    if state == "ended" or token is None:
+        return "ended: log in again"
+    if state == "stale":
+        return "refreshed when next used"
+    if state == "valid" and token.expires_at is not None:
+        return "valid for " + duration(token.remaining(time.time()))
+    return state
 
 
 def _revoke(arguments: argparse.Namespace) -> None:
-    with _connected(arguments) as (session, login, store):
+    with connected(arguments) as (session, login, store):
         try:
             session.revoke(login.key)
         except ApiException as error:
@@ -114,25 +158,5 @@ def _revoke(arguments: argparse.Namespace) -> None:
         put_json(login._asdict())
     else:
         say("Account %s is logged out." % login.account)
-
-
-@contextmanager
-def _connected(arguments: argparse.Namespace) -> Iterator[_Connected]:
-    configuration = configuration_of(arguments)
-    with closing(open_store()) as store, reaching(configuration.host):
-        login = find_login(arguments, configuration.host, store)
-        try:
-            with OAuthSession(
-                login.client_id, token_store=store, configuration=configuration
-            ) as session:
-                yield _Connected(session, login, store)
-        except ReauthorizationRequired as error:
-            # The session knows the account by its key, and the way back by its method's name.
-            raise CommandError(
-                "the grant of account %s has ended%s. Run: %s"
-                % (
-                    login.account,
-                    "" if error.__cause__ is None else " (%s)" % error.__cause__,
-                    login_command(arguments, login.client_id),
-                )
-            ) from error
+    if os.environ.get(VARIABLE):
+        say("The token in %s is another matter: it stays as it is." % VARIABLE)

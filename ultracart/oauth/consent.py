@@ -48,7 +48,7 @@ class ConsentFlow:
     ) -> None:
         self.scope = scope
         self._client_id = client_id
-        self._redirect_uri = redirect_uri
+        self.redirect_uri = redirect_uri
         self._endpoint = endpoint
         self._issuer = issuer
         self._pkce = pkce
@@ -64,7 +64,7 @@ class ConsentFlow:
         return create_authorization_request(
             self._endpoint,
             self._client_id,
-            redirect_uri or self._redirect_uri or "",
+            redirect_uri or self.redirect_uri or "",
             scope=scope or self.scope,
             pkce=self._pkce,
             created_at=self._clock(),
@@ -93,7 +93,7 @@ class ConsentFlow:
         try:
             yield Consent(
                 code,
-                (request.redirect_uri if request is not None else None) or self._redirect_uri,
+                (request.redirect_uri if request is not None else None) or self.redirect_uri,
                 request.code_verifier if request is not None else None,
                 (request.scope if request is not None else None) or self.scope,
             )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..api_client import ApiClient
 from ..configuration import Configuration
+from ..late_imports import load
 from .authorization import AuthorizationRequest
 from .binding import Binding
 from .checks import (
@@ -32,6 +33,8 @@ from .token_cache import TokenCache, uptime
 from .token_endpoint import TokenEndpoint
 
 if TYPE_CHECKING:
+    # What is loaded on first need, where tools that bundle applications look for it.
+    from . import local_login as local_login
     from .client_auth import ClientAuth
 
 DEFAULT_ACCOUNT = "default"
@@ -191,6 +194,37 @@ class OAuthSession:
         """Give the connections back; the store stays open. The session can be used again."""
         self._endpoint.close()
 
+    @classmethod
+    def from_cli_login(
+        cls,
+        account: str = DEFAULT_ACCOUNT,
+        *,
+        client_id: str | None = None,
+        configuration: Configuration | None = None,
+        **options: Any,
+    ) -> OAuthSession:
+        """A session on what ``ultracart login`` has stored on this machine.
+
+        Without an account its methods mean this login; the other logins of the same application
+        and host go by their names.
+
+        Args:
+            account: the login's name.
+            client_id: its application, where there are logins of several.
+            configuration: its host, TLS, proxy and timeouts; default: the global configuration.
+            options: the other arguments of :class:`OAuthSession` but ``token_store``.
+
+        Raises:
+            ReauthorizationRequired: there is no such login at the configured host.
+            ApiTypeError, ApiValueError: an argument is of the wrong type or impossible, or there
+                are such logins of several applications.
+            ConfigurationError: no home directory is known.
+            TokenStoreError: the store failed.
+        """
+        find = load("ultracart.oauth.local_login", "cli_login")  # few sessions begin so
+        client_id, store = find(account, configuration, client_id)
+        return cls(client_id, token_store=store, configuration=configuration, **options)
+
     # -- getting a grant ----------------------------------------------------------------------
 
     def create_authorization_url(
@@ -268,6 +302,54 @@ class OAuthSession:
             device, self._endpoint.poll_device, monotonic=self._monotonic, sleep=self._sleep
         )
         return self._refresher.save_login(account, issued, device.scope)
+
+    def login_in_browser(
+        self,
+        account: str = DEFAULT_ACCOUNT,
+        *,
+        scope: str | None = None,
+        redirect_uri: str | None = None,
+        port: int = 0,
+        timeout: float = 300.0,
+        open_browser: bool = True,
+        show: Callable[[str], object] | None = None,
+    ) -> Token:
+        """Let the person at this machine log in with a browser, and keep the token.
+
+        For scripts and notebooks, as ``ultracart login``: it opens the consent page, waits for the
+        redirect to a port of this machine (RFC 8252), and returns when the answer is there.
+
+        Args:
+            account: whose token it is; replaces any that the account has.
+            scope: permissions to ask for; default: the session's.
+            redirect_uri: plain http on ``127.0.0.1``, ``[::1]`` or ``localhost``, as registered.
+                Default: the session's, or ``http://127.0.0.1:PORT/callback``.
+            port: the PORT, where no redirect URI is named; 0 takes any free one.
+            timeout: seconds to wait for the person.
+            open_browser: ``False`` only shows the address.
+            show: called with what the person should read; default: written to stderr.
+
+        Raises:
+            AccessDeniedError: the answer was no.
+            OAuthSessionError: no answer came in time, or the port cannot be used.
+            ApiTypeError, ApiValueError: an argument is of the wrong type or impossible.
+            ApiException: UltraCart refused or could not be reached, which is found before anybody
+                is asked.
+            TokenStoreError: the token could not be kept.
+        """
+        check_call(account)
+        token: Token = load("ultracart.oauth.local_login", "login_in_browser")(
+            self,
+            self._configuration,
+            account,
+            scope=scope,
+            redirect_uri=redirect_uri or (None if port else self._consent.redirect_uri),
+            port=port,
+            timeout=timeout,
+            browser=open_browser,
+            show=show,
+        )
+        return token
 
     # -- using it -----------------------------------------------------------------------------
 

@@ -1,11 +1,11 @@
-"""Decides where a user's logins are kept: the platform's directory for user data."""
+"""The directory in which a user's logins are kept: the platform's for user data."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from .console import CommandError
+from ..exceptions import ConfigurationError
 
 _NAME = "ultracart"
 
@@ -18,7 +18,7 @@ def data_directory() -> str:
     ``%LOCALAPPDATA%\\ultracart`` on Windows.
 
     Raises:
-        CommandError: there is no home directory to derive it from.
+        ConfigurationError: there is no home directory to derive it from.
     """
     if sys.platform == "win32":  # pragma: no cover - the tests run on Linux
         return _absolute(os.environ.get("LOCALAPPDATA"), "~\\AppData\\Local", "LOCALAPPDATA")
@@ -31,5 +31,5 @@ def _absolute(given: str | None, otherwise: str, variable: str) -> str:
     # The specification has relative paths ignored.
     base = given if given and os.path.isabs(given) else os.path.expanduser(otherwise)
     if not os.path.isabs(base):
-        raise CommandError("no home directory is known: set %s to a directory" % variable)
+        raise ConfigurationError("no home directory is known: set %s to a directory" % variable)
     return os.path.join(base, _NAME)

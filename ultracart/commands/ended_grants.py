@@ -1,0 +1,58 @@
+"""Which stored grants are known to have ended: noted by the command that was told, for the others.
+
+A token store keeps a token until another takes its place, so the token alone does not tell.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from contextlib import suppress
+from hashlib import sha256
+
+from ..oauth.data_directory import data_directory
+from ..oauth.token import Token
+
+_FILE = "ended.json"
+# The newest ones are kept; a grant that was replaced since is never asked for again.
+_MOST = 1000
+
+
+def note_ended(token: Token) -> None:
+    """Remember that the server has refused this grant for good. What cannot be noted is not."""
+    known = _read()
+    digest = _digest(token)
+    if digest in known:
+        return
+    path = _path()
+    with suppress(OSError):
+        # mkstemp makes a file of mode 0600.
+        descriptor, new = tempfile.mkstemp(dir=os.path.dirname(path), prefix=_FILE)
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            json.dump([*known, digest][-_MOST:], stream)
+        os.replace(new, path)
+
+
+def has_ended(token: Token) -> bool:
+    """Whether this grant is known to have ended."""
+    return _digest(token) in _read()
+
+
+def _path() -> str:
+    return os.path.join(data_directory(), _FILE)
+
+
+def _read() -> list[str]:
+    try:
+        with open(_path(), encoding="ascii") as stream:
+            found = json.load(stream)
+    except (OSError, ValueError):
+        return []
+    return [item for item in found if isinstance(item, str)] if isinstance(found, list) else []
+
+
+def _digest(token: Token) -> str:
+    # A refreshed token is of the same grant, but then that grant lives.
+    secret = token.refresh_token or token.access_token
+    return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,201 @@
+"""A merchant's login on this machine: by browser and loopback redirect, or by a pasted address."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ..api_client import ApiClient
+from ..configuration import Configuration, global_configuration
+from ..exceptions import (
+    AccessDeniedError,
+    ApiConnectionError,
+    ApiException,
+    ApiTimeoutError,
+    ApiTypeError,
+    ApiValueError,
+    OAuthSessionError,
+    ReauthorizationRequired,
+)
+from .browser import open_browser
+from .cli_logins import DEFAULT_ACCOUNT, LoginTokenStore, open_login_store, stored_logins
+from .loopback import DENIED, FAILED, LOGGED_IN, RedirectListener
+from .token import Token
+
+if TYPE_CHECKING:
+    from .authorization import AuthorizationRequest
+    from .session import OAuthSession
+
+
+class NoAnswerError(OAuthSessionError):
+    """Nobody has answered the consent page in time."""
+
+
+def require_server(configuration: Configuration) -> None:
+    """Raise ApiConnectionError or ApiTimeoutError where no server answers.
+
+    Found before a person is sent to a page that cannot be loaded.
+    """
+    configuration = copy.copy(configuration)
+    # A busy server is a living one.
+    configuration.retry_budget = 0.0
+    with ApiClient(configuration) as client:
+        try:
+            client.call_api("/oauth/me", "GET", auth_settings=[])
+        except (ApiConnectionError, ApiTimeoutError):
+            raise
+        except ApiException:
+            pass  # it answers: nobody is logged in
+
+
+@contextmanager
+def browser_login(
+    session: OAuthSession,
+    account: str,
+    *,
+    timeout: float,
+    announce: Callable[[str, AuthorizationRequest], object],
+    tick: Callable[[float], object],
+    redirect_uri: str | None = None,
+    port: int = 0,
+    scope: str | None = None,
+    no_browser: Callable[[], object] | None = None,
+) -> Iterator[Token]:
+    """The token of a login by browser, which is told how it went before the context is left.
+
+    Args:
+        announce: called with the address to open and the request behind it, before the wait.
+        no_browser: called where no browser can be started; ``None``: none is to be opened.
+
+    Raises:
+        NoAnswerError: nobody answered within ``timeout`` seconds.
+        OSError: the port is taken or may not be used.
+        Others as :meth:`OAuthSession.fetch_token`.
+    """
+    with RedirectListener(redirect_uri, port) as listener:
+        request = session.create_authorization_url(redirect_uri=listener.redirect_uri, scope=scope)
+        listener.expect(request.state, request.url)
+        announce(listener.start_address, request)
+        if no_browser is not None:
+            open_browser(listener.start_address, no_browser)
+        callback = listener.wait(timeout, tick)
+        if callback is None:
+            raise NoAnswerError("no answer came within %s" % seconds_in_words(timeout))
+        try:
+            token = session.fetch_token(callback, request=request, account=account)
+        except AccessDeniedError:
+            listener.report(DENIED)
+            raise
+        except BaseException:
+            listener.report(FAILED)
+            raise
+        listener.report(LOGGED_IN)
+        yield token
+
+
+def login_in_browser(
+    session: OAuthSession,
+    configuration: Configuration,
+    account: str,
+    *,
+    scope: str | None,
+    redirect_uri: str | None,
+    port: int,
+    timeout: float,
+    browser: bool,
+    show: Callable[[str], object] | None,
+) -> Token:
+    """What :meth:`OAuthSession.login_in_browser` does."""
+    if show is None:
+        show = _write_to_stderr
+    _require(isinstance(timeout, (int, float)) and not isinstance(timeout, bool), "timeout")
+    if not 0 < timeout < float("inf"):
+        raise ApiValueError("timeout must be a positive number of seconds")
+    _require(isinstance(port, int) and not isinstance(port, bool), "port")
+    if not 0 <= port <= 65535:
+        raise ApiValueError("port must be from 0 to 65535")
+    if not callable(show):
+        raise ApiTypeError("show must be callable, not %s" % type(show).__name__)
+    require_server(configuration)
+
+    def announce(address: str, request: AuthorizationRequest) -> None:
+        show("Log in to UltraCart at this address: " + address)
+
+    def no_browser() -> None:
+        show("No browser could be started here: open the address yourself.")
+
+    try:
+        with browser_login(
+            session,
+            account,
+            timeout=timeout,
+            announce=announce,
+            tick=lambda left: None,
+            redirect_uri=redirect_uri,
+            port=port,
+            scope=scope,
+            no_browser=no_browser if browser else None,
+        ) as token:
+            return token
+    except OSError as error:
+        raise OAuthSessionError(
+            "the port of the redirect cannot be used: %s" % error.strerror
+        ) from error
+
+
+def cli_login(
+    account: str, configuration: Configuration | None, client_id: str | None
+) -> tuple[str, LoginTokenStore]:
+    """Client id and store of what ``ultracart login`` has kept for the account.
+
+    Raises:
+        ReauthorizationRequired: there is no such login at the configured host.
+        ApiValueError: there are several, of different applications.
+        ConfigurationError: there is no home directory.
+        TokenStoreError: the store failed.
+    """
+    if not isinstance(account, str):
+        raise ApiTypeError("account must be str, not %s" % type(account).__name__)
+    if client_id is not None and not isinstance(client_id, str):
+        raise ApiTypeError("client_id must be str or None, not %s" % type(client_id).__name__)
+    chosen = global_configuration if configuration is None else configuration
+    if not isinstance(chosen, Configuration):
+        raise ApiTypeError("configuration must be a Configuration, not %s" % type(chosen).__name__)
+    host = str(chosen.host).rstrip("/")
+    # The session closes no store; this one gives its file back when both are gone.
+    store = open_login_store()
+    found = [
+        login.client_id
+        for login in stored_logins(store)
+        if (login.host, login.account) == (host, account) and client_id in (None, login.client_id)
+    ]
+    if not found:
+        raise ReauthorizationRequired(
+            "account %r is not logged in at %s: run ultracart login%s"
+            % (account, host, "" if account == DEFAULT_ACCOUNT else " --account NAME"),
+            account=account,
+        )
+    if len(found) > 1:
+        raise ApiValueError(
+            "account %r is logged in with several applications (%s): give client_id"
+            % (account, ", ".join(found))
+        )
+    return found[0], LoginTokenStore(store, host, found[0], account)
+
+
+def seconds_in_words(seconds: float) -> str:
+    """``1 second``, ``0.2 seconds``."""
+    return "%g second%s" % (seconds, "" if seconds == 1 else "s")
+
+
+def _write_to_stderr(text: str) -> None:
+    if sys.stderr is not None:  # closed: print would take stdout
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - for the person who logs in
+
+
+def _require(is_right: Any, name: str) -> None:
+    if not is_right:
+        raise ApiTypeError("%s must be a number" % name)
