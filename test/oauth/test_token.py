@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 import pickle
 
@@ -150,6 +151,17 @@ def test_extra_is_its_own_and_shown_nowhere():
     assert token.extra == {"id_token": "secret-id"}
     assert "secret-id" not in repr(token)
     assert Token("a").extra == {}
+    for change in (
+        lambda extra: extra.update(x=1),
+        lambda extra: extra.clear(),
+        lambda extra: extra.__setitem__("x", 1),
+    ):
+        with pytest.raises(TypeError, match="replaced"):
+            change(Token("a", extra={"x": 0}).extra)
+    twin = copy.deepcopy(token)
+    assert twin.extra == token.extra
+    assert dataclasses.asdict(token)["extra"] == token.extra
+    assert dataclasses.replace(token, scope="s").extra == token.extra
     with pytest.raises(TypeError, match="extra"):
         Token("a", extra=["x"])  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="extra"):

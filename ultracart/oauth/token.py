@@ -46,7 +46,7 @@ class Token:
         granted_at: Unix seconds of the login that all refreshes go back to, or ``None``.
         refresh_token_expires_at: Unix seconds at which the refresh token expires, where the server
             says so.
-        extra: fields of the response that are none of the above, a ``dict`` of JSON values.
+        extra: fields of the response that are none of the above, a read-only ``dict``.
 
     Raises:
         ApiTypeError: a field has the wrong type.
@@ -351,10 +351,29 @@ def _unix_time(name: str, value: Any) -> float | None:
     return seconds
 
 
-def _mapping(name: str, value: Any) -> dict[str, Any]:
+class _ReadOnly(dict[str, Any]):
+    """A dict that cannot be changed, for a Token cannot either."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("extra cannot be changed: make another Token with replaced(extra=...)")
+
+    __setitem__ = __delitem__ = __ior__ = update = setdefault = _refuse
+    pop = popitem = clear = _refuse
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _ReadOnly, (dict(self),)
+
+
+# One for all tokens without any: ten thousand are kept in memory.
+_NO_EXTRA = _ReadOnly()
+
+
+def _mapping(name: str, value: Any) -> Mapping[str, Any]:
     if value is not None and not isinstance(value, Mapping):
         raise ApiTypeError("%s must be a mapping or None, not %s" % (name, type(value).__name__))
-    return dict(value or {})
+    return _ReadOnly(value) if value else _NO_EXTRA
 
 
 # Every field and how its value is read: constructor, comparison, copies and JSON go by this table.

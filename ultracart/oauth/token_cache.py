@@ -31,6 +31,8 @@ uptime: Callable[[], float] = (
     time.monotonic if _CLOCK is None else partial(time.clock_gettime, _CLOCK)
 )
 
+# One object for all entries that this process did not refresh.
+_NEVER = -math.inf
 # Seconds until the next early refresh at least, after one failed or met somebody else's.
 _MIN_BACKOFF = 0.1
 # Seconds after a refresh until the store must show its token: an application may roll back.
@@ -60,7 +62,7 @@ class CachedToken:
         refresh_at: float,
         expires_at: float,
         fresh_until: float,
-        refreshed_at: float = -math.inf,
+        refreshed_at: float = _NEVER,
     ) -> None:
         self.token: Token = token
         self.access_token: str = token.access_token
@@ -76,7 +78,7 @@ Version = tuple[int, CachedToken | None]
 
 def expired(token: Token) -> CachedToken:
     """An entry that must not be handed out."""
-    return CachedToken(token, -math.inf, -math.inf, -math.inf)
+    return CachedToken(token, _NEVER, _NEVER, _NEVER)
 
 
 class TokenCache:
@@ -194,7 +196,7 @@ class TokenCache:
             now + left - margin,
             now + left,
             now + recheck,
-            now if is_refreshed else -math.inf,
+            now if is_refreshed else _NEVER,
         )
 
     def _replace(
