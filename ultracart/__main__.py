@@ -1,4 +1,4 @@
-"""Decides what ``python -m ultracart`` runs: the command line."""
+"""``python -m ultracart``: the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how arguments become a request and an answer becomes a result; knows no endpoint.
+"""The client: arguments become a request, and its response a result. It knows no endpoint.
 
 Any UltraCart resource can be called with :meth:`ApiClient.call_api`, as the operations of ``api/``
 do.
@@ -186,7 +186,7 @@ class ApiClient(EverydayCalls):
             _return_http_data_only: return the data alone, not ``(data, status, headers)``.
             collection_formats: by parameter name: ``csv``, ``ssv``, ``tsv``, ``pipes``, ``multi``.
             _preload_content: ``False`` returns the unread ``urllib3.HTTPResponse`` as data.
-            _request_timeout: seconds: a number for the whole call, or (connect, answer).
+            _request_timeout: seconds: a number for the whole call, or (connect, response).
 
         Raises:
             ApiTypeError, ApiValueError, ConfigurationError: before anything is sent.
@@ -207,7 +207,7 @@ class ApiClient(EverydayCalls):
             return self.pool.apply_async(self.call_api, arguments, options)
         sending.require_pairs(path_params, query_params, post_params)
         sending.require_no_body(method, body, post_params or files)
-        self._require_schemes(auth_settings)
+        auth_settings = self._checked_schemes(auth_settings)
         pairs_of = self._checked_pairs
         headers = merge_headers(header_params or {}, self.default_headers, self.cookie)
         if collection_formats or not sending.is_text(headers.values()):
@@ -305,13 +305,13 @@ class ApiClient(EverydayCalls):
             return False
         return invalidate(rejected) is not False
 
-    def _require_schemes(self, auth_settings: Any) -> None:
+    def _checked_schemes(self, auth_settings: Any) -> Any:
         if not auth_settings:
-            return
+            return ()
         if isinstance(auth_settings, str) or not isinstance(auth_settings, Iterable):
             raise ApiTypeError("auth_settings must be a list of the names of schemes")
-        known: tuple[str, ...] = SCHEMES
-        for scheme in auth_settings:
+        asked, known = tuple(auth_settings), SCHEMES
+        for scheme in asked:
             if scheme not in known:
                 # A subclass of Configuration may have more.
                 known = tuple(self.configuration.auth_settings())
@@ -320,6 +320,7 @@ class ApiClient(EverydayCalls):
                     "auth_settings: there is no scheme %s; there are %s"
                     % (ascii(scheme), ", ".join(known))
                 )
+        return asked
 
     def request(
         self,

@@ -1,4 +1,4 @@
-"""Decides what a client is told: host, credentials, TLS, proxy, time and size bounds. No I/O.
+"""Settings of a client: host, credentials, TLS, proxy, time and size bounds. No I/O.
 
 There is one global ``Configuration``, reachable as ``ultracart.configuration``; clients made
 without arguments use it, live. ``Configuration()`` makes an independent one from fresh defaults
@@ -30,7 +30,7 @@ SIMPLE_KEY = "x-ultracart-simple-key"
 BROWSER_KEY_SCHEME = "ultraCartBrowserApiKey"
 OAUTH_SCHEME = "ultraCartOauth"
 SIMPLE_KEY_SCHEME = "ultraCartSimpleApiKey"
-SCHEMES = (BROWSER_KEY_SCHEME, OAUTH_SCHEME, SIMPLE_KEY_SCHEME)
+SCHEMES: tuple[str, ...] = (BROWSER_KEY_SCHEME, OAUTH_SCHEME, SIMPLE_KEY_SCHEME)
 # The official SDK's size, on small machines more; counting cores for each Configuration costs more
 # than the rest of making one.
 _POOL_MAXSIZE = max(32, (os.cpu_count() or 1) * 5)
@@ -39,7 +39,7 @@ _KEY_SCHEMES = {BROWSER_KEY_SCHEME: BROWSER_KEY, SIMPLE_KEY_SCHEME: SIMPLE_KEY}
 TokenSource: TypeAlias = "Callable[[], str]"
 # What Configuration.request_limiter is: seconds to wait for a turn -> the turn.
 RequestLimit: TypeAlias = "Callable[[float], AbstractContextManager[None]]"
-# One number bounds the whole call; a pair bounds the connection and then the answer; in seconds.
+# One number bounds the whole call; a pair bounds the connection and then the response; in seconds.
 Timeout: TypeAlias = "int | float | tuple[float, float] | list[float] | None"
 
 
@@ -76,10 +76,10 @@ class Configuration(_Namespace):
             for each request), or ``None``. A source with a method ``invalidate(token)`` is told
             of a 401 and asked again once.
         username, password: for :meth:`get_basic_auth_token`; UltraCart's OAuth has no use for them.
-        timeout: seconds: one number for a whole call, or (connect, answer). Default (10, 60).
+        timeout: seconds: one number for a whole call, or (connect, response). Default (10, 60).
         retry_budget: seconds a call may wait in all where a 429 or 503 has ``Retry-After``.
             Default 20; 0 never waits.
-        max_response_size: bytes of one answer after decompression. Default 32 MiB.
+        max_response_size: bytes of one response after decompression. Default 32 MiB.
         verify_ssl: verify certificate and host name. Default ``True``.
         ssl_ca_cert: file of trusted CA certificates (PEM). Default: certifi's.
         cert_file, key_file: client certificate and key (PEM), or ``None``.

@@ -1,4 +1,4 @@
-"""Decides what the ``ultracart`` logger says and where it goes; no other logger is touched."""
+"""The ``ultracart`` logger: one line for each exchange. No other logger is touched."""
 
 from __future__ import annotations
 

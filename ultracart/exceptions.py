@@ -135,8 +135,8 @@ class ApiException(UltraCartError):
 
     Attributes:
         status: HTTP status code; ``None`` (0 for a TLS failure, as in the official SDK)
-            when no answer came.
-        reason: the server's reason phrase, or the cause in words when no answer came.
+            when no response came.
+        reason: the server's reason phrase, or the cause in words when no response came.
         headers: response headers, a case-insensitive mapping, or ``None``.
         body: response body as text, or bytes where it is not UTF-8, or ``None``.
         retry_after: seconds the server asked to wait (RFC 9110, section 10.2.3), or ``None``.
@@ -179,9 +179,9 @@ class ApiException(UltraCartError):
         self._describe(http_resp is None, redact)
 
     def complete(self, response: Any, reason: str | None = None) -> None:
-        """Add the facts of the answer that this error was found in, as ``rest`` read it.
+        """Add the facts of the response that this error was found in, as ``rest`` read it.
 
-        Users also deserialize answers of their own making, which have ``data`` alone.
+        Users also deserialize responses of their own making, which have ``data`` alone.
         """
         if self.status is None:
             self.status = getattr(response, "status", None)
@@ -225,15 +225,15 @@ class ApiException(UltraCartError):
 
 
 class ApiConnectionError(ApiException):
-    """No usable answer: refused, reset, TLS failure or broken framing; see ``request_sent``."""
+    """No usable response: refused, reset, TLS failure or invalid HTTP; see ``request_sent``."""
 
 
 class ApiTimeoutError(ApiException):
-    """No complete answer in time; see ``request_sent``."""
+    """No complete response in time; see ``request_sent``."""
 
 
 class ApiResponseError(ApiException):
-    """An answer that is not what the API promises: HTML, bad JSON, too large, no token."""
+    """A response that is not what the API promises: HTML, bad JSON, too large, no token."""
 
 
 class OAuthError(ApiException):
@@ -336,7 +336,7 @@ class ReauthorizationRequired(OAuthSessionError):
     """The merchant must authorize again: the grant has ended or was never there.
 
     ``account`` names the merchant's account in the token store; ``__cause__`` holds the
-    answer that ended the grant, where there was one.
+    response that ended the grant, where there was one.
     """
 
     def __init__(self, message: str = "authorize again", *, account: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Decides what must never be shown, and what is shown instead."""
+"""Redaction: what must never be shown, and what is shown instead."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ def wrong_shape(expected: str, data: Any) -> ApiResponseError:
 
 def _unreadable(expected: str, got: str) -> ApiResponseError:
     return ApiResponseError(
-        reason="the answer is not a %s: got %s" % (expected, got), request_sent=True
+        reason="the response is not a %s: got %s" % (expected, got), request_sent=True
     )
 
 
@@ -215,7 +215,7 @@ def _primitive_reader(type_: type) -> Reader:
 
 def _read_date(data: Any) -> Any:
     try:
-        # Since Python 3.11 it also takes week dates, which dateutil (and Python 3.9) refuses.
+        # Since Python 3.11 it also takes week dates, which dateutil refuses.
         if len(data) == 10 and data[4:8:3] == "--":
             return datetime.date.fromisoformat(data)
     except (TypeError, ValueError):

@@ -383,3 +383,87 @@ def test_setting_that_is_read_while_it_is_set_is_not_kept_in_its_old_state() -> 
     made = ReadMeanwhile()
     made.host = "https://new.example.com"
     assert made.prepared("host", lambda made: made.host) == "https://new.example.com"
+
+
+def test_every_setting_is_a_keyword(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ULTRACART_ACCESS_TOKEN", "from-the-environment")
+    monkeypatch.setenv("ULTRACART_SIMPLE_KEY", "from-the-environment")
+    fresh = Configuration()
+    assert fresh.access_token == "from-the-environment"
+    keys = {"x-ultracart-browser-key": "b"}
+    made = Configuration(host="https://h.example", access_token="t", api_key=keys, timeout=5)
+    assert (made.host, made.access_token, made.api_key) == ("https://h.example", "t", keys)
+    assert made.timeout == 5
+    keys["x-ultracart-browser-key"] = "changed"
+    assert made.api_key == {"x-ultracart-browser-key": "b"}
+    none = Configuration(host=None, access_token=None, api_key=None)
+    assert (none.host, none.access_token, none.api_key) == (fresh.host, None, {})
+    for name, value in vars(fresh).items():
+        if not name.startswith("_"):
+            assert getattr(Configuration(**{name: value}), name) == value
+    prefixes = {"x": "y"}
+    assert Configuration(api_key_prefix=prefixes).api_key_prefix is not prefixes
+
+
+def test_a_keyword_wins_over_the_defaults_set() -> None:
+    Configuration.set_default(Configuration(host="https://default.example", timeout=3))
+    try:
+        made = Configuration(timeout=4)
+    finally:
+        Configuration.set_default(None)
+    assert (made.host, made.timeout) == ("https://default.example", 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("hots", "host"),
+        ("retries", "retry_budget"),
+        ("verify", "verify_ssl"),
+        ("time_out", "timeout"),
+        ("apikey", "api_key"),
+        ("logfile", "logger_file"),
+    ],
+)
+def test_a_misspelt_setting_names_the_nearest(name: str, nearest: str) -> None:
+    with pytest.raises(TypeError, match="%r: did you mean %r" % (name, nearest)):
+        Configuration(**{name: 1})
+    made = Configuration()
+    with pytest.warns(UserWarning, match="%r: did you mean %r" % (name, nearest)) as caught:
+        setattr(made, name, 1)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("name", ["auth_setting", "set_default", "_debug", "logger", "x y", ""])
+def test_what_can_not_be_set_is_no_keyword(name: str) -> None:
+    with pytest.raises(TypeError, match="no setting"):
+        Configuration(**{name: 1})
+
+
+@pytest.mark.parametrize("key", ["the-key", 7, ["the-key"]])
+def test_keys_are_a_dict_by_header_name(key: Any) -> None:
+    with pytest.raises(TypeError, match="x-ultracart-simple-key") as caught:
+        Configuration(api_key=key)
+    assert "the-key" not in str(caught.value)
+
+
+def test_a_subclass_may_have_attributes_of_its_own() -> None:
+    class Own(Configuration):
+        region = "eu"
+
+        def __init__(self, shop: str, **settings: Any) -> None:
+            super().__init__(**settings)
+            self.shop = shop
+
+    made = Own("7", timeout=2)
+    made.region = "us"
+    assert (made.shop, made.region, made.timeout) == ("7", "us", 2)
+    assert copy.deepcopy(made).shop == "7"
+
+
+def test_copies_know_the_settings(tmp_path: Path) -> None:
+    for made in (copy.copy(Configuration()), pickle.loads(pickle.dumps(Configuration()))):
+        made.host = "https://h.example"
+        with pytest.warns(UserWarning, match="'host'"):
+            made.hots = 1

@@ -403,3 +403,9 @@ def test_an_argument_error_in_the_background_comes_from_get(
     with pytest.raises(ValueError, match="'a'"):
         started.get(10)
     assert not sandbox.requests
+
+
+def test_schemes_may_come_from_an_iterator(sandbox: Sandbox, client: ApiClient) -> None:
+    client.configuration.access_token = "the-token"
+    client.call_api("/x", "GET", auth_settings=(name for name in ["ultraCartOauth"]))
+    assert sandbox.requests[-1].headers["Authorization"] == "Bearer the-token"

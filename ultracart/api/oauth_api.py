@@ -96,7 +96,7 @@ class OauthApi:
     Each operation takes these options as keywords: ``async_req=True`` calls in the background and
     returns an object with ``.get(timeout)``; ``_preload_content=False`` returns the unread
     ``urllib3.HTTPResponse``; ``_request_timeout`` is in seconds, one number for the whole call or
-    (connect, answer). The twin ``..._with_http_info`` returns ``(data, status, headers)``, or the
+    (connect, response). The twin ``..._with_http_info`` returns ``(data, status, headers)``, or the
     data alone with ``_return_http_data_only=True``.
 
     Each raises, before anything is sent, ``TypeError`` for a value that is not ``str`` and
@@ -189,7 +189,7 @@ class OauthApi:
 
         Raises:
             InvalidGrantError: the code or token is wrong, expired, used or revoked.
-            ApiResponseError: an answer without a usable bearer token.
+            ApiResponseError: a response without a usable bearer token.
         """
         return self.api_client.call_api(  # type: ignore[no-any-return]
             _TOKEN.path, _TOKEN.method, **_TOKEN.arguments(locals(), _return_http_data_only=True)

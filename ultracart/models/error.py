@@ -6,7 +6,7 @@ from .model import Model
 
 
 class Error(Model):
-    """The ``error`` object in the answer of any UltraCart resource but OAuth's.
+    """The ``error`` object in the response of any UltraCart resource but OAuth's.
 
     Attributes:
         developer_message: what went wrong, in technical words.

@@ -9,7 +9,7 @@ from .model import Model
 
 
 class ErrorResponse(Model):
-    """The error answer of any UltraCart resource but OAuth's.
+    """The error response of any UltraCart resource but OAuth's.
 
     Attributes:
         error: the error itself.

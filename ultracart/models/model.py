@@ -32,9 +32,9 @@ _NOT_THERE = object()
 
 @dataclass_transform()
 class Model:
-    """Base of the models: typed attributes, each ``None`` where the answer has no such field.
+    """Base of the models: typed attributes, each ``None`` where the response has no such field.
 
-    Reading an answer is lenient, since a token that the server has issued must not be lost to a
+    Reading a response is lenient, since a token that the server has issued must not be lost to a
     type check: numbers are accepted as text and the other way round. What is unknown, or cannot be
     read as its field's type, is kept in ``additional_properties``.
     """
@@ -44,7 +44,7 @@ class Model:
     discriminator: ClassVar[None] = None
     # Fields added to the official SDK's models: never positional.
     _keyword_only: ClassVar[frozenset[str]] = frozenset()
-    # JSON name -> attribute and reader: an answer is walked once, whatever its order.
+    # JSON name -> attribute and reader: a response is walked once, whatever its order.
     _readers: ClassVar[dict[str, tuple[str, Reader]]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -67,7 +67,7 @@ class Model:
 
     @property
     def additional_properties(self) -> dict[str, Any]:
-        """Fields of the answer that the model does not declare or could not read, as received."""
+        """Fields of the response that the model does not declare or could not read, as received."""
         kept: dict[str, Any] = self.__dict__.setdefault("_additional_properties", {})
         return kept
 
@@ -80,7 +80,7 @@ class Model:
         """
         if not isinstance(data, dict):
             raise ApiResponseError(
-                reason="the answer is not a %s: got JSON of type %s"
+                reason="the response is not a %s: got JSON of type %s"
                 % (cls.__name__, type(data).__name__),
                 request_sent=True,
             )

@@ -1,4 +1,4 @@
-"""What the device authorization endpoint answers."""
+"""The response of the device authorization endpoint."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from .model import Model
 
 
 class OauthDeviceAuthorizationResponse(Model):
-    """The answer of ``POST /oauth/device/authorize`` (RFC 8628, section 3.2).
+    """The response of ``POST /oauth/device/authorize`` (RFC 8628, section 3.2).
 
     Attributes:
         device_code: what the application polls with; secret.

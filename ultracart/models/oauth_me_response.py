@@ -6,7 +6,7 @@ from .model import Model
 
 
 class OauthMeResponse(Model):
-    """The answer of ``GET /oauth/me``: who authorized, and what.
+    """The response of ``GET /oauth/me``: who authorized, and what.
 
     UltraCart does not document this body; fields beyond these are in ``additional_properties`` and
     can be read as ``me["name"]`` too.

@@ -1,4 +1,4 @@
-"""What the revocation endpoint answers."""
+"""The response of the revocation endpoint."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from .model import Model
 
 
 class OauthRevokeSuccessResponse(Model):
-    """The answer of ``POST /oauth/revoke``.
+    """The response of ``POST /oauth/revoke``.
 
     Attributes:
         message: UltraCart's words for people; ``None`` if it sent none.
-        successful: whether the grant has ended. An answer with status 200 that does not say is a
+        successful: whether the grant is revoked. A response with status 200 that does not say is a
             success (RFC 7009, section 2.2).
     """
 

@@ -1,4 +1,4 @@
-"""What the token endpoint answers."""
+"""The response of the token endpoint."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from .model import Model
 
 
 class OauthTokenResponse(Model):
-    """The answer of ``POST /oauth/token`` (RFC 6749, section 5.1).
+    """The response of ``POST /oauth/token`` (RFC 6749, section 5.1).
 
     Attributes:
         access_token: sent as ``Authorization: Bearer ...`` with each call.
-        error, error_description, error_uri: kept for the official SDK's shape; an answer with an
+        error, error_description, error_uri: kept for the official SDK's shape; a response with an
             error is raised as :class:`ultracart.exceptions.OAuthError` instead.
         expires_in: lifetime of the access token in seconds, counted from the request; ``None`` if
             the server does not say.

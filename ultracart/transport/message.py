@@ -1,4 +1,4 @@
-"""Decides what a request looks like on the wire: target, headers and body; checks every byte."""
+"""A request on the wire: target, headers and body, each byte of them checked."""
 
 from __future__ import annotations
 
