@@ -221,6 +221,15 @@ def _add_sandbox_options(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_SANDBOX_PORT,
         help="TCP port on 127.0.0.1 (default: %(default)s; 0 takes any free one)",
     )
+    known = parser.parse_known_args
+
+    def parse_known_args(args: Any = None, namespace: Any = None) -> Any:
+        # The other options are the sandbox's, which is loaded when its command is meant.
+        vars(parser).pop("parse_known_args", None)
+        import_module(".sandbox", __package__).add_options(parser)
+        return known(args, namespace)
+
+    vars(parser)["parse_known_args"] = parse_known_args
 
 
 def _add_login_options(parser: argparse.ArgumentParser) -> None:

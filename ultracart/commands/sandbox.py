@@ -1,13 +1,25 @@
-"""Decides how ``ultracart sandbox`` serves: on which port, and what it tells the developer."""
+"""The command ``ultracart sandbox``: a sandbox in the shell, with a line for each request."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import shutil
+import sys
+import threading
+import time
+import webbrowser
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TextIO
 
-from .console import CommandError, put, put_json
+from .console import CommandError, printable, put, put_json, say
 
 try:
-    from ..sandbox import Sandbox as Sandbox
+    from ..sandbox import Application, RecordedRequest, Sandbox as Sandbox
+    from ..sandbox.switches import SWITCHES, Switch
 except ImportError as _error:  # it says which extra to install
     raise CommandError(str(_error)) from _error
 
@@ -18,30 +30,256 @@ for the application with the client id {client_id}. In another terminal:
     export ULTRACART_HOST={host}
     ultracart login
 
+Open that address in a browser to watch it.
 Press Ctrl-C to stop; whatever it issued ends with it."""
+
+_APPLICATION_KEYS = ("redirect", "name", "scope")
+_ANSWER_KEYS = frozenset({"method", "path", "body", "sequence", "query", "status", "headers"})
+_COLOURS = {2: 32, 3: 36, 4: 33, 5: 31}  # green, cyan, yellow, red (ECMA-48, 8.3.117)
+#: Columns that the path keeps at least, however narrow the terminal is.
+_SHORTEST_PATH = 12
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that the sandbox itself defines: a switch has the same words as in Python."""
+    given = parser.add_argument_group("what it knows")
+    given.add_argument(
+        "--application",
+        action="append",
+        default=[],
+        type=_argument(_application),
+        metavar="ID[,redirect=URI...]",
+        help="register an application; also ,name=NAME and ,scope=SCOPES; the first is the default",
+    )
+    given.add_argument(
+        "--merchant",
+        action="append",
+        default=[],
+        type=_argument(_merchant),
+        metavar="ID[=NAME]",
+        help="register a merchant (default: DEMO)",
+    )
+    given.add_argument(
+        "--simple-key",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="accept this API simple key, beside YOUR_API_KEY",
+    )
+    given.add_argument(
+        "--answer",
+        action="append",
+        default=[],
+        metavar="FILE.json",
+        help="prepare the answers in this file: a list of objects with method, path and body",
+    )
+    shown = parser.add_argument_group("what it shows")
+    shown.add_argument("--open", action="store_true", help="open its page in the browser")
+    shown.add_argument("--quiet", action="store_true", help="print no line for each request")
+    switches = parser.add_argument_group("how it behaves")
+    for switch in SWITCHES:
+        _add_switch(switches, switch)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until Ctrl-C."""
-    with open_sandbox(arguments.port) as sandbox:
-        if arguments.json:
-            put_json({"host": sandbox.host, "client_id": sandbox.client_id})
-        else:
-            put(_WELCOME.format(host=sandbox.host, client_id=sandbox.client_id))
-        sandbox.serve_forever()
+    """Serve until Ctrl-C, which is how it ends well."""
+    try:
+        with open_sandbox(arguments.port, **_options(arguments)) as sandbox:
+            try:
+                for answer in _answers(arguments.answer):
+                    _prepare(sandbox, *answer)
+                _announce(sandbox, arguments)
+                sandbox.serve_forever()
+            finally:
+                sandbox.faults.clear()  # set on the page: nobody is left to be warned
+    except KeyboardInterrupt:
+        return 0
     return 0  # pragma: no cover - Ctrl-C is the only end
 
 
-def open_sandbox(port: int = 0) -> Sandbox:
+def open_sandbox(port: int = 0, **options: Any) -> Sandbox:
     """A running sandbox.
 
     Raises:
         CommandError: the port is taken or may not be used.
     """
     try:
-        return Sandbox(port=port)
+        return Sandbox(port=port, **options)
     except OSError as error:
         raise CommandError(
             "port %d cannot be used (%s): choose another with --port, 0 takes any free one"
             % (port, str(error.strerror).partition(" (")[0])  # it goes on about sockets
         ) from error
+
+
+class RequestLines:
+    """Writes one line for each request to a stream, and is called by threads of the server."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._is_terminal = stream is not None and stream.isatty()
+        self._is_coloured = (
+            self._is_terminal
+            and not os.environ.get("NO_COLOR")
+            and os.environ.get("TERM") != "dumb"
+        )
+
+    def __call__(self, request: RecordedRequest) -> None:
+        line = self.line(request, time.strftime("%H:%M:%S"))
+        with self._lock, suppress(OSError, ValueError):  # nobody reads it any more
+            if self._stream is not None:
+                encoding = self._stream.encoding or "utf-8"
+                text = line.encode(encoding, "backslashreplace").decode(encoding)
+                print(text, file=self._stream, flush=True)
+
+    def line(self, request: RecordedRequest, clock: str) -> str:
+        """Time, method, path, status, application, milliseconds; cut to the terminal's width."""
+        status = "reset" if request.status is None else str(request.status)
+        milliseconds = "%.0f ms" % ((request.seconds or 0.0) * 1000)
+        before = [clock, request.method]
+        after = [status, printable(request.application or "-"), milliseconds]
+        path = printable(request.path)
+        if self._is_terminal:
+            # The last column stays free: some terminals wrap there.
+            room = shutil.get_terminal_size().columns - 1
+            parts = [before, after]
+            for optional in (before[:1], after[1:2], after[2:]):
+                if _length(parts) + _SHORTEST_PATH <= room:
+                    break
+                for part in parts:
+                    part[:] = [word for word in part if word not in optional]
+            path = _shortened(path, max(room - _length(parts), 3))
+        if self._is_coloured:
+            colour = _COLOURS.get((request.status or 599) // 100, 0)
+            after[0] = "\x1b[%dm%s\x1b[m" % (colour, after[0])
+        return " ".join([*before, path, *after])
+
+
+def _length(parts: list[list[str]]) -> int:
+    return sum(len(word) + 1 for part in parts for word in part)
+
+
+def _shortened(path: str, room: int) -> str:
+    if len(path) <= room:
+        return path
+    kept = room - 3
+    return path[: kept // 2] + "..." + path[len(path) - (kept - kept // 2) :]
+
+
+def _announce(sandbox: Sandbox, arguments: argparse.Namespace) -> None:
+    told = {"host": sandbox.host, "client_id": sandbox.client_id, "url": sandbox.url}
+    if arguments.json:
+        put_json(told)
+    else:
+        put(_WELCOME.format_map(told))
+    if arguments.open and not webbrowser.open(sandbox.url):
+        say("No browser could be opened: go to %s" % sandbox.url)
+
+
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    options = {
+        switch.name: getattr(arguments, switch.name)
+        for switch in SWITCHES
+        if getattr(arguments, switch.name) is not None
+    }
+    options = {name: None if value == _NONE else value for name, value in options.items()}
+    for name in ("application", "merchant", "simple_key"):
+        if getattr(arguments, name):
+            options[name + "s"] = getattr(arguments, name)
+    if "merchants" in options:
+        options["merchants"] = dict(options["merchants"])
+    if not arguments.quiet:
+        options["on_request"] = RequestLines(sys.stderr)
+    return options
+
+
+#: None as an option's value; argparse means by None that the option was not given.
+_NONE = ("none",)
+
+
+def _add_switch(group: Any, switch: Switch) -> None:
+    option = "--" + switch.name.replace("_", "-")
+    default = "none" if switch.default is None else switch.default
+    help_text = "%s (default: %s)" % (switch.summary, default)
+    if switch.kind == "flag":
+        help_text = "%s (default: %s)" % (switch.summary, "yes" if switch.default else "no")
+        group.add_argument(
+            option, action=argparse.BooleanOptionalAction, default=None, help=help_text
+        )
+        return
+    metavar = {"seconds": "SECONDS", "status": "STATUS", "text": "TEXT"}.get(switch.kind)
+
+    def read(text: str) -> Any:
+        value = switch.read(text)
+        return _NONE if value is None else value
+
+    group.add_argument(
+        option,
+        type=_argument(read),
+        metavar=metavar or "{%s}" % ",".join(switch.choices),
+        help=help_text,
+    )
+
+
+def _argument(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """``read`` for argparse, which shows the words of its own kind of error alone."""
+
+    def checked(text: str) -> Any:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return checked
+
+
+def _application(text: str) -> Application:
+    client_id, *settings = text.split(",")
+    found: dict[str, list[str]] = {key: [] for key in _APPLICATION_KEYS}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if key not in found or not equals or not value:
+            keys = ", ".join("%s=..." % key for key in _APPLICATION_KEYS)
+            raise ValueError("after the client id comes one of %s, not %r" % (keys, setting))
+        if key != "redirect" and found[key]:
+            raise ValueError("%s= is given twice" % key)
+        found[key].append(value)
+    return Application(
+        client_id.strip(),
+        tuple(found["redirect"]),
+        name=(found["name"] or [client_id.strip()])[0],
+        scope=found["scope"][0] if found["scope"] else None,
+    )
+
+
+def _merchant(text: str) -> tuple[str, str]:
+    merchant, _, name = text.partition("=")
+    if not merchant.strip():
+        raise ValueError("write it as ID or ID=NAME")
+    return merchant.strip(), name.strip() or merchant.strip()
+
+
+def _answers(files: list[str]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The answers in the files, each with its place for messages."""
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    for file in files:
+        try:
+            content = json.loads(Path(file).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise CommandError("%s cannot be read: %s" % (file, error.strerror)) from error
+        except ValueError as error:
+            raise CommandError("%s holds no JSON: %s" % (file, error)) from error
+        items = content if isinstance(content, list) else [content]
+        found += [("%s, answer %d" % (file, number), i) for number, i in enumerate(items, 1)]
+    return found
+
+
+def _prepare(sandbox: Sandbox, place: str, item: Any) -> None:
+    if not isinstance(item, dict) or not {"method", "path"} <= item.keys() <= _ANSWER_KEYS:
+        keys = ", ".join(sorted(_ANSWER_KEYS))
+        raise CommandError("%s: must be an object with method and path, of %s" % (place, keys))
+    try:
+        sandbox.answer(**item)
+    except (TypeError, ValueError) as error:
+        raise CommandError("%s: %s" % (place, error)) from error
