@@ -6,20 +6,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from .configuration import (
-    BROWSER_KEY_SCHEME,
-    OAUTH_SCHEME,
-    SIMPLE_KEY_SCHEME,
-    Configuration,
-    Timeout,
-)
+from .configuration import SCHEMES, Configuration, Timeout
 from .exceptions import ApiTypeError, ApiValueError
 from .late_imports import load
 from .sending import is_encodable
-from .transport.call import RawContent
+from .transport.call import OwnHeaders, RawContent
 
 if TYPE_CHECKING:
     import os
@@ -33,7 +28,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SCHEMES = (BROWSER_KEY_SCHEME, OAUTH_SCHEME, SIMPLE_KEY_SCHEME)
+# The arguments of call_api, and what they are called here.
+_NAMES = {
+    "_request_timeout": "timeout",
+    "body": "json",
+    "header_params": "headers",
+    "path_params": "path",
+    "post_params": "form",
+    "query_params": "query",
+    "resource_path": "resource",
+}
+_ITS_NAMES = re.compile(r"(?<![\w'])(%s)\b" % "|".join(_NAMES))
+
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
 
@@ -46,7 +52,8 @@ class EverydayCalls:
     resource: path below ``Configuration.host``, with ``{name}`` for what ``path`` gives.
     query: query parameters, a mapping or (name, value) pairs.
     path: values for the ``{name}`` in ``resource``; they are percent-encoded.
-    headers: headers of this request; the client's default headers win over them.
+    headers: headers of this request; they win over the client's default headers, and credentials
+        over both. ``None`` leaves a default header out.
     timeout: seconds: a number for the whole call, or (connect, answer). Default:
         ``Configuration.timeout``.
     response_type: what to return: ``"object"`` (default) for the JSON as it is, another type name
@@ -443,6 +450,8 @@ class EverydayCalls:
             ApiResponseError: the response has no list of that name.
         """
 
+        path, auth_settings = _kept(path), _kept(auth_settings)
+
         def ask(query: list[tuple[str, Any]]) -> Any:
             return self._request(
                 "GET" if json is None else "POST",
@@ -537,29 +546,39 @@ class EverydayCalls:
             body, content_type = _as_it_is(content)
         elif fields is not None:
             content_type = _MULTIPART if files else _FORM
-        return self.call_api(
-            resource,
-            method,
-            path_params=path,
-            query_params=query,
-            header_params=_with_types(headers, content_type, response_type),
-            body=body,
-            post_params=form,
-            files=files,
-            response_type=response_type,
-            auth_settings=self._schemes() if auth_settings is None else list(auth_settings),
-            _return_http_data_only=True,
-            collection_formats=collection_formats,
-            _preload_content=preload,
-            _request_timeout=timeout,
-        )
+        try:
+            return self.call_api(
+                resource,
+                method,
+                path_params=path,
+                query_params=query,
+                header_params=_with_types(headers, content_type, response_type),
+                body=body,
+                post_params=form,
+                files=files,
+                response_type=response_type,
+                auth_settings=self._schemes() if auth_settings is None else _kept(auth_settings),
+                _return_http_data_only=True,
+                collection_formats=collection_formats,
+                _preload_content=preload,
+                _request_timeout=timeout,
+            )
+        except (ApiTypeError, ApiValueError) as error:
+            if len(error.args) == 1:  # the argument by the name that it has here
+                error.args = (_ITS_NAMES.sub(lambda name: _NAMES[name[0]], str(error.args[0])),)
+            raise
 
     def _schemes(self) -> Iterable[str]:
         """The authorization schemes of the configuration; asking for one's credential costs."""
         replaced = getattr(self.configuration.auth_settings, "__func__", None)
         if replaced is Configuration.auth_settings:
-            return _SCHEMES
+            return SCHEMES
         return list(self.configuration.auth_settings())
+
+
+def _kept(values: Any) -> Any:
+    """``values``, to be read more than once."""
+    return list(values) if isinstance(values, Iterator) else values
 
 
 def _as_it_is(content: Any) -> tuple[RawContent, str]:
@@ -579,7 +598,7 @@ def _with_types(
     """``headers`` with the ``Accept`` and ``Content-Type`` that they do not have."""
     if headers is not None and not isinstance(headers, Mapping):
         return headers  # refused where headers are merged
-    own = dict(headers or {})
+    own = OwnHeaders(headers or {})
     names = {str(name).lower() for name in own}
     if "accept" not in names:
         own["Accept"] = "*/*" if response_type == "file" else "application/json"

@@ -165,6 +165,58 @@ def test_errors_are_those_of_call_api(client: ApiClient, shop: Shop) -> None:
     assert len(shop.requests) == 1
 
 
+def test_headers_of_the_call_win_over_the_clients(client: ApiClient, shop: Shop) -> None:
+    client.set_default_header("X-Mine", "client's")
+    client.get("/a", headers={"x-mine": "call's", "user-agent": None, "Authorization": "no"})
+    client.get("/a")
+    first, second = (seen.headers for seen in shop.requests)
+    assert (first["x-mine"], second["x-mine"]) == ("call's", "client's")
+    assert "ultracart" not in first.get("user-agent", "")
+    assert first["authorization"] == "Bearer token"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"query": "a=b"}, "query must be"),
+        ({"query": {"a": float("nan")}}, r"query\['a'\]: cannot send nan"),
+        ({"path": 7}, "path must be"),
+        ({"headers": 7}, "headers must be"),
+        ({"timeout": "soon"}, "timeout must be"),
+        ({"auth_settings": "ultraCartOauth"}, "auth_settings must be a list"),
+        ({"auth_settings": ["oauth"]}, "no scheme 'oauth'"),
+        ({"path": {"b": 1}}, "no {name} for"),
+    ],
+)
+def test_errors_name_the_arguments_of_the_short_call(
+    client: ApiClient, shop: Shop, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises((ApiTypeError, ApiValueError), match=message) as caught:
+        client.get("/a", **arguments)
+    assert "_params" not in str(caught.value)
+    assert shop.requests == []
+
+
+def test_errors_name_bodies_too(client: ApiClient, shop: Shop) -> None:
+    with pytest.raises(ApiTypeError, match="form must be"):
+        client.post("/a", form="a=b")  # type: ignore[arg-type]
+    with pytest.raises(ApiValueError, match=r"json\['a'\]"):
+        client.post("/a", json={"a": float("inf")})
+    with pytest.raises(ApiValueError, match="resource needs a path parameter 'b'"):
+        client.get("/a/{b}")
+    assert shop.requests == []
+
+
+def test_arguments_may_be_iterators(client: ApiClient, shop: Shop) -> None:
+    shop.answer = orders(5)
+    schemes = iter(["ultraCartOauth"])
+    query, path = iter([("a", "b")]), iter([("name", "n")])
+    found = client.pages("/{name}", "orders", query, 2, path=path, auth_settings=schemes)
+    assert len(list(found)) == 5
+    assert {seen.path for seen in shop.requests} == {"/rest/v2/n"}
+    assert {seen.headers.get("authorization") for seen in shop.requests} == {"Bearer token"}
+
+
 def test_timeout_is_the_calls(client: ApiClient) -> None:
     with pytest.raises(ApiValueError, match="positive"):
         client.get("/a", timeout=0)

@@ -69,8 +69,14 @@ class Call:
             yield proxy.credentials.partition(":")[2]
 
 
+class OwnHeaders(dict[str, Any]):
+    """Headers of one call that win over the client's defaults."""
+
+
 def merge_headers(own: Any, defaults: Mapping[str, Any], cookie: str | None) -> dict[str, Any]:
     """The headers of one call: the client's defaults win over its own, the cookie over both.
+
+    So it is in the official SDK. :class:`OwnHeaders` win over the defaults.
 
     Raises:
         ApiTypeError: ``own`` is no mapping.
@@ -78,6 +84,8 @@ def merge_headers(own: Any, defaults: Mapping[str, Any], cookie: str | None) -> 
     if not isinstance(own, Mapping):
         raise ApiTypeError("header_params must be a dict, not %s" % type(own).__name__)
     pairs = [*own.items(), *defaults.items()]
+    if type(own) is OwnHeaders:
+        pairs = [*defaults.items(), *own.items()]
     if cookie:
         pairs.append(("Cookie", cookie))
     stays = _last_of_each_name(tuple([name for name, _ in pairs]))
