@@ -87,6 +87,7 @@ DEV = [
     *SQL,
     *COMPLETION,
     "cryptography>=42",
+    "django>=4.2,<7",
     "httpx>=0.27,<1",
     "hypothesis>=6.100,<7",
     "pytest>=8.3,<10",

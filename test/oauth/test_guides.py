@@ -1,4 +1,4 @@
-"""The store of docs/TokenStores.md keeps the contract, run as the page says."""
+"""The stores of the documentation keep the contract, run as their pages say."""
 
 from __future__ import annotations
 
@@ -10,32 +10,40 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "TokenStores.md"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="the example uses fcntl")
-def test_the_example_of_a_store_of_your_own_passes(tmp_path):
-    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+def run(page, directory, **environment):
+    """pytest on the one example of the page that has tests, in a project of its own."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     (block,) = [block for block in blocks if "TokenStoreContract" in block]
-    (tmp_path / "test_directory_store.py").write_text(block, encoding="utf-8")
+    (directory / "test_own_store.py").write_text(block, encoding="utf-8")
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:randomly"]
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:randomly",
-            "test_directory_store.py",
-        ],
-        cwd=tmp_path,
+        [sys.executable, "-m", "pytest", *options, "test_own_store.py"],
+        cwd=directory,
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=110,
         check=False,
     )
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout
     assert "failed" not in done.stdout
+
+
+def test_the_example_of_a_store_of_your_own_passes(tmp_path):
+    run("TokenStores.md", tmp_path)
+
+
+def test_the_django_store_passes_on_sqlite(tmp_path):
+    pytest.importorskip("django")
+    run("DjangoTokenStore.md", tmp_path)
+
+
+def test_the_django_store_passes_on_postgresql(tmp_path, postgresql):
+    pytest.importorskip("django")
+    named = {"PGHOST": postgresql.socket, "PGDATABASE": "postgres", "PGUSER": "postgres"}
+    run("DjangoTokenStore.md", tmp_path, **named)

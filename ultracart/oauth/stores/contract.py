@@ -1,4 +1,4 @@
-"""Decides whether a token store keeps its contract: a pytest suite for every store, yours too.
+"""The contract of token stores as a pytest suite, for every store, yours too.
 
 Subclass :class:`TokenStoreContract` in a test module of your own and give it the fixture
 ``open_store``; see docs/TokenStores.md. pytest is needed by this module alone.
@@ -12,14 +12,17 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
 
+from ...exceptions import TokenStoreError
 from ..token import Token
 from .base import TokenStore
 
 OpenStore = Callable[[], TokenStore]
+RolledBack = Callable[[], AbstractContextManager[Any]]
 
 # Seconds that anything here may take before the test fails; nothing waits for them to pass.
 _DEADLINE = 30.0
@@ -43,6 +46,12 @@ class TokenStoreContract:
     @pytest.fixture
     def open_store(self) -> OpenStore:  # pragma: no cover - each test class gives its own
         raise NotImplementedError("give your test class the fixture open_store")
+
+    @pytest.fixture
+    def rolled_back(self) -> RolledBack:
+        """A function that returns a context in which your application does its work, and which is
+        rolled back when it is left, such as a web request whose view fails."""
+        return nullcontext
 
     @pytest.fixture
     def store(self, open_store: OpenStore) -> Any:
@@ -130,6 +139,55 @@ class TokenStoreContract:
         with store.lock("merchant-7"):
             assert store.replace("merchant-7", Token("old", "one"), Token("new")) is False
         assert store.load("merchant-7") == login
+
+    # -- durability ---------------------------------------------------------------------------
+
+    def test_a_rollback_of_the_application_takes_no_token_back(
+        self, store: TokenStore, other: TokenStore, rolled_back: RolledBack
+    ) -> None:
+        """What a refresh has saved stays saved; else the store must refuse it beforehand."""
+        expected = Token("old", "one")
+        store.save("merchant-7", expected)
+        with rolled_back():
+            try:
+                with store.lock("merchant-7"):
+                    assert store.replace("merchant-7", expected, Token("new", "two")) is True
+            except TokenStoreError:
+                pass
+            else:
+                expected = Token("new", "two")
+        assert other.load("merchant-7") == expected
+
+    def test_a_rollback_of_the_application_takes_no_login_back(
+        self, store: TokenStore, other: TokenStore, rolled_back: RolledBack
+    ) -> None:
+        expected = None
+        with rolled_back():
+            try:
+                store.save("merchant-7", Token("new", "two"))
+            except TokenStoreError:
+                pass
+            else:
+                expected = Token("new", "two")
+        assert other.load("merchant-7") == expected
+
+    @pytest.mark.parametrize("locked", [False, True])
+    def test_what_was_saved_outlives_its_process(
+        self, open_store: OpenStore, store: TokenStore, locked: bool
+    ) -> None:
+        self._need_processes()
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        writer = context.Process(target=_save, args=(open_store, theirs, locked))
+        writer.start()
+        try:
+            assert ours.poll(_DEADLINE), "the other process did not save the token"
+        finally:
+            writer.kill()
+            writer.join(_DEADLINE)
+            ours.close()
+            theirs.close()
+        assert store.load("merchant-7") == Token("kept", "refresh")
 
     # -- lock ---------------------------------------------------------------------------------
 
@@ -259,6 +317,16 @@ def _hold(open_store: OpenStore, pipe: Any) -> None:  # pragma: no cover - in a 
     with store.lock("merchant-7"):
         pipe.send("locked")
         threading.Event().wait()
+
+
+def _save(
+    open_store: OpenStore, pipe: Any, locked: bool
+) -> None:  # pragma: no cover - in a killed process
+    store = open_store()
+    with store.lock("merchant-7") if locked else nullcontext():
+        store.save("merchant-7", Token("kept", "refresh"))
+    pipe.send("saved")
+    threading.Event().wait()
 
 
 def _close(store: TokenStore) -> None:
