@@ -19,16 +19,21 @@ from typing import NamedTuple
 MODEL = Path(__file__).with_name("refresh.pml")
 MEMORY_MB = 6000
 
-# One thread in each process is small enough for many faults, two in each for one; three readers
-# beside a login need no fault at all. The clock moves where there is room for it.
+# One thread in each process is small enough for many faults. Two in each leave room for one, or for
+# what the owner of the account does; both together for three threads. Three readers beside a login
+# need no fault at all. The clock moves where there is room for it.
 TWO_BY_ONE = "-DONE_THREAD -DFAULTS=3"
 TWO_BY_TWO = "-DFAULTS=1 -DCLOCK=false"
 TWO_BY_TWO_LATER = "-DFAULTS=0"
+TWO_BY_TWO_OWNED = "-DFAULTS=0 -DCLOCK=false"
+THREE = "-DTHREE_THREADS -DFAULTS=1 -DCLOCK=false"
 READERS = "-DREADERS -DFAULTS=0 -DEXPIRED=0"
 OWNERS = ("nothing", "login", "revoke", "delete")
 WHOLE = [
     *("-DOWNER=%s %s" % (owner, TWO_BY_ONE) for owner in OWNERS),
-    *("-DOWNER=%s %s" % (owner, TWO_BY_TWO) for owner in OWNERS),
+    *("-DOWNER=%s %s" % (owner, THREE) for owner in OWNERS[1:]),
+    *("-DOWNER=%s %s" % (owner, TWO_BY_TWO_OWNED) for owner in OWNERS[1:]),
+    "-DOWNER=nothing " + TWO_BY_TWO,
     "-DOWNER=nothing " + TWO_BY_TWO_LATER,
     "-DOWNER=login " + READERS,
     "-DOWNER=revoke " + READERS,

@@ -532,6 +532,8 @@ init {
         run caller(0, 0); run caller(0, 1); run caller(0, 3);
 #elif defined(ONE_THREAD)
         run caller(0, 0); run caller(1, 2);
+#elif defined(THREE_THREADS)
+        run caller(0, 0); run caller(0, 1); run caller(1, 2);
 #else
         run caller(0, 0); run caller(0, 1); run caller(1, 2); run caller(1, 3);
 #endif

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; at run time _HOMES deci
     from .device import DeviceAuthorization as DeviceAuthorization
     from .events import SessionEvent as SessionEvent
     from .grants import Grant as Grant
+    from .pending import PendingLogins as PendingLogins
     from .request_limiter import RequestLimiter as RequestLimiter
     from .session import OAuthSession as OAuthSession
     from .stores.base import (
@@ -38,6 +39,7 @@ __all__ = [
     "Grant",
     "MemoryTokenStore",
     "OAuthSession",
+    "PendingLogins",
     "RequestLimiter",
     "SQLAlchemyTokenStore",
     "SQLiteTokenStore",
@@ -56,6 +58,7 @@ _HOMES = {
     "Grant": "grants",
     "MemoryTokenStore": "stores.memory",
     "OAuthSession": "session",
+    "PendingLogins": "pending",
     "RequestLimiter": "request_limiter",
     "SQLAlchemyTokenStore": "stores.sqlalchemy",
     "SQLiteTokenStore": "stores.sqlite",

@@ -136,7 +136,7 @@ def authorization_code(
         OAuthError: it is the answer, and it is no, such as AccessDeniedError
             (RFC 6749, section 4.1.2.1).
     """
-    parameters = _response_parameters(response)
+    parameters = response_parameters(response)
     _check_state(parameters.get("state"), request.state)
     _check_issuer(parameters.get("iss"), issuer, origin)
     error = parameters.get("error")
@@ -173,7 +173,7 @@ def _check_redirect_uri(redirect_uri: str) -> None:
         raise ApiValueError("redirect_uri must have no fragment (#), space or control character")
 
 
-def _response_parameters(response: str) -> dict[str, str]:
+def response_parameters(response: str) -> dict[str, str]:
     if not isinstance(response, str):
         raise ApiTypeError(
             "authorization_response must be the callback's URL as str, not %s"
