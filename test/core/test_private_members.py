@@ -6,7 +6,6 @@ import email.message
 import http.client
 import importlib
 import io
-import queue
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +15,7 @@ import pytest
 import urllib3
 from urllib3.util import connection as network
 
-from ultracart.transport.connection import PRIVATE_MEMBERS
+from ultracart.transport.connection import PRIVATE_MEMBERS, IdleConnections
 
 
 def _tls_socket() -> ssl.SSLSocket:
@@ -29,7 +28,6 @@ def _tls_socket() -> ssl.SSLSocket:
 # Classes whose constructors set some of the members.
 MADE: dict[str, Callable[[], Any]] = {
     "HTTPResponse": lambda: urllib3.HTTPResponse(b""),
-    "LifoQueue": queue.LifoQueue,
     "ProxyManager": lambda: urllib3.ProxyManager("http://localhost:1"),
     "SSLSocket": _tls_socket,
 }
@@ -121,9 +119,22 @@ def test_urllib3_asks_its_pool_and_connection_in_the_ways_that_are_overridden() 
         ("GET", "/a?b", Connection),
         ("connect", True, "localhost", 3),
     ]
-    assert pool.pool is not None
-    assert list(pool.pool.queue)[-1] is None
     pool.close()
+
+
+def test_a_pool_keeps_its_connections_in_what_it_is_told() -> None:
+    class Pool(urllib3.HTTPConnectionPool):
+        QueueCls = IdleConnections  # type: ignore[assignment]
+
+    pool = Pool("localhost", 1, maxsize=2)
+    assert isinstance(pool.pool, IdleConnections)
+    assert pool.pool.qsize() == 2  # urllib3 puts None in place of those to be made
+    kept = pool.pool
+    with pytest.raises(urllib3.exceptions.HTTPError):
+        pool.urlopen("GET", "/", retries=False)
+    assert kept.qsize() == 2
+    pool.close()
+    assert kept.qsize() == 0
 
 
 def test_a_proxy_manager_makes_the_pools_that_it_is_told() -> None:
@@ -154,6 +165,3 @@ def test_the_modules_of_the_network() -> None:
     assert isinstance(network.allowed_gai_family(), int)
     bypassed: Any = vars(request)["proxy_bypass_environment"]
     assert bypassed("a.example:443", {"no": "a.example"})
-    waiting: queue.LifoQueue[int] = queue.LifoQueue(3)
-    waiting.put(1)
-    assert list(waiting.queue) == [1]

@@ -215,32 +215,6 @@ def test_process_ends_quietly(serve: Any, script: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_child_ends_though_the_pool_was_locked_at_the_fork(serve: Any) -> None:
-    done = run(
-        serve(answer('{"merchant_id":"M"}')),
-        """
-api.oauth_me()
-lock = api.api_client.rest_client.pool_manager.pool.mutex
-held, release = threading.Event(), threading.Event()
-def hold():
-    with lock:
-        held.set()
-        release.wait(20)
-threading.Thread(target=hold, daemon=True).start()
-held.wait(5)
-import warnings
-warnings.simplefilter("ignore", DeprecationWarning)  # 3.12: fork in a process of threads
-child = os.fork()
-release.set()
-if child == 0:
-    api.oauth_me()
-    sys.exit(7)
-print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), api.oauth_me().merchant_id)
-""",
-    )
-    assert (done.stdout.split(), done.stderr) == (["7", "M"], "")
-
-
 def test_fork_waits_while_the_transport_loads(serve: Any) -> None:
     done = run(
         serve(answer('{"merchant_id":"M"}')),

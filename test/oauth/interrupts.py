@@ -15,12 +15,20 @@ needs_timer = pytest.mark.skipif(
 )
 
 
-def interrupts(operate: Callable[[], object], times: int) -> Iterator[int]:
-    """Repeat ``operate`` until a signal interrupts it, and yield; ``times`` times."""
+def interrupts(
+    operate: Callable[[], object], times: int, *, longest: float = 6e-4
+) -> Iterator[int]:
+    """Repeat ``operate`` until a signal interrupts it, and yield; ``times`` times.
+
+    Args:
+        longest: seconds within which the signal comes.
+    """
     armed = False
 
     def raise_interrupt(number: int, frame: object) -> None:
+        nonlocal armed
         if armed:
+            armed = False
             raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGALRM, raise_interrupt)
@@ -29,11 +37,10 @@ def interrupts(operate: Callable[[], object], times: int) -> Iterator[int]:
             try:
                 armed = True
                 # Again and again: one that arrives just before a system call waits does not end it.
-                signal.setitimer(signal.ITIMER_REAL, random.uniform(2e-5, 6e-4), 0.05)
+                signal.setitimer(signal.ITIMER_REAL, random.uniform(2e-5, longest), 0.05)
                 while True:
                     operate()
             except KeyboardInterrupt:
-                armed = False
                 signal.setitimer(signal.ITIMER_REAL, 0)
             yield count
     finally:

@@ -9,6 +9,7 @@ import threading
 import pytest
 from interrupts import in_another_thread, interrupts, needs_timer
 
+from ultracart import OauthApi
 from ultracart.exceptions import ApiException
 from ultracart.oauth import MemoryTokenStore, RequestLimiter, SQLiteTokenStore, Token
 from ultracart.oauth.single_flight import SingleFlight
@@ -136,4 +137,16 @@ def test_the_next_one_gets_through(kind, tmp_path):
 def test_the_next_one_gets_through_after_a_real_signal(kind, tmp_path):
     operate, works = kind(tmp_path / "tokens.db")
     for count in interrupts(operate, 60):
+        assert in_another_thread(works), "after interrupt %d" % count
+
+
+@needs_timer
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_calls_go_on_after_real_signals(authorized):
+    api = OauthApi(authorized.api_client())
+
+    def works():
+        return api.oauth_me(_request_timeout=20.0).merchant_id == "default"
+
+    for count in interrupts(works, 60, longest=4e-3):
         assert in_another_thread(works), "after interrupt %d" % count

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import http.client
 import io
+import queue
 import re
 import socket
 import ssl
 import sys
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from .fast_paths import plain_name
@@ -24,6 +26,7 @@ from .limits import Deadline, is_cut
 # nothing or little of them. test/core/test_private_members.py holds that each exists and behaves.
 PRIVATE_MEMBERS = """
     urllib3.connectionpool:HTTPConnectionPool.ConnectionCls
+    urllib3.connectionpool:HTTPConnectionPool.QueueCls
     urllib3.connectionpool:HTTPConnectionPool._get_conn
     urllib3.connectionpool:HTTPConnectionPool._make_request
     urllib3.poolmanager:ProxyManager.pool_classes_by_scheme
@@ -49,7 +52,6 @@ PRIVATE_MEMBERS = """
     email.message:Message.raw_items
     ssl:SSLSocket.suppress_ragged_eofs
     ssl:SSLContext.sslsocket_class
-    queue:LifoQueue.queue
     urllib.request:getproxies_environment
     urllib.request:proxy_bypass_environment
 """.split()
@@ -128,9 +130,10 @@ class _ResponseReader(io.BufferedReader):
     """One response's bytes; on close, bytes left over mark the connection as unusable."""
 
     def __init__(self, raw: _SocketReader, connection: Any) -> None:
-        super().__init__(raw, _READ_SIZE)
+        # First: a Ctrl-C may come at any line, and close() needs them.
         self._socket_reader = raw
         self._connection = connection
+        super().__init__(raw, _READ_SIZE)
 
     def makefile(self, *args: Any, **kwargs: Any) -> _ResponseReader:
         """Itself: ``http.client.HTTPResponse`` expects a socket and reads from its file."""
@@ -369,8 +372,44 @@ class BoundedConnection(_AddsQuery):
         return _Response(reader, *args, **kwargs)  # type: ignore[arg-type]
 
 
+class IdleConnections:
+    """The connections that wait for a next call; the last one returned is the first one taken.
+
+    In place of urllib3's queue, whose lock a Ctrl-C can leave taken: then every later call of the
+    process would wait for it without end. A deque's single operations are atomic.
+    """
+
+    def __init__(self, maxsize: int) -> None:
+        self._maxsize = maxsize
+        self._waiting: deque[Any] = deque()
+
+    def get(self, block: bool = False, timeout: float | None = None) -> Any:
+        """The connection used last, or ``None`` in its place; never waits."""
+        try:
+            return self._waiting.pop()
+        except IndexError:
+            raise queue.Empty from None
+
+    def put(self, connection: Any, block: bool = False, timeout: float | None = None) -> None:
+        """Keep a connection; never waits."""
+        if len(self._waiting) >= self._maxsize:
+            raise queue.Full
+        self._waiting.append(connection)
+
+    def qsize(self) -> int:
+        """How many there are."""
+        return len(self._waiting)
+
+    def take_all(self) -> list[Any]:
+        """Every connection, which leaves none."""
+        waiting, self._waiting = self._waiting, deque()
+        return [connection for connection in waiting if connection is not None]
+
+
 class BoundedPool:
     """Mixin for a pool of urllib3, whose connections become those of this module."""
+
+    QueueCls = IdleConnections
 
     # Makes one of this module's classes of urllib3's, or of what somebody put in its place.
     bounded: Any

@@ -119,14 +119,10 @@ _inherited: list[Any] = []
 def _after_fork_in_child() -> None:
     global _registry
     for shared in _registry.all():
-        # urllib3 empties this queue when the process ends; its lock may be held by a thread that
-        # was not inherited. A closed pool has no queue.
-        queue = shared.pool.pool
-        if queue is None:
-            continue
-        idle = [connection.sock for connection in list(queue.queue) if connection is not None]
-        queue.__init__(queue.maxsize)
-        for sock in idle:
+        # urllib3 would close these when the process ends. A closed pool has none.
+        idle = shared.pool.pool
+        for connection in idle.take_all() if idle is not None else ():
+            sock = connection.sock
             if sock is not None:
                 sock.close()  # this process's descriptor; says nothing to the server
     _inherited.append(_registry)
