@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
+import traceback
 import weakref
 from collections.abc import Mapping
 from typing import Any
 
 from .forks import renew_after_fork
 from .locks import Lock
+from .redaction import show
 
 LOGGER = logging.getLogger("ultracart")
 LOGGER.addHandler(logging.NullHandler())
 # The names that the official SDK has for them; urllib3's is only handed out.
 LOGGERS = {"package_logger": LOGGER, "urllib3_logger": logging.getLogger("urllib3")}
+
+# Of an error's text, in characters.
+_MAX_QUOTED = 500
 
 # Configurations that have ``debug`` on, and the level to go back to when none is left.
 _debugging: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -121,6 +126,21 @@ def _line(call: Any, response: Any, seconds: float) -> str:
 def _names(part: Any) -> list[Any]:
     """The names of query parameters or form fields."""
     return list(part) if isinstance(part, Mapping) else [name for name, _ in part or ()]
+
+
+def log_cause(call: Any, error: BaseException) -> None:
+    """Where an error came from whose text nobody else shows. Never raises."""
+    try:
+        if not LOGGER.isEnabledFor(logging.DEBUG):
+            return
+        frames = traceback.extract_tb(error.__traceback__)
+        place = "%s, line %s, in %s" % frames[-1][:3] if frames else "no traceback"
+        kind = "%s.%s" % (type(error).__module__, type(error).__qualname__)
+        text = show(error, call.secrets())[:_MAX_QUOTED]
+        text = "".join(char if char.isprintable() else " " for char in text)
+        LOGGER.debug("%s: %s at %s: %s", call.request_line(), kind, place, text)
+    except Exception:  # as above
+        pass
 
 
 def _has_real_handler() -> bool:

@@ -1,9 +1,13 @@
-"""Redaction: what must never be shown, and what is shown instead."""
+"""What must never be shown, and the one function that shows a server's or a user's text.
+
+:func:`show` knows secrets by what was sent, however the text spells them, and by the labels before
+them. It and everything else here never raises: who fails to show must not lose what was shown.
+"""
 
 from __future__ import annotations
 
-from codecs import unicode_escape_encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 MASK = "***"
@@ -32,17 +36,26 @@ _LABELLED = (
     r"(?:(?:token|code|secret|verifier|password|passwd|key|assertion)[\"']?\s*[=:]\s*[\"']?))"
     r"([^\s\"'&,;]{12,})"
 )
-_HIDDEN = "\0+"
 # Fields with a server's words for people, in which a long word may be a token that was sent.
 _PROSE = frozenset(["message", "error_description"])
 _LONG_WORD = r"[^\s\"'<>()]{16,}"
+# Escapes of JSON, Python and JavaScript.
+_ESCAPE = r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))"
 # Replacing shorter values would garble messages and hide nothing that could be guessed.
 _MIN_SECRET = 4
 # A server may cut or split what it echoes: this many characters of a secret in a row are hidden.
 _RUN = 8
 _NAMES = " ".join(SECRET_NAMES)
+# Text that needs decoding more often than this is not shown at all.
+_MAX_DECODINGS = 50
+# Values of a JSON body that are searched for secrets, and how deep one is shown.
+_MAX_VALUES = 100_000
+_MAX_DEPTH = 20
+# Secrets that a connection pool remembers.
+_MAX_REMEMBERED = 64
 
 
+@lru_cache(maxsize=256)
 def is_secret_name(name: str) -> bool:
     """Whether a parameter, field or header of this name carries a credential."""
     return _normal(name) in SECRET_NAMES
@@ -53,107 +66,204 @@ def mask(value: Any) -> Any:
     return MASK if value else value
 
 
+def show(text: Any, secrets: Iterable[str] = ()) -> str:
+    """``text`` without ``secrets``: whole, cut, in another case, in any encoding of URLs, HTML or
+    JSON, also one inside another; and without what is labelled as a credential.
+
+    Where something is hidden, the decoded text is shown.
+    """
+    return redactor(secrets)(text)
+
+
+def redactor(secrets: Iterable[str]) -> Callable[[Any], str]:
+    """:func:`show` for many texts."""
+    try:
+        hide = _hider(secrets)
+    except Exception:  # whatever the secrets are
+        return lambda text: MASK
+    return lambda text: _shown(text, lambda part: _without_labelled(hide(part)))
+
+
 def mask_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of ``fields`` that can be shown: no secret values, also where others repeat them."""
-    hide = _hider(secrets_in(fields))
-    shown = {}
-    for key, value in fields.items():
-        if is_secret_name(key):
-            value = mask(value)
-        elif isinstance(value, str):
-            value = hide(_without_long_words(value) if key in _PROSE else value)
-        elif isinstance(value, Mapping):
-            value = mask_fields(value)
-        shown[key] = value
-    return shown
+    try:
+        hide = _hider(secrets_in(fields))
+        return {key: _masked(key, value, hide, _MAX_DEPTH) for key, value in fields.items()}
+    except Exception:  # whatever the fields are
+        return {MASK: MASK}
+
+
+def _masked(key: Any, value: Any, hide: Callable[[str], str], depth: int) -> Any:
+    if isinstance(key, str) and is_secret_name(key):
+        return mask(value)
+    if isinstance(value, str):
+        return _shown(_without_long_words(value) if key in _PROSE else value, hide)
+    if isinstance(value, (bytes, bytearray)):
+        return _shown(_text(value), hide).encode("latin-1", "replace")
+    if isinstance(value, (Mapping, list, tuple)) and not depth:
+        return MASK
+    if isinstance(value, Mapping):
+        return {name: _masked(name, item, hide, depth - 1) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_masked(key, item, hide, depth - 1) for item in value]
+    return value
+
+
+def _shown(text: Any, hide: Callable[[str], str]) -> str:
+    try:
+        text = stage = _text(text)
+        found = False
+        for _ in range(_MAX_DECODINGS):
+            hidden = hide(stage)
+            found = found or hidden != stage
+            stage = _decoded(hidden)
+            if stage == hidden:
+                return stage if found else text
+    except Exception:  # no text is worth an error
+        pass
+    return MASK
+
+
+def _decoded(text: str) -> str:
+    """``text`` with one layer of URL, HTML and JSON encoding taken off."""
+    if "%" in text:
+        from urllib.parse import unquote  # as below
+
+        text = unquote(text)
+    if "&" in text:
+        from html import unescape  # as below
+
+        text = unescape(text)
+    if "\\" in text:
+        from re import sub  # only failed calls need it
+
+        text = sub(_ESCAPE, _unescaped, text)
+    return text
+
+
+def _unescaped(escape: Any) -> str:
+    four, two, other = escape.groups()
+    return chr(int(four or two, 16)) if other is None else other
 
 
 def _without_long_words(text: str) -> str:
-    from re import sub  # only failed calls need it
+    from re import sub  # as above
 
     return sub(_LONG_WORD, MASK, text)
 
 
-def secrets_in(value: Any, depth: int = 8) -> Iterator[str]:
-    """The secret strings of a JSON-like value or of (name, value) pairs, found by their names."""
-    if depth == 0:
-        return
-    if isinstance(value, Mapping):
-        value = value.items()
-    elif not isinstance(value, (list, tuple)):
-        return
-    for item in value:
-        if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
-            name, inner = item
-            if isinstance(inner, (str, bytes)):
-                if is_secret_name(name):
-                    yield _text(inner)
-                continue
-            item = inner
-        yield from secrets_in(item, depth - 1)
+def _without_labelled(text: str) -> str:
+    from re import sub  # as above
+
+    return sub(_LABELLED, r"\1" + MASK, text)
+
+
+def _hider(secrets: Iterable[str]) -> Callable[[str], str]:
+    forms = {form for secret in secrets if len(secret) >= _MIN_SECRET for form in _forms(secret)}
+    short = [form for form in forms if len(form) < _RUN]
+    searched = "\0".join(form for form in forms if len(form) >= _RUN)
+
+    def hide(text: str) -> str:
+        folded = _folded(text)
+        shown = list(text)
+        for start in range(len(folded) - _RUN + 1 if searched else 0):
+            run = folded[start : start + _RUN]
+            # A placeholder such as "refresh_token_example" must not hide the parameter's name.
+            if run in searched and run not in _NAMES:
+                shown[start : start + _RUN] = "\0" * _RUN
+        for form in short:
+            start = folded.find(form)
+            while start >= 0:
+                shown[start : start + len(form)] = "\0" * len(form)
+                start = folded.find(form, start + 1)
+        from re import sub  # as above
+
+        return sub("\0+", MASK, "".join(shown))
+
+    return hide
+
+
+def _forms(secret: str) -> set[str]:
+    """What a decoded text may hold of ``secret``, which may look encoded itself."""
+    forms = {secret, secret.replace(" ", "+"), secret.replace("+", " ")}
+    for _ in range(_MAX_DECODINGS):
+        decoded = _decoded(secret)
+        if decoded == secret:
+            break
+        secret = decoded
+        forms.add(secret)
+    return {_folded(form) for form in forms if len(form) >= _MIN_SECRET}
+
+
+def _folded(text: str) -> str:
+    """``text`` in lower case, of the same length."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a few letters of other alphabets have no single lower case
+        lowered = "".join(char.lower()[:1] for char in text)
+    return lowered
+
+
+def secrets_in(value: Any) -> Iterator[str]:
+    """The secret texts of a JSON-like value or of (name, value) pairs, found by their names."""
+    waiting = [(False, value)]
+    for _ in range(_MAX_VALUES):
+        if not waiting:
+            return
+        secret, value = waiting.pop()
+        if isinstance(value, Mapping):
+            waiting += [(secret or _names_secret(name), item) for name, item in value.items()]
+        elif isinstance(value, (list, tuple)):
+            is_pair = len(value) == 2 and _names_secret(value[0])
+            waiting += [(secret or is_pair, item) for item in value[is_pair:]]
+        elif secret and value is not None and not isinstance(value, bool):
+            yield _text(value)
+
+
+def _names_secret(name: Any) -> bool:
+    return isinstance(name, str) and is_secret_name(name)
 
 
 def secrets_in_headers(headers: Mapping[str, str]) -> Iterator[str]:
     """The values of request headers that may be credentials, whole and without their scheme."""
     for name, value in headers.items():
         if _normal(name) not in _PLAIN_HEADERS:
-            yield _text(value)
-            yield from _text(value).split(" ")[1:]
+            text = _text(value)
+            yield text
+            yield from text.split(" ")[1:]
 
 
-def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
-    """A function that masks ``secrets`` in any text: whole, cut, in another case or encoding.
+class SentSecrets:
+    """The secrets that were last sent to one server, which it may repeat to any later call."""
 
-    It also masks whatever is labelled as a credential.
-    """
-    hide = _hider(secrets)
-    from re import sub  # only failed calls need it
+    def __init__(self) -> None:
+        self._known: dict[str, None] = {}
+        self._headers: tuple[str, ...] = ()
 
-    return lambda text: sub(_LABELLED, r"\1" + MASK, hide(text))
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._known))
 
+    def add(self, headers: Mapping[str, str], *parts: Any) -> None:
+        """Remember the secrets of one request; costs next to nothing where they are the last's."""
+        values = tuple(headers.values())
+        if values != self._headers:
+            self._headers = values
+            self._remember(secrets_in_headers(headers))
+        for part in parts:
+            if part:
+                self._remember(secrets_in(part))
 
-def _hider(secrets: Iterable[str]) -> Callable[[str], str]:
-    forms = {form for secret in secrets if len(secret) >= _MIN_SECRET for form in _forms(secret)}
-    runs = {form[i : i + _RUN] for form in forms for i in range(max(1, len(form) - _RUN + 1))}
-    # A placeholder such as "refresh_token_example" must not hide the parameter's name.
-    runs = {run for run in runs if run not in _NAMES}
-    lengths = {len(run) for run in runs}
-
-    def hide(text: str) -> str:
-        if not lengths:
-            return text
-        from urllib.parse import unquote
-
-        text = unquote(text)  # any character may be percent-encoded, also one that need not be
-        lowered = text.lower()
-        if len(lowered) != len(text):  # a few letters of other alphabets have no single lower case
-            lowered = "".join(char.lower()[:1] for char in text)
-        shown = list(text)
-        for length in lengths:
-            for start in range(len(text) - length + 1):
-                if lowered[start : start + length] in runs:
-                    shown[start : start + length] = "\0" * length
-        from re import sub  # only failed calls need it
-
-        return sub(_HIDDEN, MASK, "".join(shown))
-
-    return hide
-
-
-def _forms(secret: str) -> set[str]:
-    from urllib.parse import quote, quote_plus  # only a failed call pays for this import
-
-    forms = {secret, unicode_escape_encode(secret)[0].decode("ascii"), repr(secret)[1:-1]}
-    try:
-        forms |= {quote(secret, safe=""), quote_plus(secret)}
-    except UnicodeEncodeError:
-        pass  # a lone surrogate: it was refused before it could be sent percent-encoded
-    return {form.lower() for form in forms}
+    def _remember(self, secrets: Iterable[str]) -> None:
+        for secret in secrets:
+            self._known.setdefault(secret)
+        if len(self._known) > _MAX_REMEMBERED:
+            for secret in list(self._known)[:-_MAX_REMEMBERED]:
+                self._known.pop(secret, None)
 
 
 def _text(value: Any) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    return value.decode("latin-1") if isinstance(value, (bytes, bytearray)) else str(value)
 
 
+@lru_cache(maxsize=256)
 def _normal(name: str) -> str:
     return name.lower().replace("-", "_")

@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError
 from urllib3.filepost import encode_multipart_formdata
 from urllib3.util import connection as network
 
+from .debug_log import log_cause, log_exchange
 from .exceptions import (
     ApiConnectionError,
     ApiException,
@@ -69,6 +71,9 @@ _NO_RETRIES = urllib3.Retry.from_int(False, redirect=False)
 # OpenSSL's codes: a certificate signed by itself, by an authority of its own, or by an unknown one.
 _UNKNOWN_AUTHORITY = (18, 19, 20, 21)
 _TIMEOUTS = (TimeoutError, urllib3.exceptions.TimeoutError, urllib3.exceptions.EmptyPoolError)
+_SYSTEM = ("builtins", "socket", "ssl", ProxyRefused.__module__)
+# What reading a response may end in, whatever is wrong with the response.
+_UNREADABLE = (BodyError, MemoryError, RecursionError, OverflowError)
 _NO_LIMIT = nullcontext()
 
 
@@ -83,6 +88,9 @@ def _bounded(connection: Any) -> type:
         "connects_itself": connection._new_conn is not HTTPConnection._new_conn,
     }
     return type(name, (FastConnection, BoundedConnection, connection), own)
+
+
+_POOL: dict[str, Any] = {"bounded": staticmethod(_bounded)}
 
 
 class _HTTPPool(BoundedPool, HTTPConnectionPool):  # type: ignore[misc, override]
@@ -111,6 +119,27 @@ def _make_pool(settings: TransportSettings, files: Files) -> HTTPConnectionPool:
 def _proxied_pool(
     settings: TransportSettings, proxy: Proxy, files: Files, options: dict[str, Any]
 ) -> HTTPConnectionPool:
+    origin = settings.origin
+    if proxy.is_socks:
+        from urllib3.contrib import socks  # which needs PySocks
+
+        user, given, password = (proxy.credentials or "").partition(":")
+        manager: Any = socks.SOCKSProxyManager(
+            proxy.url, user if given else None, password if given else None, **options
+        )
+        manager.pool_classes_by_scheme = {
+            "http": type("_HTTPPool", (BoundedPool, socks.SOCKSHTTPConnectionPool), _POOL),
+            "https": type("_HTTPSPool", (BoundedPool, socks.SOCKSHTTPSConnectionPool), _POOL),
+        }
+    else:
+        manager = _http_proxy(settings, proxy, files, options)
+    pool: HTTPConnectionPool = manager.connection_from_host(origin.host, origin.port, origin.scheme)
+    return pool
+
+
+def _http_proxy(
+    settings: TransportSettings, proxy: Proxy, files: Files, options: dict[str, Any]
+) -> Any:
     headers = None
     if proxy.authorization is not None:
         headers = {"proxy-authorization": proxy.authorization}
@@ -119,10 +148,9 @@ def _proxied_pool(
         options["proxy_ssl_context"] = own["ssl_context"]
         if settings.origin.scheme == "http":
             options.update(own)  # the connection to the proxy is all there is
-    manager = urllib3.ProxyManager(proxy.url, proxy_headers=headers, **options)
+    manager: Any = urllib3.ProxyManager(proxy.url, proxy_headers=headers, **options)
     manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
-    origin = settings.origin
-    return manager.connection_from_host(origin.host, origin.port, origin.scheme)
+    return manager
 
 
 class _Timeout(SharedTimeout, urllib3.Timeout):  # type: ignore[misc]
@@ -200,7 +228,8 @@ class RESTClientObject(Verbs):
     def pool_manager(self) -> HTTPConnectionPool:
         """The urllib3 connection pool for the configured host."""
         notice_fork()
-        return self._pool(self._settings())
+        pool: HTTPConnectionPool = self._leased(self._settings()).pool
+        return pool
 
     def close(self) -> None:
         """Give up the connections; those that no other client shares are closed."""
@@ -246,21 +275,20 @@ class RESTClientObject(Verbs):
         bounds = settings.bounds
         if _request_timeout is not None:
             bounds = time_bounds(_request_timeout, "_request_timeout")
-        call.deadline = Deadline(bounds)
+        call.deadline, call.sent = Deadline(bounds), None
         return self._exchange(call)
 
     def _settings(self) -> TransportSettings:
         settings: TransportSettings = self.configuration.prepared("transport", transport_settings)
         return settings if self._maxsize is None else settings._replace(pool_maxsize=self._maxsize)
 
-    def _pool(self, settings: TransportSettings) -> HTTPConnectionPool:
+    def _leased(self, settings: TransportSettings) -> pools.Lease:
         lease = self._lease
         if lease is None or not lease.serves(settings):
             files = read_files(settings)
             lease = pools.lease(settings, files, lambda: _make_pool(settings, files))
             self._lease = lease
-        pool: HTTPConnectionPool = lease.pool
-        return pool
+        return lease
 
     def _exchange(self, call: Call) -> Any:
         """Attempt the call until it succeeds or may not be repeated."""
@@ -272,13 +300,11 @@ class RESTClientObject(Verbs):
             with turn:
                 response = self._attempt(call)
             if self.configuration.debug:
-                from .debug_log import log_exchange  # logging costs more than this module
-
                 log_exchange(call, response, time.monotonic() - started)
             if not isinstance(response, ApiException):
                 return response
             if decision is None:
-                decision = RetryDecision(call.settings.retry_budget, call.deadline)
+                decision = RetryDecision(call.settings.retry_budget, call.deadline, call.method)
             pause = decision.pause_before_repeat(response)
             if pause is None:
                 raise response
@@ -296,7 +322,10 @@ class RESTClientObject(Verbs):
         current.deadline = deadline
         raw: Any = None
         try:
-            raw = self._pool(call.settings).urlopen(
+            lease = self._leased(call.settings)
+            lease.sent.add(call.headers, call.query, call.fields)
+            call.sent = lease.sent
+            raw = lease.pool.urlopen(
                 call.method,
                 call.target,
                 body=call.content,
@@ -348,12 +377,11 @@ def _translated(error: Exception, call: Call, raw: Any) -> ApiException:
     low = next((e for e in chain if isinstance(e, OSError)), None)
     facts: dict[str, Any] = {"request_sent": sent, "request_line": call.request_line()}
     failure: ApiException
-    if isinstance(error, (BodyError, MemoryError, RecursionError, OverflowError)):
+    if raw is not None and isinstance(error, _UNREADABLE):
         text = str(error) if isinstance(error, BodyError) else "the answer is too large to handle"
-        if raw is not None:  # pragma: no branch - memory may run out before an answer is there
-            facts.update(status=raw.status, headers=raw.headers)
+        facts.update(status=raw.status, headers=raw.headers)
         failure = ApiResponseError(reason=text, **facts)
-    elif any(isinstance(e, _TIMEOUTS) for e in chain):
+    elif any(isinstance(e, _TIMEOUTS) and not isinstance(e, NewConnectionError) for e in chain):
         phase = "no complete answer in time" if sent else "no connection in time"
         failure = ApiTimeoutError(reason=phase, **facts)
     elif any(isinstance(e, (ssl.SSLError, urllib3.exceptions.SSLError)) for e in chain):
@@ -370,10 +398,15 @@ def _translated(error: Exception, call: Call, raw: Any) -> ApiException:
         text = "%s: %s" % (type(low).__name__, low.strerror or "the connection broke")
         failure = ApiConnectionError(reason=text, **facts)
     else:
-        text = "the answer is not valid HTTP" if sent else "no connection could be made"
+        text = "no connection could be made"
+        if sent:
+            ours = isinstance(error, _UNREADABLE)
+            text = "the answer could not be read" if ours else "the answer is not valid HTTP"
         failure = ApiConnectionError(reason="%s (%s)" % (text, type(error).__name__), **facts)
-    # Only the system's errors are shown as a cause; others may quote what the server sent.
-    if low is not None:
+        log_cause(call, chain[-1])
+    # Only the system's errors are shown as a cause; others may quote what the server sent, and may
+    # not pickle.
+    if low is not None and type(low).__module__ in _SYSTEM:
         low.__cause__ = low.__context__ = None
         failure.__cause__ = low.with_traceback(None)
     return failure

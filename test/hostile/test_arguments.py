@@ -182,7 +182,7 @@ def test_plain_http_through_a_proxy_leaves_the_machine(server: Any, api_of: Any)
     refused(lambda: exchange(api), server, "allow_insecure_transport")
 
 
-PROXIES = [7, b"http://p:1", "socks5://p:1", "http://", "http://p:x", "http://p\n:1", "http://[:1"]
+PROXIES = [7, b"http://p:1", "ftp://p:1", "http://", "http://p:x", "http://p\n:1", "http://[:1"]
 PROXIES += ["http://a b:1", "http://\\p:1", "http://a..b:1", "http://%s:1" % ("a" * 70)]
 PROXIES += ["http://p:0", "http://[zz]:1", "http://\ud800:1"]
 
@@ -193,7 +193,7 @@ def test_nonsense_proxy(server: Any, api_of: Any, proxy: Any) -> None:
 
 
 def test_secret_of_a_nonsense_proxy_is_not_shown(server: Any, api_of: Any) -> None:
-    proxy = "socks5://user:" + SIMPLE_KEY + "@p.example.com"
+    proxy = "ftp://user:" + SIMPLE_KEY + "@p.example.com"
     refused(lambda: exchange(api_of("https://127.0.0.1:9", proxy=proxy)), server, "proxy")
 
 

@@ -16,6 +16,7 @@ from .conftest import BEARER, exchange
 from .server import Peer, answer
 
 TOKEN = answer('{"access_token":"a"}')
+EMPTY = answer("")
 
 
 @pytest.fixture
@@ -145,7 +146,76 @@ def test_connection_is_kept(serve: Any, api_of: Any) -> None:
     assert (server.connections, len(server.requests)) == (1, 5)
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_kept_connection_that_breaks_unanswered_is_replaced_for_what_changes_nothing(
+    serve: Any, client_of: Any, authority: Any, method: str, reset: bool, tls: bool
+) -> None:
+    def broken(peer: Peer) -> bool:
+        if reset:
+            peer.reset()
+        return False
+
+    # Of two kept connections both break; the repeat is to use neither.
+    server = serve(EMPTY, EMPTY, broken, EMPTY, tls=authority.context() if tls else None)
+    client = client_of(server, ssl_ca_cert=authority.path)
+    open_one = client.call_api("/x", "GET", _preload_content=False, _return_http_data_only=True)
+    client.call_api("/x", "GET")
+    open_one.read()
+    client.call_api("/x", method)
+    assert len(server.requests) == 4
+    assert server.connections == 3
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_repeat_is_not_repeated(serve: Any, client_of: Any, judge: Any, method: str) -> None:
+    def broken(peer: Peer) -> bool:
+        return False
+
+    server = serve(EMPTY, broken)
+    client = client_of(server)
+    client.call_api("/x", method)
+    judge.failure(lambda: client.call_api("/x", method), ApiConnectionError, sent=True)
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("begun", [b"H", b"HTTP/1.1 200 OK\r\n", TOKEN[:-3]])
+def test_a_response_that_has_begun_is_not_asked_for_again(
+    serve: Any, client_of: Any, judge: Any, begun: bytes
+) -> None:
+    def cut(peer: Peer) -> bool:
+        peer.send(begun)
+        return False
+
+    server = serve(TOKEN, cut)
+    client = client_of(server)
+    client.call_api("/x", "GET")
+    judge.failure(lambda: client.call_api("/x", "GET"), ApiConnectionError, sent=True)
+    assert len(server.requests) == 2
+
+
+def test_a_new_connection_that_breaks_is_not_replaced(
+    serve: Any, client_of: Any, judge: Any
+) -> None:
+    server = serve(lambda peer: False, TOKEN)
+    client = client_of(server)
+    judge.failure(lambda: client.call_api("/x", "GET"), ApiConnectionError, sent=True)
+    assert len(server.requests) == 1
+
+
+def test_a_response_that_is_late_is_not_asked_for_again(
+    serve: Any, client_of: Any, judge: Any
+) -> None:
+    server = serve(TOKEN, lambda peer: peer.silence())
+    client = client_of(server)
+    client.call_api("/x", "GET")
+    late = lambda: client.call_api("/x", "GET", _request_timeout=(5, 0.3))  # noqa: E731
+    judge.failure(late, ApiTimeoutError, sent=True)
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 @pytest.mark.parametrize("reset", [False, True])
 def test_nothing_is_repeated_after_a_kept_connection_breaks(
     serve: Any, client_of: Any, judge: Any, method: str, reset: bool

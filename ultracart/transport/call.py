@@ -16,6 +16,7 @@ from ..redaction import secrets_in, secrets_in_headers
 
 if TYPE_CHECKING:
     from ..configuration import Timeout
+    from ..redaction import SentSecrets
     from .limits import Deadline
     from .settings import TransportSettings
 
@@ -40,6 +41,7 @@ class Call:
         "method",
         "preload",
         "query",
+        "sent",
         "settings",
         "target",
     )
@@ -53,12 +55,15 @@ class Call:
     preload: bool
     settings: TransportSettings
     deadline: Deadline
+    sent: SentSecrets | None
 
     def request_line(self) -> str:
         return "%s %s" % (self.method, self.target.partition("?")[0])
 
     def secrets(self) -> Iterator[str]:
-        """What this call sent that no message may show."""
+        """What this call and those before it sent to the server, and no message may show."""
+        if self.sent is not None:
+            yield from self.sent
         yield from secrets_in_headers(self.headers)
         for part in (self.query, self.fields, self.body):
             yield from secrets_in(part)

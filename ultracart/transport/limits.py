@@ -6,7 +6,9 @@ caller for ever. Here each phase of a call ends at a monotonic instant that read
 
 Attempts: only what cannot have happened is repeated: no connection was made, or the server said
 with 429 or 503 and ``Retry-After`` that it did not serve the request. UltraCart has no idempotency
-key, so anything else would risk spending an authorization code or a refresh token twice.
+key, so anything else would risk spending an authorization code or a refresh token twice. GET and
+HEAD change nothing: they are repeated once where a kept connection died without a response, as
+happens whenever a load balancer closes what seems idle to it (RFC 9110, section 9.2.2).
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 _LONGEST = 1e6
 # Pauses before the second and third attempt to connect, in seconds.
 _RECONNECT_AFTER = (0.1, 0.3)
+# Methods that change nothing at the server (RFC 9110, section 9.2.1).
+_HARMLESS = ("GET", "HEAD")
 # What one repetition takes from the budget at least, in seconds: "Retry-After: 0" must end too.
 _LEAST_CHARGE = 1.0
 # No server means a longer wait than a century; larger numbers break date arithmetic.
@@ -139,9 +143,10 @@ class Deadline:
 class RetryDecision:
     """The retry state of one call."""
 
-    def __init__(self, budget: float, deadline: Deadline) -> None:
+    def __init__(self, budget: float, deadline: Deadline, method: str) -> None:
         self._budget = budget
         self._deadline = deadline
+        self._may_repeat_unanswered = method in _HARMLESS
         self._reconnects = 0
 
     def pause_before_repeat(self, error: ApiException) -> float | None:
@@ -159,9 +164,20 @@ class RetryDecision:
                 return None
             pause = _RECONNECT_AFTER[self._reconnects]
             self._reconnects += 1
+        elif self._may_repeat_unanswered and self._was_unanswered(error):
+            pause = 0.0
+            self._may_repeat_unanswered = False
+            self._deadline.needs_new_connection = True
         else:
             return None
         return pause if self._deadline.allows_wait(pause) else None
+
+    def _was_unanswered(self, error: ApiException) -> bool:
+        """Whether a connection that had served others died without a byte of the response."""
+        deadline = self._deadline
+        died = isinstance(error, ApiConnectionError) and deadline.connection_kept
+        no_refusal = error.status is None or is_cut(error.__cause__)
+        return died and no_refusal and not deadline.response_begun
 
 
 def is_cut(error: BaseException | None) -> bool:

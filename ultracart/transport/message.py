@@ -24,7 +24,11 @@ _MULTIPART = "multipart/form-data"
 _UNRESERVED = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._~")
 _TOKEN = _UNRESERVED.union("!#$%&'*+^`|")
 # Headers that this module looks at, whatever their case.
-_SPELLED_ALIKE = {"content-type": "Content-Type", "content-length": "Content-Length"}
+_SPELLED_ALIKE = {
+    "accept-encoding": "Accept-Encoding",
+    "content-length": "Content-Length",
+    "content-type": "Content-Type",
+}
 
 
 def prepare_message(
@@ -44,6 +48,7 @@ def prepare_message(
         ApiTypeError, ApiValueError: naming what cannot be sent, without its value.
     """
     sent = checked_headers(headers)
+    sent.setdefault("Accept-Encoding", "gzip")
     content = _content(method, sent, body, fields, encode_multipart)
     length = sent.pop("Content-Length", None)
     if length is not None and length.strip() != str(len(content or b"")):
@@ -116,7 +121,7 @@ def target(url: str, settings: TransportSettings, query: Any) -> str:
     if not path.isascii() or " " in path:
         raise ApiValueError("the path holds characters that must be percent-encoded")
     origin = settings.origin
-    if settings.proxy is not None and origin.scheme == "http":
+    if origin.scheme == "http" and settings.proxy is not None and not settings.proxy.is_socks:
         asked = parts.netloc if parts.netloc.isascii() else "%s:%d" % (origin.host, origin.port)
         return "http://%s%s" % (asked, path)
     return path

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..forks import renew_after_fork
 from ..locks import Lock
+from ..redaction import SentSecrets
 
 _MAX_PARKED = 8
 
@@ -21,18 +22,19 @@ _MAX_PARKED = 8
 class Shared:
     """One pool and how many clients use it."""
 
-    __slots__ = ("key", "pool", "users")
+    __slots__ = ("key", "pool", "sent", "users")
 
     def __init__(self, key: Hashable, pool: Any) -> None:
         self.key: Hashable = key
         self.pool: Any = pool
         self.users: int = 0
+        self.sent = SentSecrets()
 
 
 class Lease:
     """One client's share of a pool; dropping it gives the share back without closing the pool."""
 
-    __slots__ = ("_held", "_registry", "_settings", "pool")
+    __slots__ = ("_held", "_registry", "_settings", "pool", "sent")
 
     def __init__(self, registry: _Registry, shared: Shared, settings: Hashable) -> None:
         self._registry = registry
@@ -40,6 +42,7 @@ class Lease:
         # Holds the share until it is given back; pop() hands it to one of two threads that close.
         self._held: list[Shared] = [shared]
         self.pool: Any = shared.pool
+        self.sent: SentSecrets = shared.sent
 
     def serves(self, settings: Hashable) -> bool:
         """Whether the pool is one for ``settings`` and was not inherited through ``fork``."""

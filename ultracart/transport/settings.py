@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from base64 import b64encode
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -17,6 +18,12 @@ from .tls import ascii_host
 if TYPE_CHECKING:
     from ..configuration import Configuration
     from .limits import TimeBounds
+
+
+_SOCKS_PORTS = dict.fromkeys(["socks4", "socks4a", "socks5", "socks5h"], 1080)
+_PROXY_PORTS = {**DEFAULT_PORTS, **_SOCKS_PORTS}
+# Who trusts what instead of certifi's bundle, in the environment; all that they name is trusted.
+_TRUST_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 
 
 class Origin(NamedTuple):
@@ -47,6 +54,11 @@ class Proxy(NamedTuple):
     origin: Origin
     url: str
     credentials: str | None
+
+    @property
+    def is_socks(self) -> bool:
+        """Whether it carries bytes, whatever they are, and speaks no HTTP."""
+        return self.origin.scheme in _SOCKS_PORTS
 
     @property
     def authorization(self) -> str | None:
@@ -110,7 +122,7 @@ def transport_settings(configuration: Configuration) -> TransportSettings:
         base_url=_base_url(parts).rstrip("/"),
         proxy=_checked_proxy(origin, explicit, trust_env, insecure),
         verify_ssl=bool(configuration.verify_ssl),
-        trusted=_trusted(configuration.ssl_ca_cert),
+        trusted=_trusted(configuration.ssl_ca_cert, trust_env),
         cert_file=_file(configuration.cert_file, "cert_file"),
         key_file=_file(configuration.key_file, "key_file"),
         assert_hostname=_hostname(configuration.assert_hostname),
@@ -139,7 +151,9 @@ def _origin(url: Any, name: str) -> tuple[SplitResult, Origin]:
     return parts, origin
 
 
-def _parsed(url: Any, name: str, like: str) -> tuple[SplitResult, Origin]:
+def _parsed(
+    url: Any, name: str, like: str, ports: Mapping[str, int] = DEFAULT_PORTS
+) -> tuple[SplitResult, Origin]:
     example = "%s must look like %s" % (name, like)
     if not isinstance(url, str):
         raise ConfigurationError("%s, not %s" % (example, type(url).__name__))
@@ -155,11 +169,11 @@ def _parsed(url: Any, name: str, like: str) -> tuple[SplitResult, Origin]:
         failure = "no descriptor is left to load the Unicode tables that %s needs" % name
         raise ApiConnectionError(reason=failure, request_sent=False) from None
     scheme = parts.scheme
-    if scheme not in DEFAULT_PORTS or not host:
+    if scheme not in ports or not host:
         raise ConfigurationError(example)
     if port == 0:
         raise ConfigurationError("%s: port 0 cannot be connected to" % name)
-    return parts, Origin(scheme=scheme, host=host, port=port or DEFAULT_PORTS[scheme])
+    return parts, Origin(scheme=scheme, host=host, port=port or ports[scheme])
 
 
 def _in_brackets(netloc: str) -> bool:
@@ -208,7 +222,8 @@ def _environment_proxy(origin: Origin) -> Proxy | None:
         return None
     variable = origin.scheme if proxies.get(origin.scheme) else "all"
     name = (
-        "%s_PROXY in the environment, unless Configuration.trust_env is False," % variable.upper()
+        "%s_PROXY in the environment, unless it is unset or Configuration.trust_env is False,"
+        % variable.upper()
     )
     return _proxy(url, name)
 
@@ -216,13 +231,24 @@ def _environment_proxy(origin: Origin) -> Proxy | None:
 def _proxy(url: Any, name: str) -> Proxy:
     if isinstance(url, str) and "://" not in url:
         url = "http://" + url
-    parts, origin = _parsed(url, name, "http://proxy.example:3128 (SOCKS is not supported)")
+    parts, origin = _parsed(url, name, "http://proxy.example:3128", _PROXY_PORTS)
+    if origin.scheme in _SOCKS_PORTS and not _socks_is_installed():
+        raise ConfigurationError(
+            "%s names a SOCKS proxy: for that, install PySocks (pip install 'urllib3[socks]')"
+            % name.rstrip(",")
+        )
     credentials = None
     if parts.username is not None:
         credentials = "%s:%s" % (unquote(parts.username), unquote(parts.password or ""))
     host = "[%s]" % origin.host if ":" in origin.host else origin.host
     url = "%s://%s:%d" % (origin.scheme, host, origin.port)
     return Proxy(origin=origin, url=url, credentials=credentials)
+
+
+def _socks_is_installed() -> bool:
+    from importlib.util import find_spec  # only SOCKS needs it
+
+    return find_spec("socks") is not None
 
 
 def _file(path: Any, name: str) -> str | None:
@@ -236,9 +262,20 @@ def _file(path: Any, name: str) -> str | None:
         ) from None
 
 
-def _trusted(value: Any) -> tuple[tuple[str, str], ...]:
+def _trusted(value: Any, trust_env: bool) -> tuple[tuple[str, str], ...]:
     source = _file(value, "ssl_ca_cert")
-    return () if source is None else (("Configuration.ssl_ca_cert", source),)
+    if source is not None:
+        return (("Configuration.ssl_ca_cert", source),)
+    if not trust_env:
+        return ()
+    found = []
+    for variable in _TRUST_VARIABLES:
+        value = os.environ.get(variable)
+        # As for OpenSSL, several folders may stand in one variable.
+        sources = value.split(os.pathsep) if value and variable.endswith("DIR") else [value]
+        name = "%s in the environment, unless Configuration.trust_env is False," % variable
+        found += [(name, source) for source in sources if source]
+    return tuple(found)
 
 
 def _hostname(value: Any) -> Any:

@@ -11,7 +11,7 @@ import hashlib
 import ipaddress
 import os
 import ssl
-import unicodedata
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..exceptions import ConfigurationError
@@ -28,9 +28,11 @@ _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345
 # OpenSSL 3's option to take a cut connection for one that has ended, which some Pythons switch on
 # without a name for it. See connection.
 _IGNORE_UNEXPECTED_EOF = 1 << 7
-# File contents by path, as last read: an unchanged file is the same object, whose hash is known.
-_contents: dict[str, bytes] = {}
-_MAX_CONTENTS = 16
+# Certificates by path, with the stamp of their file: read again only if that has changed.
+_contents: dict[str, tuple[Any, bytes]] = {}
+_MAX_CONTENTS = 1024
+# Seconds after which a change shows in a file's stamp, however coarse the clock of its disk is.
+_COARSE = 2.0
 
 
 def ascii_host(host: str, in_brackets: bool) -> str:
@@ -57,6 +59,8 @@ def ascii_host(host: str, in_brackets: bool) -> str:
 
 
 def _ascii_label(label: str) -> str:
+    import unicodedata  # only international names need its tables
+
     if not label:
         return label
     encoded = label.encode("idna").decode("ascii")
@@ -70,11 +74,11 @@ def _ascii_label(label: str) -> str:
 class Files(NamedTuple):
     """What the files of one client's TLS settings held when it was made."""
 
-    authorities: bytes | None  # PEM; ``None`` is certifi's bundle
+    authorities: tuple[bytes, ...]  # PEM; empty for certifi's bundle
     identity: bytes | None  # a digest of the client's certificate and key
 
 
-NO_FILES = Files(None, None)
+NO_FILES = Files((), None)
 
 
 def read_files(settings: TransportSettings) -> Files:
@@ -87,33 +91,29 @@ def read_files(settings: TransportSettings) -> Files:
     to_origin = settings.origin.scheme == "https"
     if not to_origin and (proxy is None or proxy.origin.scheme != "https"):
         return NO_FILES
-    authorities = None
-    if settings.verify_ssl and settings.trusted:
-        pieces = [_certificates(name, source) for name, source in settings.trusted]
-        authorities = pieces[0] if len(pieces) == 1 else b"\n".join(pieces)
-    return Files(authorities, _identity(settings) if to_origin else None)
+    authorities: dict[bytes, None] = {}
+    if settings.verify_ssl:
+        for name, source in settings.trusted:
+            authorities.update(dict.fromkeys(_certificates(name, source)))
+    return Files(tuple(authorities), _identity(settings) if to_origin else None)
 
 
-def _certificates(name: str, source: str) -> bytes:
+def _certificates(name: str, source: str) -> list[bytes]:
     """PEM certificates from ``source``: a file, the files of a folder, or the text itself."""
     if "-----BEGIN " in source:
-        return source.encode("utf-8")
+        return [source.encode("utf-8")]
+    paths = [source]
     if os.path.isdir(source):
         try:
             paths = [os.path.join(source, entry) for entry in sorted(os.listdir(source))]
         except OSError as error:
             _require_resources(error)
             raise ConfigurationError("%s must name a readable folder" % name) from None
-        contents = [_read(path, name) for path in paths if os.path.isfile(path)]
-        # A folder made for OpenSSL has each certificate by two names.
-        found = dict.fromkeys(content for content in contents if _BEGIN in content)
-        if not found:
-            raise ConfigurationError("%s names a folder without PEM certificates" % name)
-        return b"\n".join(found)
-    content = _read(source, name)
-    if _BEGIN not in content:
-        raise ConfigurationError("%s must be a file of PEM certificates" % name)
-    return content
+        paths = [path for path in paths if os.path.isfile(path)]
+    contents = [content for content in (_read(path, name) for path in paths) if _BEGIN in content]
+    if not contents:
+        raise ConfigurationError("%s must name a file or folder of PEM certificates" % name)
+    return contents
 
 
 def _identity(settings: TransportSettings) -> bytes | None:
@@ -129,19 +129,23 @@ def _identity(settings: TransportSettings) -> bytes | None:
 
 def _read(path: str, name: str) -> bytes:
     try:
+        found = os.stat(path)
+        stamp = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        known = _contents.get(path)
+        if known is not None and known[0] == stamp:
+            return known[1]
         with open(path, "rb") as file:
             content = file.read()
     except (OSError, ValueError) as error:
         _require_resources(error)
         raise ConfigurationError("%s must name a readable file" % name) from None
-    if _BEGIN not in content:
-        return content  # a key is not kept
-    known = _contents.get(path)
-    if known is not None and known == content:
-        return known
-    if len(_contents) >= _MAX_CONTENTS:
-        _contents.clear()
-    _contents[path] = content
+    if known is not None and known[1] == content:
+        content = known[1]  # whose hash is known
+    if _BEGIN in content and b"PRIVATE KEY" not in content:
+        if len(_contents) >= _MAX_CONTENTS:
+            _contents.clear()
+        settled = found.st_ctime < time.time() - _COARSE
+        _contents[path] = (stamp if settled else None, content)
     return content
 
 
@@ -198,16 +202,19 @@ def _context(settings: TransportSettings, files: Files, to_proxy: bool) -> ssl.S
 
 
 def _load_trusted(
-    context: ssl.SSLContext, settings: TransportSettings, authorities: bytes | None
+    context: ssl.SSLContext, settings: TransportSettings, authorities: tuple[bytes, ...]
 ) -> None:
-    if authorities is None:
+    if not authorities:
         import certifi  # not for those who have CA certificates of their own
 
         context.load_verify_locations(cafile=certifi.where())
         return
-    blocks = [block.partition(_END)[0] for block in authorities.split(_BEGIN)[1:]]
+    # A folder made for OpenSSL has each certificate by two names.
+    blocks = dict.fromkeys(
+        block.partition(_END)[0] for text in authorities for block in text.split(_BEGIN)[1:]
+    )
     try:
-        pem = b"\n".join([_BEGIN + block + _END for block in blocks]).decode("ascii")
+        pem = b"".join([_BEGIN + block + _END + b"\n" for block in blocks]).decode("ascii")
         context.load_verify_locations(cadata=pem)
     except (OSError, ValueError) as error:
         _require_resources(error)

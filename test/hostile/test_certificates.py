@@ -1,0 +1,188 @@
+"""Certificates count by what their files hold, and may be named in every usual way."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from ultracart import ApiConnectionError, ConfigurationError
+
+from .conftest import Authority
+from .server import answer
+
+TRUST = ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"]
+OK = answer('{"a": 1}')
+
+
+@pytest.fixture(autouse=True)
+def nothing_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in TRUST:
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Authority:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    return Authority(folder)
+
+
+def call(client: Any) -> Any:
+    return client.call_api("/x", "GET", response_type="object")[0]
+
+
+def refused(client: Any) -> None:
+    with pytest.raises(ApiConnectionError, match="certificate"):
+        call(client)
+
+
+def as_file(path: str, tmp_path: Path) -> str:
+    return path
+
+
+def as_folder(path: str, tmp_path: Path) -> str:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    shutil.copy(path, folder / "company.crt")
+    shutil.copy(path, folder / "0123abcd.0")
+    (folder / "README").write_text("no certificate")
+    (folder / "inner").mkdir()
+    return str(folder)
+
+
+def as_text(path: str, tmp_path: Path) -> str:
+    return "Company\u2019s own\n" + Path(path).read_text()
+
+
+def as_path(path: str, tmp_path: Path) -> Any:
+    return Path(path)
+
+
+@pytest.mark.parametrize("how", [as_file, as_folder, as_text, as_path])
+def test_ssl_ca_cert(
+    serve: Any, client_of: Any, authority: Any, other: Any, tmp_path: Path, how: Any
+) -> None:
+    server = serve(OK, tls=authority.context())
+    assert call(client_of(server, ssl_ca_cert=how(authority.path, tmp_path))) == {"a": 1}
+    refused(client_of(server, ssl_ca_cert=other.path))
+
+
+@pytest.mark.parametrize("variable", TRUST)
+@pytest.mark.parametrize("how", [as_file, as_folder])
+def test_the_environment(
+    serve: Any,
+    client_of: Any,
+    authority: Any,
+    other: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    how: Any,
+) -> None:
+    server = serve(OK, tls=authority.context())
+    refused(client_of(server))
+    monkeypatch.setenv(variable, how(authority.path, tmp_path))
+    assert call(client_of(server)) == {"a": 1}
+    refused(client_of(server, trust_env=False))
+    refused(client_of(server, ssl_ca_cert=other.path))
+    assert call(client_of(server, verify_ssl=False)) == {"a": 1}
+
+
+def test_several_folders_in_the_environment(
+    serve: Any,
+    client_of: Any,
+    authority: Any,
+    other: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = serve(OK, tls=authority.context())
+    folders = [str(other.folder), as_folder(authority.path, tmp_path)]
+    monkeypatch.setenv("SSL_CERT_DIR", os.pathsep.join(folders))
+    assert call(client_of(server)) == {"a": 1}
+
+
+@pytest.mark.parametrize("variable", TRUST)
+def test_what_the_environment_names_and_is_not_there(
+    serve: Any, client_of: Any, authority: Any, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "/nowhere")
+    server = serve(OK, tls=authority.context())
+    with pytest.raises(ConfigurationError, match=variable + ".*trust_env"):
+        call(client_of(server))
+    assert not server.connections
+    assert call(client_of(serve(OK))) == {"a": 1}  # without TLS nobody asks for it
+
+
+@pytest.mark.parametrize("how", [as_file, as_folder])
+def test_an_authority_that_was_removed(
+    serve: Any, client_of: Any, authority: Any, other: Any, tmp_path: Path, how: Any
+) -> None:
+    server = serve(OK, tls=authority.context())
+    trusted = how(str(shutil.copy(authority.path, tmp_path / "ca.pem")), tmp_path)
+    first = client_of(server, ssl_ca_cert=trusted)
+    assert call(first) == {"a": 1}
+    files = [Path(trusted)] if how is as_file else sorted(Path(trusted).glob("*.*"))
+    for file in files:
+        shutil.copy(other.path, file)
+    refused(client_of(server, ssl_ca_cert=trusted))
+    assert call(first) == {"a": 1}  # its connection was trusted when it was made
+    # A client of the same Configuration is a new one as well.
+    second = type(first)(first.configuration)
+    refused(second)
+    for file in files:
+        shutil.copy(authority.path, file)
+    assert call(client_of(server, ssl_ca_cert=trusted)) == {"a": 1}
+
+
+@pytest.mark.parametrize("change", ["rewritten", "chdir"])
+def test_a_client_certificate_that_changed(
+    serve: Any,
+    client_of: Any,
+    authority: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+) -> None:
+    seen: list[str] = []
+
+    def look(peer: Any) -> None:
+        names = [value for kind, value in peer.sock.getpeercert()["subjectAltName"]]
+        seen.extend(names)
+
+    server = serve(OK, tls=authority.demanding_context(), handshaken=look)
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder, name in zip(folders, ["one@example.com", "two@example.com"]):
+        folder.mkdir()
+        issued: trustme.LeafCert = authority._ca.issue_cert(name)
+        issued.private_key_and_cert_chain_pem.write_to_path(folder / "id.pem")
+    monkeypatch.chdir(folders[0])
+    settings = {"ssl_ca_cert": authority.path, "cert_file": "id.pem"}
+    first = client_of(server, **settings)
+    assert call(first) == {"a": 1}
+    if change == "chdir":
+        monkeypatch.chdir(folders[1])
+    else:
+        shutil.copy(folders[1] / "id.pem", folders[0] / "id.pem")
+    assert call(client_of(server, **settings)) == {"a": 1}
+    assert call(first) == {"a": 1}
+    assert seen == ["one@example.com", "two@example.com"]
+
+
+def test_responses_are_asked_for_in_gzip(serve: Any, client_of: Any) -> None:
+    server = serve(answer(gzip.compress(b'{"a": 1}'), "200 OK", "Content-Encoding: gzip"))
+    client = client_of(server)
+    assert call(client) == {"a": 1}
+    client.call_api("/x", "GET", header_params={"accept-encoding": "identity"})
+    raw = client.call_api("/x", "GET", _preload_content=False, _return_http_data_only=True)
+    assert raw.read() == b'{"a": 1}'
+    asked = [request.headers["accept-encoding"] for request in server.requests]
+    assert asked == ["gzip", "identity", "gzip"]
+    heads = [request.raw.lower().count(b"accept-encoding") for request in server.requests]
+    assert heads == [1, 1, 1]
