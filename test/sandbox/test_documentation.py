@@ -40,6 +40,15 @@ def test_programs_print_what_is_shown(source, shown, tmp_path):
     assert done.stdout == shown
 
 
+def test_the_test_of_a_web_application_passes(tmp_path):
+    blocks = FENCE.findall(PAGE.with_name("Testing.md").read_text(encoding="utf-8"))
+    sources = [source for language, source in blocks if language == "python"]
+    for name, source in zip(("board", "conftest", "test_board"), sources, strict=True):
+        (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
+    done = run(tmp_path, "-m", "pytest", "-q", "--strict-markers", "-p", "no:cacheprovider")
+    assert "4 passed" in done.stdout, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("conftest", ["", USER_CONFTEST], ids=["plain", "conftest"])
 def test_the_users_test_passes(conftest, tmp_path):
     (tmp_path / "test_order_board.py").write_text(USER_TEST, encoding="utf-8")

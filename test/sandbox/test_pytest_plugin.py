@@ -106,3 +106,45 @@ def test_pytest_runs_without_the_extra(run_user_tests):
     done = run_user_tests(source, before="import sys\nsys.modules['flask'] = None")
     assert "1 passed, 1 error" in done.stdout, done.stdout
     assert "pip install 'ultracart[sandbox]'" in done.stdout
+
+
+SHARED = """
+import pytest
+
+pytestmark = pytest.mark.ultracart_sandbox(access_token_lifetime=%d)
+seen = []
+
+
+@pytest.mark.parametrize("_", [1, 2])
+def test_shared(ultracart_sandbox_session, ultracart_sandbox_module, ultracart_sandbox, _):
+    seen.append((ultracart_sandbox_session, ultracart_sandbox_module, ultracart_sandbox))
+    with open("ports", "a") as ports:
+        print(ultracart_sandbox_session.port, file=ports)
+    assert ultracart_sandbox_session.access_token_lifetime == 7
+    assert ultracart_sandbox_module.access_token_lifetime == %d
+    assert ultracart_sandbox_module.merchants == ["OAK"]
+    assert ultracart_sandbox.access_token_lifetime == %d
+    assert len({one for one, _, _ in seen}) == len({one for _, one, _ in seen}) == 1
+    assert len({one for _, _, one in seen}) == len(seen)
+"""
+SHARED_CONFTEST = """
+import pytest
+
+
+@pytest.fixture(scope="session")
+def ultracart_sandbox_session_options():
+    return {"access_token_lifetime": 7}
+
+
+@pytest.fixture(scope="module")
+def ultracart_sandbox_module_options():
+    return {"access_token_lifetime": 8, "merchants": ["OAK"]}
+"""
+
+
+def test_one_sandbox_for_a_module_or_a_run(run_user_tests, tmp_path):
+    (tmp_path / "conftest.py").write_text(SHARED_CONFTEST, encoding="utf-8")
+    (tmp_path / "test_other.py").write_text(SHARED % (60, 60, 60), encoding="utf-8")
+    done = run_user_tests(SHARED % (50, 50, 50))
+    assert "4 passed" in done.stdout, done.stdout
+    assert len(set((tmp_path / "ports").read_text().split())) == 1

@@ -267,3 +267,28 @@ def test_without_the_extra_it_says_which():
         check=True,
     )
     assert "pip install 'ultracart[sandbox]'" in done.stdout
+
+
+def test_reset_goes_back_to_the_start(connect):
+    with Sandbox(access_token_lifetime=60, merchants={"OAK": "Oak"}) as sandbox:
+        wire = connect(sandbox)
+        token = wire.grant(merchant="LATE")
+        counters = sandbox.counters
+        device = wire.post("/oauth/device/authorize", client_id=sandbox.client_id).json()
+        sandbox.answer("GET", "/order/orders", {})
+        sandbox.faults.add("/order/orders", status=500)
+        sandbox.access_token_lifetime = 5
+        with pytest.warns(UserWarning, match="no request has met"):
+            sandbox.reset()
+        sandbox.reset()
+        assert sandbox.access_token_lifetime == 60
+        assert (sandbox.requests, len(sandbox.faults)) == ([], 0)
+        assert sandbox.counters is counters
+        assert (counters.requests, counters.exchanges) == (0, 0)
+        assert wire.get("/oauth/me", token["access_token"]).status == 401
+        assert wire.refresh(token["refresh_token"]).json()["error"] == "invalid_grant"
+        with pytest.raises(ValueError, match="no device waits"):
+            sandbox.approve_device(device["user_code"])
+        key = {"x-ultracart-simple-key": "YOUR_API_KEY"}
+        assert wire.get("/order/orders", **key).status == 404
+        assert "LATE" not in wire.pool.request("GET", sandbox.url).data.decode()

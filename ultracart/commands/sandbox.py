@@ -9,12 +9,12 @@ import shutil
 import sys
 import threading
 import time
-import webbrowser
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
+from ..oauth.browser import open_browser
 from .console import CommandError, printable, put, put_json, say
 
 try:
@@ -173,8 +173,8 @@ def _announce(sandbox: Sandbox, arguments: argparse.Namespace) -> None:
         put_json(told)
     else:
         put(_WELCOME.format_map(told))
-    if arguments.open and not webbrowser.open(sandbox.url):
-        say("No browser could be opened: go to %s" % sandbox.url)
+    if arguments.open:
+        open_browser(sandbox.url, lambda: say("No browser opens: go to %s" % sandbox.url))
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:

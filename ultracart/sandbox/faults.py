@@ -209,17 +209,9 @@ class Faults:
                     self._faults.remove(fault)
             return fault
 
-    def warn_of_unused(self, stacklevel: int) -> None:
-        """One warning that names the faults that no request has met, if there are any."""
-        unused = [fault for fault in self if not fault.hits]
-        if unused:
-            warnings.warn(
-                "no request has met "
-                + ", ".join(map(repr, unused))
-                + ": compare the path and the method with sandbox.requests, or call faults.clear()",
-                UserWarning,
-                stacklevel=stacklevel + 1,
-            )
+    def unused(self) -> list[Fault]:
+        """Those that no request has met so far."""
+        return [fault for fault in self if not fault.hits]
 
     def __iter__(self) -> Iterator[Fault]:
         """The faults that are left, in the order in which they were added."""
@@ -231,6 +223,17 @@ class Faults:
 
     def __repr__(self) -> str:
         return f"<Faults {list(self)!r}>"
+
+
+def warn_of(unused: list[Fault], stacklevel: int) -> None:
+    """One warning that names the faults that no request has met, if there are any."""
+    if unused:
+        warnings.warn(
+            f"no request has met {', '.join(map(repr, unused))}: compare the path and the method "
+            "with sandbox.requests, or call faults.clear()",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
 
 
 def _name_of(function: object) -> str:

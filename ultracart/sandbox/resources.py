@@ -206,6 +206,9 @@ class Answers:
                 return response
         return None
 
+    def clear(self) -> None:
+        self._answers = {}
+
     def __iter__(self) -> Iterator[Answer]:
         return iter(list(self._answers.values()))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -14,7 +14,7 @@ from .app import create_app
 from .applications import Application
 from .authorization_server import SandboxAuthorizationServer
 from .dashboard import create_dashboard
-from .faults import Faults
+from .faults import Faults, warn_of
 from .gateway import Gateway
 from .http_server import HTTPServer
 from .pages import decide
@@ -29,7 +29,7 @@ DEFAULT_APPLICATION = Application(
 )
 #: Arguments that take effect at the start alone.
 _FIXED = frozenset({"port", "applications", "merchants", "simple_keys", "on_request"})
-#: Seconds between two looks of serve_forever: a wait without an end is one that Ctrl-C may not end.
+#: Seconds between two looks of serve_forever: free-threaded builds deliver Ctrl-C between waits.
 _STEP_SECONDS = 0.2
 _AUTHORIZE_PATH = f"{BASE_PATH}/oauth/authorize"
 
@@ -70,6 +70,7 @@ class Sandbox(Switches):
         if not registered:
             raise ValueError("applications must hold at least one Application")
         self._first = registered[0]
+        self._initial = {item.name: getattr(self, item.name) for item in fields(Switches)}
         self._state = State(self, (*registered, placeholders.APPLICATION), self.merchants)
         self._server = SandboxAuthorizationServer(self._state)
         self._answers = Answers()
@@ -242,6 +243,22 @@ class Sandbox(Switches):
                 grant.revoked = True
             return ended
 
+    def reset(self) -> None:
+        """Go back to how the sandbox began, for the next test that shares it.
+
+        Grants, tokens, codes, devices, prepared answers, faults, recorded requests and later
+        merchants are forgotten, counters are zero, and the switches are as at the start. A
+        ``UserWarning`` names the faults that no request has met.
+        """
+        for name, value in self._initial.items():
+            setattr(self, name, value)
+        self._state.reset()
+        self._answers.clear()
+        self._recording.requests.clear()
+        unused = self._faults.unused()
+        self._faults.clear()
+        warn_of(unused, stacklevel=2)
+
     def serve_forever(self) -> None:
         """Block until :meth:`close` is called in another thread; KeyboardInterrupt passes."""
         while not self._closed.wait(_STEP_SECONDS):
@@ -253,7 +270,7 @@ class Sandbox(Switches):
         A ``UserWarning`` names the faults that no request has met.
         """
         if self._close():
-            self._faults.warn_of_unused(stacklevel=2)
+            warn_of(self._faults.unused(), stacklevel=2)
 
     def _close(self) -> bool:
         if self._closed.is_set():
@@ -273,7 +290,7 @@ class Sandbox(Switches):
     ) -> None:
         # Where the block has failed, a fault that was never met is no news.
         if self._close() and kind is None:
-            self._faults.warn_of_unused(stacklevel=2)
+            warn_of(self._faults.unused(), stacklevel=2)
 
     def __repr__(self) -> str:
         return f"<Sandbox {self.host}{' (closed)' if self._closed.is_set() else ''}>"

@@ -138,6 +138,7 @@ class State:
         self.applications: dict[str, Application] = {}
         self.applications.update((item.client_id, item) for item in applications)
         named = merchants if isinstance(merchants, Mapping) else {name: name for name in merchants}
+        self._first_merchants = dict(named)
         self.merchants: dict[str, str] = dict(named)
         self.codes: dict[str, AuthorizationCode] = {}
         self.access_tokens: dict[str, AccessToken] = {}
@@ -145,6 +146,17 @@ class State:
         self.devices: dict[str, DeviceAuthorization] = {}
         #: Where a device's user goes; fixed, because a Host header may be forged.
         self.verification_uri: str = ""
+
+    def reset(self) -> None:
+        """Forget what has happened."""
+        with self.lock:
+            self.codes.clear()
+            self.access_tokens.clear()
+            self.refresh_tokens.clear()
+            self.devices.clear()
+            self.merchants.clear()
+            self.merchants.update(self._first_merchants)
+            vars(self.counters).update(vars(Counters()))
 
     def now(self) -> float:
         return self.switches.clock()
