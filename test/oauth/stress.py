@@ -7,6 +7,8 @@ has "kill" in it; ``--seconds 60`` makes each as long. Exit status 1 when someth
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
 import sys
 import tempfile
 import uuid
@@ -18,7 +20,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from interrupts import in_another_thread, interrupts
 from refresh_load import FlakyTokenEndpoint, Load, run_load
+from storm import FIRST_USE, FIRST_USE_RESULT, run_storm
+from test_interrupts import KINDS
 
 from ultracart.sandbox import Sandbox
 
@@ -107,6 +112,61 @@ def run(scenario: Scenario, directory: str, postgresql: str, seconds: float) -> 
     return good
 
 
+STORM = "storm of changes"
+INTERRUPTS = "2,000 interrupts by real signals"
+
+
+def storm(seconds: float) -> bool:
+    """Everything changed meanwhile by threads of one process, and first use in many processes."""
+    outcome = run_storm(seconds)
+    first = set()
+    with Sandbox() as sandbox:
+        environment = {
+            **os.environ,
+            "ULTRACART_HOST": sandbox.host,
+            "ULTRACART_ACCESS_TOKEN": "access_token_example",
+        }
+        for _ in range(20):
+            done = subprocess.run(
+                [sys.executable, "-W", "error", "-c", FIRST_USE],
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+            first.add(done.stdout.strip() + done.stderr)
+    good = (
+        not (outcome.failures or outcome.hanging or outcome.grants_lost)
+        and outcome.calls > 0
+        and first == {FIRST_USE_RESULT}
+    )
+    print(
+        f"{'ok  ' if good else 'BAD '} {STORM}: {outcome.calls} calls, {outcome.changes} changes,"
+        f" {len(outcome.failures)} failed, {outcome.hanging} threads hang,"
+        f" {outcome.grants_lost} grants lost, {outcome.refreshes} refreshes,"
+        f" first uses gave {first}",
+        flush=True,
+    )
+    for failure in outcome.failures[:3]:
+        print("    " + failure)
+    return good
+
+
+def interrupted() -> bool:
+    """Each of what test_interrupts.py interrupts, and how often nobody got through afterwards."""
+    good = True
+    for name, kind in KINDS.items():
+        with tempfile.TemporaryDirectory() as directory:
+            operate, works = kind(Path(directory) / "tokens.db")
+            stuck = sum(not in_another_thread(works) for _ in interrupts(operate, 2000))
+        good = good and not stuck
+        print(
+            f"{'BAD ' if stuck else 'ok  '} {INTERRUPTS}, {name}: {stuck} left a lock", flush=True
+        )
+    return good
+
+
 @contextmanager
 def postgresql(directory: str) -> Iterator[str]:
     """A server of this run; its wheel and its driver's do not exist for every Python."""
@@ -129,6 +189,10 @@ def main() -> int:
         if any(found.store == "postgresql" for found in wanted):
             url = servers.enter_context(postgresql(directory))
         good = [run(found, directory, url, arguments.seconds) for found in wanted]
+    if arguments.name in STORM:
+        good.append(storm(arguments.seconds))
+    if arguments.name in INTERRUPTS:
+        good.append(interrupted())
     return 0 if all(good) else 1
 
 
