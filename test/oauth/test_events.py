@@ -254,7 +254,12 @@ def test_a_grant_that_is_no_more_can_be_disconnected(session, sandbox, events, s
 
 @pytest.mark.parametrize(
     ("status", "body"),
-    [(401, {"error": "invalid_client"}), (403, {}), (400, {"error": "invalid_request"})],
+    [
+        (401, {"error": "invalid_client"}),
+        (404, {"error": "invalid_client"}),
+        (403, {}),
+        (400, {"error": "invalid_request"}),
+    ],
 )
 def test_another_refusal_keeps_the_grant_unless_it_is_to_be_forgotten(
     session, sandbox, events, status, body

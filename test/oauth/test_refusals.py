@@ -206,3 +206,34 @@ def test_then_it_is_an_error_if_it_is_rejected_once_more(make_session, sandbox, 
     with pytest.raises(UnauthorizedException):
         me(two)
     assert sandbox.counters.refreshes == 2
+
+
+def test_a_slow_resource_that_rejects_every_token_gets_one_refresh(authorized, sandbox, time_):
+    def be_slow(request):
+        time_.pass_(30)
+        return True
+
+    sandbox.faults.add("/oauth/me", status=401, when=be_slow, times=None)
+    with pytest.raises(UnauthorizedException):
+        me(authorized)
+    assert sandbox.counters.refreshes == 1
+
+
+@pytest.mark.parametrize("how", ["a login", "a token that lasted"])
+def test_the_wait_begins_anew(authorized, sandbox, time_, log_in_to, how):
+    def rejected_after(seconds):
+        time_.pass_(seconds)
+        return authorized.invalidate("default", authorized.access_token())
+
+    authorized.refresh()
+    for wait in (10, 20, 40):
+        assert not rejected_after(wait - 1)
+        assert rejected_after(1.5)
+        assert authorized.access_token()
+    if how == "a login":
+        log_in_to(authorized, sandbox)
+    else:
+        assert rejected_after(1000)
+    authorized.refresh()
+    assert not rejected_after(9)
+    assert rejected_after(2)

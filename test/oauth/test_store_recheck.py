@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
-from waiting import token_requests
+from waiting import TOKEN_PATH, token_requests
 
 from ultracart import OauthApi
 from ultracart.exceptions import ReauthorizationRequired, TokenStoreError
-from ultracart.oauth import MemoryTokenStore
+from ultracart.oauth import MemoryTokenStore, SQLiteTokenStore
 
 
 class CountingStore(MemoryTokenStore):
@@ -203,3 +203,43 @@ def test_what_cannot_be_saved_again_is_tried_again(make_session, sandbox, log_in
     assert session.access_token() == newest
     assert store.load("default").access_token == newest
     assert len(token_requests(sandbox)) == 2
+
+
+def test_two_refreshes_in_one_transaction_that_is_rolled_back(make_session, sandbox, log_in_to):
+    store = RollingBack()
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+    before = store.load("default")
+    session.refresh()
+    newest = session.refresh()
+    store.save("default", before)
+    assert make_session(token_store=store).access_token() == newest.access_token
+    session.refresh()
+    assert OauthApi(session.api_client()).oauth_me().merchant_id == "default"
+    assert sandbox.counters.reuse_detections == 0
+
+
+def test_a_session_that_comes_later_is_handed_the_newest(make_session, sandbox, log_in_to, time_):
+    store = RollingBack()
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+    newest = session.refresh()
+    store.roll_back()
+    assert not store.load("default").is_expired(time_.now)
+    assert make_session(token_store=store).access_token() == newest.access_token
+    assert store.load("default") == newest
+
+
+def test_a_server_that_issues_one_text_again_and_again(
+    make_session, sandbox, log_in_to, time_, tmp_path
+):
+    store = SQLiteTokenStore(tmp_path / "tokens.db")
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+    body = {"access_token": "one text", "expires_in": 3600, "token_type": "bearer"}
+    fault = sandbox.faults.add(TOKEN_PATH, status=200, body=body, times=None)
+    for number in range(4):
+        time_.pass_(100)
+        assert session.refresh().expires_at == time_.now + 3600
+        assert fault.hits == number + 1
+    store.close()

@@ -71,10 +71,8 @@ class Grants:
         for _, account, token in due:
             if limit is not None and asked >= limit:
                 break
-            if self._store.refusals.has_ended(account, token):
-                continue
             event = self._refresher.refresh_unless_newer(account, token)
-            if event is None:  # another process was first, or the server has asked to wait
+            if event is None:  # another process was first, or the refusal is known
                 continue
             done.append(event)
             # One that has ended costs a request and helps nobody: it takes no other one's turn.
