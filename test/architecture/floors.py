@@ -62,7 +62,7 @@ FLOORS = [
     Floor("oauth.token", "exceptions models"),
     Floor("oauth.stores", "locks exceptions forks oauth.token"),
     # Published for users' own test suites.
-    Floor("oauth.stores.contract", "oauth.token oauth.stores", packages="pytest"),
+    Floor("oauth.stores.contract", "exceptions oauth.token oauth.stores", packages="pytest"),
     Floor("oauth.stores.psycopg_deadline", packages="psycopg"),
     Floor(
         "oauth.stores.engines",

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any, NoReturn
 
 import sqlalchemy
@@ -42,6 +43,7 @@ from .engines import (
     without_secrets,
 )
 from .file_lock import FileLocks
+from .lock_errors import caller_error_first
 from .private_file import NotOurs, prepare_database
 from .sql_locks import commit_durably, mysql_lock, postgresql_lock
 
@@ -201,39 +203,25 @@ class SQLAlchemyTokenStore(TokenStore):
             yield False
             return
         try:
-            with self._lock_on_a_connection(account, blocking) as held:
+            transaction = self._locked_transaction(account, blocking)
+            with caller_error_first(transaction, self._errors, partial(_fail, "lock")) as held:
                 yield held
         finally:
             self._free.release()
 
     @contextmanager
-    def _lock_on_a_connection(self, account: str, blocking: bool) -> Iterator[bool]:
-        own: BaseException | None = None
-        failure: Exception | None = None
-        try:
-            self._ensure_table()
-            with self._live_connection() as connection:
-                name = "%s/%s" % (self._full_name, account)
-                with _LOCKS[self._dialect](connection, name, blocking=blocking) as held:
-                    if held:
-                        self._held()[account] = connection
-                    try:
-                        yield held
-                    except BaseException as error:
-                        own = error
-                        raise
-                    finally:
-                        self._held().pop(account, None)
-                connection.commit()
-        except self._errors as error:
-            failure = error
-        try:
-            if own is not None:
-                raise own  # the caller's, also where the connection broke and did not roll back
-            if failure is not None:
-                _fail("lock", failure)
-        finally:
-            own = failure = None  # else they would hold themselves alive, by their tracebacks
+    def _locked_transaction(self, account: str, blocking: bool) -> Iterator[bool]:
+        self._ensure_table()
+        with self._live_connection() as connection:
+            name = "%s/%s" % (self._full_name, account)
+            with _LOCKS[self._dialect](connection, name, blocking=blocking) as held:
+                if held:
+                    self._held()[account] = connection
+                try:
+                    yield held
+                finally:
+                    self._held().pop(account, None)
+            connection.commit()
 
     @contextmanager
     def _live_connection(self) -> Iterator[Connection]:
@@ -288,7 +276,7 @@ class SQLAlchemyTokenStore(TokenStore):
         data = bytes(row[0])
         token = decode_token(data, self._cipher, account)
         offset = 0.0 if row[1] is None else _offset(float(row[1]), before, self._clock())
-        return data, _shifted(token, -offset)
+        return data, token.shifted(-offset) if offset else token
 
     def _upsert(self, connection: Connection, account: str, token: Token) -> None:
         values = {"account": account, "token": self._encode(connection, account, token)}
@@ -307,12 +295,12 @@ class SQLAlchemyTokenStore(TokenStore):
     def _encode(self, connection: Connection, account: str, token: Token) -> bytes:
         """``token`` in the database's time, as it is kept."""
         clock = _CLOCKS.get(self._dialect)
-        offset = 0.0
-        if clock is not None and token.expires_at is not None:
+        if clock is not None:
             before = self._clock()
             now = float(connection.execute(select(literal_column(clock))).scalar_one())
             offset = _offset(now, before, self._clock())
-        return encode_token(_shifted(token, offset), self._cipher, account)
+            token = token.shifted(offset) if offset else token
+        return encode_token(token, self._cipher, account)
 
     def _load_statement(self) -> Any:
         now: Any = literal_column(_CLOCKS.get(self._dialect, "NULL"))
@@ -463,12 +451,6 @@ def _offset(remote: float, before: float, after: float) -> float:
     if before - _CLOCK_TOLERANCE <= remote <= after + _CLOCK_TOLERANCE:
         return 0.0
     return remote - (before + after) / 2
-
-
-def _shifted(token: Token, seconds: float) -> Token:
-    if not seconds or token.expires_at is None:
-        return token
-    return token.shifted(seconds)
 
 
 def _fail(what: str, error: Exception) -> NoReturn:
