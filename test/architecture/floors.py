@@ -90,6 +90,11 @@ FLOORS = [
         "version exceptions redaction configuration models transport api_client api oauth "
         "oauth.token oauth.stores sandbox",
     ),
+    Floor(
+        "commands.upkeep",
+        "exceptions configuration oauth oauth.stores oauth.stores.sqlalchemy commands",
+        packages="cryptography",
+    ),
     # Tells a shell what could follow.
     Floor("commands.completion", "exceptions oauth commands", packages="argcomplete"),
     Floor("cli", "commands"),
@@ -135,6 +140,8 @@ LATE_IMPORTS = {
     ("ultracart.official", "ultracart.official.stub"): "written once, by hand",
     ("ultracart.official.importer", "ultracart.official.version4"): "3.x does not need it",
     ("ultracart.commands.completion", "argcomplete"): "the extra is optional",
+    ("ultracart.commands.upkeep", "ultracart.oauth.stores.sqlalchemy"): "as above",
+    ("ultracart.commands.upkeep", "cryptography.fernet"): "needed for keys alone",
     ("ultracart.pytest_plugin", "ultracart.sandbox"): "the extra is optional",
     (
         "ultracart.oauth.stores.engines",

@@ -162,7 +162,7 @@ def test_every_token_is_masked(token: str) -> None:
 
 def test_page_names_every_command_and_option() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    documented = set(re.findall(r"^`(--[a-z-]+)|^`([a-z]+)` \|", text, re.MULTILINE))
+    documented = set(re.findall(r"^`(--[a-z-]+)|^`([a-z][a-z-]*)` \|", text, re.MULTILINE))
     options, commands = ({found[i] for found in documented if found[i]} for i in (0, 1))
     parser = create_parser()
     choices: Any

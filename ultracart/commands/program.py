@@ -39,6 +39,8 @@ _COMMANDS = {
     "accounts": _Command("tokens", "list the logins on this machine"),
     "revoke": _Command("tokens", "end a grant at UltraCart, and forget it"),
     "logout": _Command("tokens", "the same as revoke"),
+    "keep-alive": _Command("upkeep", "refresh the grants that nobody has used for long"),
+    "store": _Command("upkeep", "list, copy or reencrypt the tokens of a store"),
 }
 _VARIABLES = {
     "ULTRACART_HOST": "base URL, in place of https://secure.ultracart.com/rest/v2",
@@ -194,13 +196,17 @@ def create_parser() -> Parser:
     _add_sandbox_options(parsers["sandbox"])
     _add_login_options(parsers["login"])
     _add_api_options(parsers["api"])
+    _add_store_options(parsers["keep-alive"])
+    _add_keep_alive_options(parsers["keep-alive"])
+    _add_store_options(parsers["store"])
+    _add_copy_options(parsers["store"])
     for name in ("revoke", "logout"):
         parsers[name].add_argument(
             "--forget", action="store_true", help="forget it even if UltraCart cannot be told"
         )
     for name in ("login", "status", "api", "token", "whoami", "revoke", "logout"):
         _add_account_options(parsers[name])
-    for name in ("login", "status", "api", "token", "whoami", "accounts", "revoke", "logout"):
+    for name in parsers.keys() - {"demo", "sandbox", "store"}:
         parsers[name].add_argument(
             "--host",
             type=_text,
@@ -209,7 +215,7 @@ def create_parser() -> Parser:
             if name not in ("accounts", "status")
             else "only the logins at this base URL",
         )
-    for name in ("sandbox", "login", "status", "token", "whoami", "accounts", "revoke", "logout"):
+    for name in parsers.keys() - {"demo", "api"}:
         parsers[name].add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
 
@@ -317,6 +323,67 @@ def _add_account_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_store_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--store",
+        type=_text,
+        metavar="URL",
+        help="path of a SQLite token store, or URL of a database (default: ULTRACART_STORE)",
+    )
+    parser.add_argument(
+        "--keys",
+        metavar="FILE",
+        help="file of Fernet keys, the newest first (default: those in ULTRACART_STORE_KEYS)",
+    )
+    parser.add_argument(
+        "--table",
+        type=_text,
+        default="ultracart_token",
+        metavar="NAME",
+        help="table in the database (default: %(default)s)",
+    )
+    parser.add_argument("--schema", type=_text, metavar="NAME", help="schema of that table")
+
+
+def _add_copy_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action",
+        choices=("list", "copy", "reencrypt"),
+        metavar="ACTION",
+        help="list: show what is there; copy: to another store; reencrypt: with the newest key",
+    )
+    parser.add_argument(
+        "--to",
+        type=_text,
+        metavar="URL",
+        help="for copy: the other store (default: ULTRACART_STORE_TO)",
+    )
+    parser.add_argument(
+        "--to-keys",
+        metavar="FILE",
+        help="its Fernet keys (default: those in ULTRACART_STORE_TO_KEYS, else the same)",
+    )
+
+
+def _add_keep_alive_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--client-id",
+        type=_text,
+        metavar="ID",
+        help="the application (default: ULTRACART_CLIENT_ID); of logins: only this one's",
+    )
+    parser.add_argument(
+        "--idle",
+        type=_seconds,
+        default=86400,
+        metavar="SECONDS",
+        help="refresh what was not refreshed for so long (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--limit", type=_count, metavar="N", help="refresh so many at most (default: all)"
+    )
+
+
 def _pair(value: str) -> tuple[str, str]:
     name, equals, text = value.partition("=")
     if not name or not equals:
@@ -335,6 +402,12 @@ def _text(value: str) -> str:
 def _port(value: str) -> int:
     if not value.isdecimal() or int(value) > 65535:
         raise argparse.ArgumentTypeError("%r is not a port number from 0 to 65535" % value)
+    return int(value)
+
+
+def _count(value: str) -> int:
+    if not value.isdecimal() or int(value) == 0:
+        raise argparse.ArgumentTypeError("%r is not a positive whole number" % value)
     return int(value)
 
 

@@ -71,9 +71,7 @@ def _of_environment(configuration: Configuration, token: str) -> dict[str, Any]:
         try:
             _ask(described, client)
         except UnauthorizedException as error:
-            described.update(
-                state="ended", problem="%s. Set another %s" % (str(error).rstrip("."), VARIABLE)
-            )
+            described.update(state="ended", problem=_ended_because(error))
         except ApiException as error:
             described.update(state="unknown", problem=_problem(configuration.host, error))
     return described
@@ -100,11 +98,8 @@ def _of_login(arguments: argparse.Namespace, login: Login, store: TokenStore) ->
         cause = error.__cause__ if isinstance(error, ReauthorizationRequired) else error
         described.update(
             state="ended",
-            problem="%sRun: %s"
-            % (
-                "" if cause is None else str(cause).rstrip(".") + ". ",
-                login_command(login.account, login.client_id, host),
-            ),
+            problem=None if cause is None else _ended_because(cause),
+            login_command=login_command(login.account, login.client_id, host),
         )
     except (ApiException, TokenStoreError) as error:
         described.update(state="unknown", problem=_problem(login.host, error))
@@ -120,6 +115,7 @@ def _nothing_known(host: str, account: str | None, client_id: str | None) -> dic
         "source": "login",
         "state": "unknown",
         "problem": None,
+        "login_command": None,
         "merchant_id": None,
         "merchant_name": None,
         "scopes": None,
@@ -152,6 +148,12 @@ def _add_token(described: dict[str, Any], token: Token | None) -> None:
         )
 
 
+def _ended_because(error: BaseException) -> str:
+    """The server's words for people, where it has any, without the code before them."""
+    description = getattr(error, "error_description", None)
+    return str(description or "the server does not accept the token any more").rstrip(".")
+
+
 def _problem(host: str, error: Exception) -> str:
     if isinstance(error, (ApiConnectionError, ApiTimeoutError)):
         return no_answer(host, error)
@@ -173,6 +175,8 @@ def _fields(each: dict[str, Any]) -> list[tuple[str, str]]:
     fields = [("state", state)]
     if each["problem"]:
         fields.append(("reason", printable(each["problem"])))
+    if each["login_command"]:
+        fields.append(("to do", "run: " + each["login_command"]))
     if each["merchant_id"]:
         name = each["merchant_name"]
         other = " (%s)" % name if name and name != each["merchant_id"] else ""

@@ -121,17 +121,19 @@ def _accounts(arguments: argparse.Namespace) -> None:
     put_table(
         ("ACCOUNT", "MERCHANT", "CLIENT ID", "HOST", "TOKEN"),
         [
-            (login.account, _merchant(token), login.client_id, login.host, _validity(token))
+            (login.account, merchant_of(token), login.client_id, login.host, validity_of(token))
             for login, token in found
         ],
     )
 
 
-def _merchant(token: Token | None) -> str:
+def merchant_of(token: Token | None) -> str:
+    """A token's merchant, for a table."""
     return printable(token.merchant_id) if token and token.merchant_id else "-"
 
 
-def _validity(token: Token | None) -> str:
+def validity_of(token: Token | None) -> str:
+    """How long a token is good for, as far as is known here."""
     state = state_of(token)
     if state == "ended" or token is None:
         return "ended: log in again"

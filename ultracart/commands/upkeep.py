@@ -1,0 +1,285 @@
+"""``ultracart keep-alive`` and ``ultracart store``: upkeep of token stores, for cron."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..configuration import Configuration
+from ..exceptions import ApiValueError
+from ..oauth.cli_logins import DEFAULT_ACCOUNT, LoginTokenStore, open_login_store, stored_logins
+from ..oauth.events import SessionEvent
+from ..oauth.session import OAuthSession
+from ..oauth.stores.base import Cipher, TokenStore
+from ..oauth.stores.copying import copy_tokens
+from ..oauth.stores.sqlite import SQLiteTokenStore
+from .console import CommandError, UsageError, iso_time, printable, put_json, put_table, say
+from .ended_grants import has_ended, note_ended
+from .logins import SANDBOX_CLIENT_ID, configuration_of, is_sandbox
+from .tokens import merchant_of, state_of, validity_of
+
+_STORE = "ULTRACART_STORE"
+_TARGET = "ULTRACART_STORE_TO"
+_KEYS = "ULTRACART_STORE_KEYS"
+_TARGET_KEYS = "ULTRACART_STORE_TO_KEYS"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command that ``arguments.command`` names."""
+    if arguments.command == "keep-alive":
+        return _keep_alive(arguments)
+    actions = {"list": _list, "copy": _copy, "reencrypt": _reencrypt}
+    with _source(arguments) as store:
+        actions[arguments.action](arguments, store)
+    return 0
+
+
+# -- keep-alive -------------------------------------------------------------------------------
+
+
+def _keep_alive(arguments: argparse.Namespace) -> int:
+    if arguments.store is None and not os.environ.get(_STORE):
+        events = _keep_logins_alive(arguments)
+    else:
+        events = _keep_store_alive(arguments)
+    if arguments.json:
+        put_json([_described(event) for event in events])
+    elif events:
+        put_table(
+            ("ACCOUNT", "MERCHANT", "RESULT"),
+            [
+                (printable(event.account), printable(event.merchant_id or "-"), _result(event))
+                for event in events
+            ],
+        )
+    else:
+        say("No grant was idle for so long.")
+    return 1 if any(event.kind == "refresh_failed" for event in events) else 0
+
+
+class _LivingLogins(LoginTokenStore):
+    """Without the grants that are known to have ended: asking for them again helps nobody."""
+
+    def accounts(self) -> list[str]:
+        found = ((account, self.load(account)) for account in super().accounts())
+        return [account for account, token in found if token and not has_ended(token)]
+
+
+def _keep_logins_alive(arguments: argparse.Namespace) -> list[SessionEvent]:
+    configuration_of(arguments)  # says what is wrong with a host that cannot be used
+    host = None if arguments.host is None else arguments.host.rstrip("/")
+    events: list[SessionEvent] = []
+    with closing(open_login_store()) as logins:
+        for its_host, client_id in sorted({login[:2] for login in stored_logins(logins)}):
+            if host not in (None, its_host) or arguments.client_id not in (None, client_id):
+                continue
+            store = _LivingLogins(logins, its_host, client_id, DEFAULT_ACCOUNT)
+            configuration = Configuration()
+            configuration.host = its_host
+            with OAuthSession(client_id, token_store=store, configuration=configuration) as session:
+                new = session.keep_alive(arguments.idle, _left(arguments.limit, events))
+            for event in new:
+                token = store.load(event.account)
+                if event.kind == "grant_ended" and token is not None:
+                    note_ended(token)
+            events += new
+    return events
+
+
+def _left(limit: int | None, events: list[SessionEvent]) -> int | None:
+    asked = sum(event.kind != "grant_ended" for event in events)
+    return None if limit is None else max(0, limit - asked)
+
+
+def _keep_store_alive(arguments: argparse.Namespace) -> list[SessionEvent]:
+    configuration = configuration_of(arguments)
+    client_id = arguments.client_id or os.environ.get("ULTRACART_CLIENT_ID")
+    if not client_id and is_sandbox(configuration.host):
+        client_id = SANDBOX_CLIENT_ID
+    if not client_id:
+        raise CommandError(
+            "which application? Give its client id with --client-id or ULTRACART_CLIENT_ID"
+        )
+    with (
+        _source(arguments) as store,
+        OAuthSession(
+            client_id,
+            client_secret=os.environ.get("ULTRACART_CLIENT_SECRET") or None,
+            token_store=store,
+            configuration=configuration,
+        ) as session,
+    ):
+        return session.keep_alive(arguments.idle, arguments.limit)
+
+
+def _result(event: SessionEvent) -> str:
+    words = {"refreshed": "refreshed", "grant_ended": "ended", "refresh_failed": "failed"}
+    reason = "" if event.error is None else ": " + printable(event.error)
+    return words.get(event.kind, event.kind) + reason
+
+
+def _described(event: SessionEvent) -> dict[str, Any]:
+    return {
+        "kind": event.kind,
+        "account": event.account,
+        "merchant_id": event.merchant_id,
+        "at": iso_time(event.at),
+        "attempts": event.attempts,
+        "error": None if event.error is None else str(event.error),
+    }
+
+
+# -- store ------------------------------------------------------------------------------------
+
+
+def _list(arguments: argparse.Namespace, store: TokenStore) -> None:
+    found = [(account, store.load(account)) for account in store.accounts()]
+    if arguments.json:
+        put_json(
+            [
+                {
+                    "account": account,
+                    "client_id": token.client_id,
+                    "expires_at": iso_time(token.expires_at),
+                    "host": token.host,
+                    "issued_at": iso_time(token.issued_at),
+                    "merchant_id": token.merchant_id,
+                    "refresh_token_expires_at": iso_time(token.refresh_token_expires_at),
+                    "scope": token.scope,
+                    "state": state_of(token),
+                }
+                for account, token in found
+                if token is not None
+            ]
+        )
+    elif not found:
+        say("The store is empty.")
+    else:
+        put_table(
+            ("ACCOUNT", "MERCHANT", "CLIENT ID", "HOST", "TOKEN"),
+            [
+                (
+                    printable(account),
+                    merchant_of(token),
+                    printable(token.client_id or "-"),
+                    printable(token.host or "-"),
+                    validity_of(token),
+                )
+                for account, token in found
+                if token is not None
+            ],
+        )
+
+
+def _copy(arguments: argparse.Namespace, store: TokenStore) -> None:
+    name = arguments.to or os.environ.get(_TARGET)
+    if not name:
+        raise UsageError("where to? Give --to URL, or set %s" % _TARGET)
+    if _same(name, arguments.store or os.environ.get(_STORE, "")):
+        raise UsageError("both stores are the same")
+    keys = _read_keys(arguments.to_keys, _TARGET_KEYS) or _read_keys(arguments.keys, _KEYS)
+    _warn_of_password("--to", arguments.to, _TARGET)
+    with _opened(arguments, name, keys) as target:
+        _tell(arguments, copy_tokens(store, target), "copied")
+
+
+def _same(one: str, other: str) -> bool:
+    if "://" in one or "://" in other:
+        return one == other
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _reencrypt(arguments: argparse.Namespace, store: TokenStore) -> None:
+    if not _read_keys(arguments.keys, _KEYS):
+        raise UsageError("with which key? Give --keys FILE, or set %s" % _KEYS)
+    _tell(arguments, store.reencrypt(), "encrypted")
+
+
+def _tell(arguments: argparse.Namespace, accounts: list[str], done: str) -> None:
+    if arguments.json:
+        put_json(accounts)
+    count = len(accounts)
+    say("%d %s %s." % (count, "account was" if count == 1 else "accounts were", done))
+
+
+@contextmanager
+def _source(arguments: argparse.Namespace) -> Iterator[TokenStore]:
+    name = arguments.store or os.environ.get(_STORE)
+    if not name:
+        raise UsageError("which store? Give --store URL, or set %s" % _STORE)
+    if "://" not in name and not os.path.exists(name):
+        raise CommandError("there is no token store at %s" % name)
+    _warn_of_password("--store", arguments.store, _STORE)
+    with _opened(arguments, name, _read_keys(arguments.keys, _KEYS)) as store:
+        yield store
+
+
+@contextmanager
+def _opened(arguments: argparse.Namespace, name: str, keys: list[str]) -> Iterator[TokenStore]:
+    """The store that a path names, or a database URL as SQLAlchemy writes it."""
+    cipher = _cipher(keys)
+    if "://" not in name:
+        with closing(SQLiteTokenStore(name, cipher=cipher)) as file:
+            yield file
+        return
+    try:
+        from ..oauth.stores.sqlalchemy import SQLAlchemyTokenStore
+    except ModuleNotFoundError as error:
+        raise CommandError("a database needs SQLAlchemy: pip install 'ultracart[sql]'") from error
+    try:
+        database = SQLAlchemyTokenStore(
+            name, cipher=cipher, table_name=arguments.table, schema=arguments.schema
+        )
+    except ApiValueError as error:
+        message = str(error).replace("engine_or_url", "the URL of the store")
+        message = message.replace("table_name", "--table").replace("schema", "--schema")
+        raise CommandError(message) from error
+    with closing(database):
+        yield database
+
+
+def _warn_of_password(option: str, given: str | None, variable: str) -> None:
+    try:
+        has_password = given is not None and urlsplit(given).password is not None
+    except ValueError:
+        has_password = False
+    if has_password:
+        say(
+            "Every user of this machine can read the password in %s while the command runs: "
+            "put the URL in %s." % (option, variable)
+        )
+
+
+def _read_keys(path: str | None, variable: str) -> list[str]:
+    """Fernet keys, the newest first: of a file, else of the environment."""
+    if path is None:
+        return os.environ.get(variable, "").replace(",", " ").split()
+    try:
+        with open(path, encoding="utf-8") as stream:
+            keys = stream.read().split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(
+            "cannot read %s: %s" % (path, getattr(error, "strerror", None) or "it is no text")
+        ) from None
+    if not keys:
+        raise CommandError("there is no key in %s" % path)
+    return keys
+
+
+def _cipher(keys: list[str]) -> Cipher | None:
+    if not keys:
+        return None
+    try:
+        from cryptography.fernet import Fernet, MultiFernet
+    except ModuleNotFoundError as error:
+        raise CommandError("keys need cryptography: pip install cryptography") from error
+    try:
+        return MultiFernet([Fernet(key) for key in keys])
+    except ValueError:
+        raise CommandError(
+            "a key is no Fernet key: 32 bytes in URL-safe base64, as Fernet.generate_key() makes"
+        ) from None
