@@ -364,7 +364,7 @@ def _token(found: tuple[str, AccessToken | RefreshToken] | None, now: float) -> 
 
 def _left(seconds: float) -> str:
     if seconds == math.inf:
-        return "valid, never expires"
+        return "never expires"
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"valid for {seconds // size:.0f} {unit}"
