@@ -1,4 +1,4 @@
-"""Decides what every test may rely on: loopback only, a clean environment, a sandbox."""
+"""What every test may rely on: loopback only, a clean environment, a sandbox."""
 
 from __future__ import annotations
 

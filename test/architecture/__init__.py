@@ -1,1 +1,1 @@
-"""Decides nothing; makes the folder a package, so that its tests share one reader of imports."""
+"""Makes the folder a package, so that its tests share one reader of imports."""

@@ -1,4 +1,4 @@
-"""Decides which module may import which: the floors of the package, as data."""
+"""Which module may import which: the floors of the package, as data."""
 
 from __future__ import annotations
 

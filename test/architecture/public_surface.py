@@ -1,4 +1,4 @@
-"""Decides what counts as public, and writes it down: names, bases, signatures, fields.
+"""The public surface, written down: names, bases, signatures, fields.
 
 ``python test/architecture/public_surface.py`` prints what public_surface.txt records.
 """

@@ -1,4 +1,4 @@
-"""Decides how the architecture tests read the package: its files, and what each imports."""
+"""How the architecture tests read the package: its files, and what each imports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides whether the package keeps to its floors; the table is in floors.py."""
+"""The package keeps to its floors; the table is in floors.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what using the package loads: next to nothing, and never an extra unasked."""
+"""What using the package loads: next to nothing, and never an extra unasked."""
 
 from __future__ import annotations
 

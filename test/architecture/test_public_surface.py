@@ -1,4 +1,4 @@
-"""Decides whether anything public has changed: names, bases, signatures, fields.
+"""Nothing public changes unnoticed: names, bases, signatures, fields.
 
 A difference is either a mistake or a change that users will notice. For the latter, record it with
 ``python test/architecture/public_surface.py > test/architecture/public_surface.txt``, look at the

@@ -1,4 +1,4 @@
-"""Decides what is measured and in which order: ``python test/benchmarks [--quick] [--json FILE]``.
+"""What is measured and in which order: ``python test/benchmarks [--quick] [--json FILE]``.
 
 Libraries take turns in short rounds, each in a process of its own; the figures are medians, and
 the ratios medians of the ratios within a round, so that a noisy machine disturbs both sides alike.

@@ -1,4 +1,4 @@
-"""Decides how each measured library is used: as its own documentation says, for the same call.
+"""How each measured library is used: as its own documentation says, for the same call.
 
 The call is a refresh: ``POST /rest/v2/oauth/token`` with the same form. ``warm`` gives a function
 that makes one call on a client that lives on; ``fresh`` one that makes all its objects anew.

@@ -1,4 +1,4 @@
-"""Decides how the figures are written: a table, a JSON file, a plot."""
+"""How the figures are written: a table, a JSON file, a plot."""
 
 from __future__ import annotations
 

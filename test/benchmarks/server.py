@@ -1,4 +1,4 @@
-"""Decides what the measured clients talk to: a loopback server that does next to nothing.
+"""What the measured clients talk to: a loopback server that does next to nothing.
 
 Run as a process of its own, so that its work is not counted as the client's:
 ``python server.py``. It writes one JSON line with its two ports and the CA file, then serves until

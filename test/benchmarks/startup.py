@@ -1,4 +1,4 @@
-"""Decides what starting costs: importing, touching the public names, and the first token.
+"""What starting costs: importing, touching the public names, and the first token.
 
 Each sample is a new isolated interpreter (``-I``).
 """

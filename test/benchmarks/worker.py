@@ -1,4 +1,4 @@
-"""Decides how one library is timed in a process of its own, at the word of the benchmark.
+"""How one library is timed in a process of its own, at the word of the benchmark.
 
 ``python worker.py LIBRARY HOST CA_FILE`` reads one JSON command a line and answers each with one
 JSON line, so that the benchmark can let several libraries take turns.

@@ -1,1 +1,1 @@
-"""Decides nothing; makes the folder a package, so that its tests share their helpers."""
+"""Makes the folder a package, so that its tests share their helpers."""

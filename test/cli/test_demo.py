@@ -1,4 +1,4 @@
-"""Decides whether the demo tells a whole grant's life, and what is said without the extra."""
+"""The demo tells a whole grant's life; what is said without the extra."""
 
 from __future__ import annotations
 

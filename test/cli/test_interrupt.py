@@ -1,4 +1,4 @@
-"""Decides whether Ctrl-C ends every wait: one line, status 130, and nothing kept."""
+"""Ctrl-C ends every wait: one line, status 130, and nothing kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides whether a person gets logged in, by browser and by device, and what is kept of it."""
+"""A person gets logged in, by browser and by device; what is kept of it."""
 
 from __future__ import annotations
 

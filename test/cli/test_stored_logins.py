@@ -1,4 +1,4 @@
-"""Decides what the commands make of tokens, answers and options that are unusual but allowed."""
+"""What the commands make of tokens, answers and options that are unusual but allowed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what a person sees on a real terminal: what is waited for, and how long it has left."""
+"""What a person sees on a real terminal: what is waited for, and how long it has left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides whether a login is found again, used, refreshed and ended; and what is said if not."""
+"""A login is found again, used, refreshed and ended; and what is said if not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how the two SDKs are run: each in its own interpreter, over the same cases, once."""
+"""How the two SDKs are run: each in its own interpreter, over the same cases, once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides where the official SDK is installed: ``python official_environment.py DIRECTORY``.
+"""Where the official SDK is installed: ``python official_environment.py DIRECTORY``.
 
 Makes a virtual environment there with the wheel of ``ultracart-rest-sdk`` 3.11.67. Where that
 cannot be done, the reason is written to ``unavailable.txt``, and the comparison is skipped with it.

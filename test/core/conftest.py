@@ -1,4 +1,4 @@
-"""Decides how these tests call: one client against a sandbox of their own."""
+"""How these tests call: one client against a sandbox of their own."""
 
 from __future__ import annotations
 

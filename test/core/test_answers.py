@@ -1,4 +1,4 @@
-"""Decides which answers become a model, and which become which exception."""
+"""Which answers become a model, and which become which exception."""
 
 from __future__ import annotations
 

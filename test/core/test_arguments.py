@@ -1,4 +1,4 @@
-"""Decides whether wrong arguments are refused by name, before anything is sent."""
+"""Wrong arguments are refused by name, before anything is sent."""
 
 from __future__ import annotations
 

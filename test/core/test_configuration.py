@@ -1,4 +1,4 @@
-"""Decides what configurations share: nothing, but for the one global that is meant to be shared."""
+"""What configurations share: nothing, but for the one global that is meant to be shared."""
 
 from __future__ import annotations
 

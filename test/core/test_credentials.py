@@ -1,4 +1,4 @@
-"""Decides which credentials and headers a request carries, and which it never does."""
+"""Which credentials and headers a request carries, and which it never does."""
 
 from __future__ import annotations
 

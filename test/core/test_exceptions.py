@@ -1,4 +1,4 @@
-"""Decides what a caller can rely on in exceptions: their tree, their facts, their silence."""
+"""What a caller can rely on in exceptions: their tree, their facts, their silence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what every model can do: construct, compare, show, copy, and hide its secrets."""
+"""What every model can do: construct, compare, show, copy, and hide its secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides whether the four operations send and return what the specification says."""
+"""The four operations send and return what the specification says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what the parts give that are used without an operation: names, files, lower layers."""
+"""What the parts give that are used without an operation: names, files, lower layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what the packaging tests look at: two builds of a copy of the sources, fresh Pythons."""
+"""What the packaging tests look at: two builds of a copy of the sources, fresh Pythons."""
 
 from __future__ import annotations
 

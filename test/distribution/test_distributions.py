@@ -1,4 +1,4 @@
-"""Decides whether sdist and wheel hold exactly what they should, and install from themselves."""
+"""Sdist and wheel hold exactly what they should, and install from themselves."""
 
 from __future__ import annotations
 

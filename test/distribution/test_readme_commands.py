@@ -1,4 +1,4 @@
-"""Decides whether the install commands of README and docs work on a machine with only Python."""
+"""The install commands of README and docs work on a machine with only Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides which pages the documentation has, and what a Markdown page holds."""
+"""The pages of the documentation, and what a Markdown page holds."""
 
 from __future__ import annotations
 

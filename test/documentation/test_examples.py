@@ -1,4 +1,4 @@
-"""Decides whether every example of README and docs runs as it stands.
+"""Every example of README and docs runs as it stands.
 
 What happens to a fenced block follows from its language tag alone:
 

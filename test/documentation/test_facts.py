@@ -1,4 +1,4 @@
-"""Decides whether the values, trees and tables of the guides are those of the code."""
+"""The values, trees and tables of the guides are those of the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides whether every internal link and anchor of the documentation leads somewhere."""
+"""Every internal link and anchor of the documentation leads somewhere."""
 
 from __future__ import annotations
 

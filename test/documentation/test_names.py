@@ -1,4 +1,4 @@
-"""Decides whether the names that the guides use exist, and whether the guides leave none out."""
+"""The names that the guides use exist, and the guides leave none out."""
 
 from __future__ import annotations
 

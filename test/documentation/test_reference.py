@@ -1,4 +1,4 @@
-"""Decides whether the generated-style reference and the code say the same, in both directions."""
+"""The generated-style reference and the code say the same, in both directions."""
 
 from __future__ import annotations
 

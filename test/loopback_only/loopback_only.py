@@ -1,4 +1,4 @@
-"""Decides that nothing a test runs reaches beyond this machine.
+"""Nothing a test runs reaches beyond this machine.
 
 An audit hook, not a patch of ``socket``: it also sees what C code connects, and adds no import to
 the processes whose imports a test counts.

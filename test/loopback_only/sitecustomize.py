@@ -1,4 +1,4 @@
-"""Decides that Python processes started by a test stay on this machine too."""
+"""Python processes started by a test stay on this machine too."""
 
 import loopback_only
 

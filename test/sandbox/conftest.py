@@ -1,4 +1,4 @@
-"""Decides how these tests reach a sandbox: over urllib3, never through the client under test."""
+"""How these tests reach a sandbox: over urllib3, never through the client under test."""
 
 from __future__ import annotations
 

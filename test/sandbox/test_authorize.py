@@ -1,4 +1,4 @@
-"""Decides whether a scripted consent behaves as UltraCart's redirect does."""
+"""A scripted consent behaves as UltraCart's redirect does."""
 
 from __future__ import annotations
 

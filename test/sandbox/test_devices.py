@@ -1,4 +1,4 @@
-"""Decides whether a device is authorized as RFC 8628 says."""
+"""A device is authorized as RFC 8628 says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides whether docs/Sandbox.md tells the truth: its programs and tests do what it shows."""
+"""docs/Sandbox.md tells the truth: its programs and tests do what it shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides whether faults on demand happen to the requests they are meant for, and to no others."""
+"""Faults on demand happen to the requests they are meant for, and to no others."""
 
 from __future__ import annotations
 

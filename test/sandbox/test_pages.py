@@ -1,4 +1,4 @@
-"""Decides whether the pages for people are safe to serve: headers, forms, escaping."""
+"""The pages for people are safe to serve: headers, forms, escaping."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides whether the documentation's placeholders work, again and again, in any order."""
+"""The documentation's placeholders work, again and again, in any order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides whether a user's test gets its sandbox from the installed pytest plugin."""
+"""A user's test gets its sandbox from the installed pytest plugin."""
 
 from __future__ import annotations
 

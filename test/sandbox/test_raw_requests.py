@@ -1,4 +1,4 @@
-"""Decides whether the sandbox answers what no ordinary client sends, and refuses what is wrong."""
+"""The sandbox answers what no ordinary client sends, and refuses what is wrong."""
 
 from __future__ import annotations
 

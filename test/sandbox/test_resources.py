@@ -1,4 +1,4 @@
-"""Decides whether resources are guarded and answer in UltraCart's shapes."""
+"""Resources are guarded and answer in UltraCart's shapes."""
 
 from __future__ import annotations
 

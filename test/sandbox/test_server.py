@@ -1,4 +1,4 @@
-"""Decides whether the server starts, serves many at once, records, and leaves nothing behind."""
+"""The server starts, serves many at once, records, and leaves nothing behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides whether codes and refresh tokens are exchanged as RFC 6749, 7636 and 9700 demand."""
+"""Codes and refresh tokens are exchanged as RFC 6749, 7636 and 9700 demand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how ``ultracart demo`` tells the life of a grant: consent, token, refresh, revocation."""
+"""The command ``demo``: the life of a grant, from consent to revocation, in a sandbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how many requests are under way at once, and who is next: first come, first served."""
+"""A limit on parallel requests: callers queue, first come, first served."""
 
 from __future__ import annotations
 

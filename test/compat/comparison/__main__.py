@@ -1,4 +1,4 @@
-"""Decides which part of the comparison this interpreter runs; prints its outcomes as JSON."""
+"""Runs one part of the comparison in this interpreter; prints its outcomes as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how the differences that show in every outcome are taken out before comparing."""
+"""How the differences that show in every outcome are taken out before comparing."""
 
 from __future__ import annotations
 

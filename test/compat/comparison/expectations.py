@@ -1,4 +1,4 @@
-"""Decides what a deliberate difference is, and how the outcome of its cases is checked."""
+"""What a deliberate difference is, and how the outcome of its cases is checked."""
 
 from __future__ import annotations
 

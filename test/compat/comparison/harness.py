@@ -1,4 +1,4 @@
-"""Decides how one case is run: a fresh Configuration, scripted answers, one outcome as data."""
+"""How one case is run: a fresh Configuration, scripted answers, one outcome as data."""
 
 from __future__ import annotations
 

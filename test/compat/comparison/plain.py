@@ -1,4 +1,4 @@
-"""Decides how a result, an error or a request is written down so that two SDKs can be compared."""
+"""How a result, an error or a request is written down so that two SDKs can be compared."""
 
 from __future__ import annotations
 

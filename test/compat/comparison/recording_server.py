@@ -1,4 +1,4 @@
-"""Decides what an HTTP server on loopback answers, and keeps what it was asked, byte for byte."""
+"""An HTTP server on loopback that keeps what it was asked, byte for byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how the official SDK's generated API classes and models are run on an ``ApiClient``.
+"""How the official SDK's generated API classes and models are run on an ``ApiClient``.
 
 Their files are executed unchanged where they are installed; on this package's ``ApiClient`` under
 another package name, so that no module of theirs stands in for one of ours.

@@ -1,4 +1,4 @@
-"""Decides what counts as the surface of an SDK: public names, how each is called, its defaults."""
+"""The surface of an SDK: public names, how each is called, its defaults."""
 
 from __future__ import annotations
 

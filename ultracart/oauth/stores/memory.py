@@ -1,4 +1,4 @@
-"""Decides how tokens are kept for the life of one process."""
+"""Token store in memory, for the life of one process."""
 
 from __future__ import annotations
 
