@@ -32,7 +32,7 @@ class Clock:
 
 
 class Answer:
-    """A response with its body read; urllib3 1.26 has no ``json()``."""
+    """A response with its body read."""
 
     def __init__(self, response: Any) -> None:
         self.status: int = response.status

@@ -37,7 +37,7 @@ _HARMLESS = ("GET", "HEAD")
 _LEAST_CHARGE = 1.0
 # No server means a longer wait than a century; larger numbers break date arithmetic.
 _LONGEST_WAIT = 100 * 365 * 86400.0
-# One read; http.client of Python 3.9 allocates and clears as much as it is asked for.
+# Bytes asked for in one read.
 _READ = 256 * 1024
 # What is given to, and taken from, zlib at once: it copies what it has not used yet.
 _FEED = 16 * 1024
@@ -182,9 +182,7 @@ class RetryDecision:
 
 def is_cut(error: BaseException | None) -> bool:
     """Whether TLS ended without a goodbye."""
-    # Python 3.9 has no class for what OpenSSL 3 says.
-    unexpected = isinstance(error, ssl.SSLError) and error.reason == "UNEXPECTED_EOF_WHILE_READING"
-    return unexpected or isinstance(error, ssl.SSLEOFError)
+    return isinstance(error, ssl.SSLEOFError)
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
