@@ -37,19 +37,24 @@ def download(
     except OSError as error:
         raise ApiValueError("to: the folder cannot be written to: %s" % error.strerror) from None
     try:
-        with os.fdopen(handle, "wb") as file:
+        # Without a buffer, which would be written once more where writing has failed.
+        with os.fdopen(handle, "wb", buffering=0) as file:
             response = ask()
             try:
                 _copy(response, file, progress)
             finally:
                 response.close()
-        os.replace(temporary, target)
-    except OSError as error:
-        os.unlink(temporary)
-        raise ApiException(reason="the download cannot be written: %s" % error.strerror) from error
+        _written(os.replace, temporary, target)
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def _written(write: Callable[..., object], *arguments: Any) -> None:
+    try:
+        write(*arguments)
+    except OSError as error:
+        raise ApiException(reason="the download cannot be written: %s" % error.strerror) from error
 
 
 def _checked(to: Any) -> str:
@@ -76,12 +81,18 @@ def _copy(response: Any, file: Any, progress: Callable[[int, int | None], object
     while True:
         piece = _read(response)
         if piece:
-            file.write(piece)
+            _written(_write, file, piece)
             done += len(piece)
         if progress is not None and (piece or not done):
             progress(done, total)
         if not piece:
             return
+
+
+def _write(file: Any, piece: bytes) -> None:
+    left = memoryview(piece)
+    while left:
+        left = left[file.write(left) :]
 
 
 def _read(response: Any) -> bytes:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -31,14 +30,12 @@ T = TypeVar("T")
 # The arguments of call_api, and what they are called here.
 _NAMES = {
     "_request_timeout": "timeout",
-    "body": "json",
     "header_params": "headers",
     "path_params": "path",
     "post_params": "form",
     "query_params": "query",
     "resource_path": "resource",
 }
-_ITS_NAMES = re.compile(r"(?<![\w'])(%s)\b" % "|".join(_NAMES))
 
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
@@ -565,7 +562,7 @@ class EverydayCalls:
             )
         except (ApiTypeError, ApiValueError) as error:
             if len(error.args) == 1:  # the argument by the name that it has here
-                error.args = (_ITS_NAMES.sub(lambda name: _NAMES[name[0]], str(error.args[0])),)
+                error.args = (_renamed(str(error.args[0])),)
             raise
 
     def _schemes(self) -> Iterable[str]:
@@ -574,6 +571,12 @@ class EverydayCalls:
         if replaced is Configuration.auth_settings:
             return SCHEMES
         return list(self.configuration.auth_settings())
+
+
+def _renamed(message: str) -> str:
+    for name, ours in _NAMES.items():
+        message = message.replace(name, ours)
+    return "json" + message[4:] if message.startswith("body") else message
 
 
 def _kept(values: Any) -> Any:

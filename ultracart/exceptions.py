@@ -94,22 +94,13 @@ class UltraCartError(Exception):
         return _rebuild, (type(self), self.args, dict(self.__dict__), cause)
 
 
-def _located(
-    self: Any,
-    msg: object = "",
-    path_to_item: Any = None,
-    valid_classes: Any = None,
-    key_type: Any = None,
-) -> None:
-    """The constructor of the errors that the official 4.x SDK's models raise, with its arguments.
+def _located(msg: object, path_to_item: Any) -> object:
+    """``msg``, and where it applies: the keys and indices that lead to what is wrong.
 
-    ``path_to_item``: keys and indices that lead to what is wrong; the message ends with it.
+    The official 4.x SDK's models give these to the errors that they raise.
     """
     place = "".join("[%r]" % (step,) for step in path_to_item or ())
-    Exception.__init__(self, "%s at %s" % (msg, place) if place else msg)
-    self.path_to_item = path_to_item
-    self.valid_classes = valid_classes
-    self.key_type = key_type
+    return "%s at %s" % (msg, place) if place else msg
 
 
 class ConfigurationError(UltraCartError, ValueError):
@@ -119,13 +110,25 @@ class ConfigurationError(UltraCartError, ValueError):
 class ApiTypeError(UltraCartError, TypeError):
     """An argument of the wrong type, or an unknown or missing one; raised before any I/O."""
 
-    __init__ = _located
+    def __init__(
+        self,
+        msg: object = "",
+        path_to_item: Any = None,
+        valid_classes: Any = None,
+        key_type: Any = None,
+    ) -> None:
+        super().__init__(_located(msg, path_to_item))
+        self.path_to_item = path_to_item
+        self.valid_classes = valid_classes
+        self.key_type = key_type
 
 
 class ApiValueError(UltraCartError, ValueError):
     """A required argument that is ``None`` or empty, or an impossible value; before any I/O."""
 
-    __init__ = _located
+    def __init__(self, msg: object = "", path_to_item: Any = None) -> None:
+        super().__init__(_located(msg, path_to_item))
+        self.path_to_item = path_to_item
 
 
 class ApiException(UltraCartError):
@@ -362,13 +365,17 @@ class TokenStoreError(OAuthSessionError):
 class ApiAttributeError(UltraCartError, AttributeError):
     """The official SDK's error for an attribute that a model does not have."""
 
-    __init__ = _located
+    def __init__(self, msg: object = "", path_to_item: Any = None) -> None:
+        super().__init__(_located(msg, path_to_item))
+        self.path_to_item = path_to_item
 
 
 class ApiKeyError(UltraCartError, KeyError):
     """The official SDK's error for a key that a model does not have."""
 
-    __init__ = _located
+    def __init__(self, msg: object = "", path_to_item: Any = None) -> None:
+        super().__init__(_located(msg, path_to_item))
+        self.path_to_item = path_to_item
 
 
 # The root's name in the official 4.x SDK.

@@ -26,7 +26,8 @@ Answer = Callable[[Seen], Any]
 class Shop:
     """Serves 127.0.0.1 until closed; ``answer(request)`` returns data, or (status, headers, bytes).
 
-    A ``Content-Length`` among the headers is sent as it is, right or wrong.
+    Pieces of bytes do as well. A ``Content-Length`` among the headers is sent as it is, right or
+    wrong.
     """
 
     def __init__(self, answer: Answer) -> None:
@@ -55,13 +56,16 @@ class Shop:
                 if not isinstance(found, tuple):
                     found = 200, {"Content-Type": "application/json"}, json.dumps(found).encode()
                 status, headers, body = found
-                headers = {"Content-Length": str(len(body)), **headers}
-                self.close_connection = int(headers["Content-Length"]) != len(body)
+                pieces = [body] if isinstance(body, bytes) else body
+                length = sum(map(len, pieces)) if isinstance(body, bytes) else 0
+                headers = {"Content-Length": str(length), **headers}
+                self.close_connection = int(headers["Content-Length"]) != length
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(body)
+                for piece in pieces:
+                    self.wfile.write(piece)
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = serve
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import inspect
 import json
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from ultracart import (
     ApiConnectionError,
     ApiException,
     ApiResponseError,
+    ApiTimeoutError,
     ApiTypeError,
     ApiValueError,
     Configuration,
@@ -468,6 +471,58 @@ def test_a_failed_download_leaves_everything_as_it_was(
         client.download("/a", to=to)
     assert caught.value.request_sent is not False
     assert (os.listdir(tmp_path), to.read_bytes()) == (["invoice.pdf"], b"old")
+
+
+def test_a_download_that_falls_silent(client: ApiClient, shop: Shop, tmp_path: Path) -> None:
+    """The time between two pieces is bounded; the server says nothing until the client is gone."""
+    gone = threading.Event()
+
+    def answer(seen: Seen) -> Any:
+        def body() -> Iterator[bytes]:
+            yield PDF
+            gone.wait(20)
+
+        return 200, {"Content-Length": str(2 * len(PDF))}, body()
+
+    shop.answer = answer
+    with pytest.raises(ApiTimeoutError, match="in time"):
+        client.download("/a", to=tmp_path / "a", timeout=0.3)
+    gone.set()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_compressed_download_is_unpacked(client: ApiClient, shop: Shop, tmp_path: Path) -> None:
+    """Also where the server compresses unasked; how much comes is then unknown."""
+    shop.answer = lambda seen: (200, {"Content-Encoding": "gzip"}, gzip.compress(PDF))
+    told: list[tuple[int, int | None]] = []
+    client.download("/a", to=tmp_path / "a", progress=lambda *at: told.append(at))
+    assert (tmp_path / "a").read_bytes() == PDF
+    assert told[-1] == (len(PDF), None)
+
+
+def test_a_full_disk_is_an_error_of_the_call(client: ApiClient, shop: Shop, tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="Windows has no limit for files")
+    shop.answer = lambda seen: (200, {}, PDF)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(ApiException, match="cannot be written: File too large"):
+            client.download("/a", to=tmp_path / "a")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_error_of_the_callback_stays_what_it_is(
+    client: ApiClient, shop: Shop, tmp_path: Path
+) -> None:
+    shop.answer = lambda seen: (200, {}, PDF)
+
+    def stop(done: int, total: int | None) -> None:
+        raise OSError("mine")
+
+    with pytest.raises(OSError, match="mine"):
+        client.download("/a", to=tmp_path / "a", progress=stop)
 
 
 def test_a_callback_that_raises_ends_the_download(

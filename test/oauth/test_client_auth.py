@@ -179,6 +179,32 @@ def test_the_loop_runs_while_a_token_is_refreshed(make_session, log_in_to, sandb
     assert waited == [True]
 
 
+def test_the_loop_runs_while_a_refused_token_is_replaced(make_session, log_in_to, sandbox):
+    """The refresh after the 401 waits until the loop has gone round."""
+    refreshing, went_on = threading.Event(), threading.Event()
+
+    def wait(seconds):
+        refreshing.set()
+        assert went_on.wait(20)
+
+    session = make_session(sleep=wait)
+    log_in_to(session, sandbox, "DEMO")
+    sandbox.answer("GET", PATH, DATA)
+    sandbox.faults.add(PATH, status=401, body={}, times=1)
+    sandbox.faults.add("/oauth/token", status=503, body={}, times=1)
+
+    async def look():
+        while not refreshing.is_set():
+            await asyncio.sleep(0)
+        went_on.set()
+
+    async def main():
+        asking = call_with_httpx(sandbox.host + PATH, session.auth("DEMO"), {})
+        return (await asyncio.gather(asking, look()))[0]
+
+    assert asyncio.run(main()) == (200, DATA)
+
+
 def test_a_fresh_token_needs_no_thread(session):
     async def main():
         coroutine = session.access_token_async("DEMO")

@@ -60,6 +60,22 @@ def operations(api: ultracart.OauthApi) -> tuple[str | None, int | None, bool | 
     return token.access_token, token.expires_in, revoked.successful, headers["Date"]
 
 
+def short_calls(client: ultracart.ApiClient) -> tuple[str | None, str, list[str]]:
+    me = client.get("/oauth/me", response_type=ultracart.OauthMeResponse)
+    made = client.post("/oauth/me", json={}, response_type=ultracart.OauthMeResponse)
+    print(made.client_id, me.client)  # type: ignore[attr-defined]
+    anything: int = client.get("/order/orders", {"_limit": 100})["count"]
+    client.post("/coupon/coupons", {"a": anything})  # type: ignore[call-overload]
+    to: str = client.download("/order/orders/1/invoice", to="invoice.pdf", progress=print)
+    orders = client.pages("/order/orders", "orders", limit=50)
+    return me.merchant_id, to, [order["order_id"] for order in orders]
+
+
+async def tokens(session: ultracart.oauth.OAuthSession) -> str:
+    print(session.auth("DEMO"))
+    return await session.access_token_async("DEMO")
+
+
 class Derived(OauthTokenResponse):
     def bearer(self) -> str:
         return "Bearer %s" % self.access_token

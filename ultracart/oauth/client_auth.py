@@ -62,7 +62,7 @@ class ClientAuth:
         return "ClientAuth(%r)" % self._source
 
     @property  # type: ignore[misc]
-    def __class__(self) -> Any:
+    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         # httpx takes what is an httpx.Auth to isinstance(), and every other callable for one that
         # repeats nothing and may block. A base class would have to be imported, and an object may
         # be made before httpx is; so isinstance() is told, as proxies and mocks tell it.
