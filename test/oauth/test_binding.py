@@ -258,6 +258,19 @@ def test_an_authorization_endpoint_that_is_safe(make_session, url):
     assert session.create_authorization_url().url.startswith(url)
 
 
+@pytest.mark.parametrize("allowed", [False, True])
+def test_the_consent_page_below_a_host_is_as_safe(allowed):
+    configuration = Configuration()
+    configuration.host = "http://ultracart.example/rest/v2"
+    configuration.allow_insecure_transport = allowed
+    with OAuthSession("c", "https://app.example.com/cb", configuration=configuration) as session:
+        if allowed:
+            assert session.create_authorization_url().url.startswith(configuration.host)
+            return
+        with pytest.raises(ValueError, match="authorization_endpoint"):
+            session.create_authorization_url()
+
+
 def test_forgetting_needs_no_token(session):
     session.revoke(forget=True)
     with pytest.raises(ReauthorizationRequired):

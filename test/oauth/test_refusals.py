@@ -237,3 +237,25 @@ def test_the_wait_begins_anew(authorized, sandbox, time_, log_in_to, how):
     authorized.refresh()
     assert not rejected_after(9)
     assert rejected_after(2)
+
+
+def test_a_short_token_that_is_at_its_end_is_refreshed(session, sandbox, log_in_to, time_):
+    sandbox.access_token_lifetime = 4
+    log_in_to(session, sandbox)
+    token = session.refresh().access_token
+    time_.pass_(3)
+    assert not session.invalidate("default", token)
+    assert session.access_token() == token
+    time_.pass_(0.7)
+    assert session.invalidate("default", token)
+    assert session.access_token() != token
+
+
+def test_what_another_refreshed_since_is_adopted_at_once(make_session, sandbox, log_in_to, store):
+    one, two = make_session(token_store=store), make_session(token_store=store)
+    log_in_to(one, sandbox)
+    rejected = two.refresh().access_token
+    newest = one.refresh().access_token
+    assert two.invalidate("default", rejected)
+    assert two.access_token() == newest
+    assert sandbox.counters.refreshes == 2

@@ -247,6 +247,12 @@ def test_a_plain_response():
     assert Token.from_dict(values).expires_at is None
 
 
+def test_a_model_s_dict():
+    response = OauthTokenResponse(access_token="a", refresh_token="r", expires_in=60)
+    token = Token.from_dict(response.to_dict(), issued_at=1000.0)
+    assert token == Token("a", "r", 1060.0, issued_at=1000.0)
+
+
 def test_a_bare_refresh_token():
     token = Token.from_dict({"refresh_token": "r", "scope": ["x"]})
     assert token.is_expired(1.0)

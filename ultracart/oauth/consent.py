@@ -16,6 +16,7 @@ from .authorization import (
     create_authorization_request,
     origin_of,
 )
+from .checks import check_authorization_endpoint
 
 
 class Consent(NamedTuple):
@@ -44,6 +45,7 @@ class ConsentFlow:
         *,
         pkce: bool,
         lifetime: float,
+        allow_insecure: bool,
         clock: Callable[[], float],
     ) -> None:
         self.scope = scope
@@ -53,6 +55,7 @@ class ConsentFlow:
         self._issuer = issuer
         self._pkce = pkce
         self._lifetime = lifetime
+        self._allow_insecure = allow_insecure
         self._clock = clock
         # Digests of what was used, with the Unix time at which each may be forgotten.
         self._used: dict[bytes, float] = {}
@@ -61,6 +64,7 @@ class ConsentFlow:
 
     def begin(self, redirect_uri: str | None, scope: str | None) -> AuthorizationRequest:
         """A new request."""
+        check_authorization_endpoint(self._endpoint, allow_insecure=self._allow_insecure)
         return create_authorization_request(
             self._endpoint,
             self._client_id,

@@ -134,11 +134,18 @@ class Refresher:
         entry = self._cache.entries.get(account) or self._read(account)
         if entry is None or entry.access_token != access_token:
             return True
-        refusals, now = self._store.refusals, self._monotonic()
-        if not refusals.may_replace(account, entry.refreshed_at, now):
-            return False
+        if self._was_just_refreshed(account, entry):
+            stored = self._store.load(account)
+            if stored is None or stored.is_same_issue(entry.token):
+                return False
         self._cache.expire(account, access_token)
         return True
+
+    def _was_just_refreshed(self, account: str, entry: CachedToken) -> bool:
+        now = self._monotonic()
+        if now >= entry.refresh_at:
+            return False  # it was rejected because it is at its end
+        return not self._store.refusals.may_replace(account, entry.refreshed_at, now)
 
     def is_untried(self, account: str, access_token: str) -> bool:
         """Whether this token was adopted, not refreshed by this process (R10)."""

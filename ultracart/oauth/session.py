@@ -145,8 +145,8 @@ class OAuthSession:
         limiter = None if max_parallel_requests is None else RequestLimiter(max_parallel_requests)
         self._configuration = session_configuration(configuration, limiter)
         host = self._configuration.host
+        allow_insecure = self._configuration.allow_insecure_transport
         if authorization_endpoint:
-            allow_insecure = self._configuration.allow_insecure_transport
             check_authorization_endpoint(authorization_endpoint, allow_insecure=allow_insecure)
         binding = Binding(host, client_id)
         self._store = SafeStore(MemoryTokenStore() if token_store is None else token_store, binding)
@@ -166,6 +166,7 @@ class OAuthSession:
             issuer,
             pkce=pkce,
             lifetime=authorization_lifetime,
+            allow_insecure=allow_insecure,
             clock=clock,
         )
         self._monotonic = monotonic
@@ -236,7 +237,8 @@ class OAuthSession:
             redirect_uri, scope: in place of the session's.
 
         Raises:
-            ApiValueError: there is no usable redirect URI.
+            ApiValueError: there is no usable redirect URI, or the consent page is neither https
+                nor on this machine.
         """
         return self._consent.begin(redirect_uri, scope)
 
@@ -410,6 +412,8 @@ class OAuthSession:
 
     def token(self, account: str = DEFAULT_ACCOUNT) -> Token | None:
         """The account's token as the store has it, which may have expired; ``None`` without.
+
+        Also one that belongs to another server or application, which this session does not use.
 
         Raises:
             TokenStoreError: the store failed.

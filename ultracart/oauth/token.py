@@ -206,7 +206,11 @@ class Token:
                 fields["expires_at"] = _expiry(_number("expires_in", lifetime), issued_at)
             elif fields.get("refresh_token"):
                 fields["expires_at"] = 0.0
-        unknown = {k: v for k, v in values.items() if k not in _FIELDS and k != "expires_in"}
+        unknown = {
+            name: value
+            for name, value in values.items()
+            if value is not None and name not in _FIELDS and name != "expires_in"
+        }
         if issued_at is not None and "refresh_token_expires_at" not in fields:
             fields["refresh_token_expires_at"] = _refresh_expiry(unknown, issued_at)
         fields["extra"] = {**fields.get("extra", {}), **unknown}
