@@ -22,7 +22,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 from urllib3.filepost import encode_multipart_formdata
-from urllib3.util import connection as network
+from urllib3.util import connection as network, ssl_
 
 from .debug_log import log_cause, log_exchange
 from .exceptions import (
@@ -106,7 +106,7 @@ def _make_pool(settings: TransportSettings, files: Files) -> HTTPConnectionPool:
     origin = settings.origin
     options: dict[str, Any] = {"maxsize": settings.pool_maxsize}
     if origin.scheme == "https":
-        options.update(tls_options(settings, files))
+        options.update(tls_options(settings, files, ssl_.SSLContext))
         if settings.assert_hostname is not None:
             options["assert_hostname"] = settings.assert_hostname
     if settings.proxy is not None:
@@ -144,7 +144,7 @@ def _http_proxy(
     if proxy.authorization is not None:
         headers = {"proxy-authorization": proxy.authorization}
     if proxy.origin.scheme == "https":
-        own = tls_options(settings, files, to_proxy=True)
+        own = tls_options(settings, files, ssl_.SSLContext, to_proxy=True)
         options["proxy_ssl_context"] = own["ssl_context"]
         if settings.origin.scheme == "http":
             options.update(own)  # the connection to the proxy is all there is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import socket
 import subprocess
 import sys
@@ -13,6 +14,10 @@ from ultracart import ApiConnectionError, ApiTimeoutError, ConfigurationError
 
 from .server import PATIENCE, _join, answer
 
+# Selenium brings it to the tests; the package does without.
+needs_pysocks = pytest.mark.skipif(
+    importlib.util.find_spec("socks") is None, reason="PySocks is not installed"
+)
 OK = answer('{"a": 1}')
 
 
@@ -48,6 +53,7 @@ def socks5(asked: list[Any], password: str | None = None, silent: bool = False) 
     return serve
 
 
+@needs_pysocks
 @pytest.mark.parametrize("tls", [True, False])
 @pytest.mark.parametrize("user", ["", "user:p%40ss@"])
 @pytest.mark.parametrize(("scheme", "kind"), [("socks5", 1), ("socks5h", 3)])
@@ -70,6 +76,7 @@ def test_a_call_through_it(
     assert asked == [(kind, b"localhost" if kind == 3 else b"\x7f\x00\x00\x01")]
 
 
+@needs_pysocks
 def test_a_wrong_password_is_not_shown(
     serve: Any, client_of: Any, authority: Any, judge: Any
 ) -> None:
@@ -80,6 +87,7 @@ def test_a_wrong_password_is_not_shown(
     judge.failure(lambda: client.call_api("/x", "GET"), ApiConnectionError, sent=False)
 
 
+@needs_pysocks
 def test_one_that_says_nothing_is_waited_for_within_the_time(
     serve: Any, client_of: Any, authority: Any, judge: Any
 ) -> None:

@@ -40,6 +40,7 @@ PRIVATE_MEMBERS = """
     urllib3.response:HTTPResponse.length_remaining
     urllib3.util.connection:allowed_gai_family
     urllib3.util.connection:create_connection
+    urllib3.util.ssl_:SSLContext
     http.client:HTTPConnection.putheader
     http.client:HTTPConnection.response_class
     http.client:HTTPConnection.send

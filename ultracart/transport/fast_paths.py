@@ -84,8 +84,10 @@ class PlainNames(ssl.SSLContext):
         return super().wrap_socket(sock, *args, **options)
 
 
-def context_class() -> type[ssl.SSLContext]:
-    """:class:`PlainNames`, unless somebody has replaced Python's class or its ``wrap_socket``."""
-    replaced = ssl.SSLContext is not PlainNames.__base__ or ssl.SSLContext.__module__ != "ssl"
-    wraps = getattr(ssl.SSLContext.wrap_socket, "__module__", "")
-    return ssl.SSLContext if replaced or wraps != "ssl" else PlainNames
+def context_class(used: Any) -> type[ssl.SSLContext]:
+    """:class:`PlainNames` for ``used``, the class of urllib3's contexts, unless it was replaced."""
+    now: Any = ssl.SSLContext
+    if now is not used and issubclass(now, used):
+        used = now  # replaced since urllib3 was loaded, as by gevent
+    is_pythons = used is PlainNames.__base__ and used.__module__ == "ssl"
+    return PlainNames if is_pythons else used

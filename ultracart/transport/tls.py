@@ -166,24 +166,31 @@ class _ProxySocket(ssl.SSLSocket):
 
 
 def tls_options(
-    settings: TransportSettings, files: Files, to_proxy: bool = False
+    settings: TransportSettings,
+    files: Files,
+    used: Any,
+    to_proxy: bool = False,
 ) -> dict[str, Any]:
     """What urllib3 is told of TLS to the origin of ``settings``, or to its proxy.
+
+    ``used`` is the class of contexts that urllib3 would make itself.
 
     Raises:
         ConfigurationError: a file that is not what it should be.
     """
     # OpenSSL gets ready with the first context: no child must inherit it half done.
     with load_lock():
-        context = _context(settings, files, to_proxy)
+        context = _context(settings, files, context_class(used), to_proxy)
     # urllib3 sets the context's verify_mode to cert_reqs.
     required = ssl.CERT_REQUIRED if settings.verify_ssl else ssl.CERT_NONE
     return {"ssl_context": context, "cert_reqs": required}
 
 
-def _context(settings: TransportSettings, files: Files, to_proxy: bool) -> ssl.SSLContext:
+def _context(
+    settings: TransportSettings, files: Files, cls: type[ssl.SSLContext], to_proxy: bool
+) -> ssl.SSLContext:
     """A client's context. Costs some 15 ms, so it is shared with the pool."""
-    context = context_class()(ssl.PROTOCOL_TLS_CLIENT)
+    context = cls(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options &= ~_IGNORE_UNEXPECTED_EOF
     if settings.verify_ssl:
