@@ -223,8 +223,8 @@ class OAuthSession:
             TokenStoreError: the store failed.
         """
         find = load("ultracart.oauth.local_login", "cli_login")  # few sessions begin so
-        client_id, store = find(account, configuration, client_id)
-        return cls(client_id, token_store=store, configuration=configuration, **options)
+        found, store = find(account, configuration, client_id)
+        return cls(found, token_store=store, configuration=configuration, **options)
 
     # -- getting a grant ----------------------------------------------------------------------
 

@@ -363,12 +363,13 @@ class _ReadOnly(dict[str, Any]):
     def _refuse(self, *_: Any, **__: Any) -> Any:
         raise TypeError("extra cannot be changed: make another Token with replaced(extra=...)")
 
-    __setitem__ = __delitem__ = __ior__ = update = setdefault = _refuse
-    pop = popitem = clear = _refuse
-
     def __reduce__(self) -> tuple[Any, ...]:
         return _ReadOnly, (dict(self),)
 
+
+_CHANGES = "__setitem__ __delitem__ __ior__ update setdefault pop popitem clear"
+for _change in _CHANGES.split():
+    setattr(_ReadOnly, _change, vars(_ReadOnly)["_refuse"])
 
 # One for all tokens without any: ten thousand are kept in memory.
 _NO_EXTRA = _ReadOnly()
