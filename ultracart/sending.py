@@ -71,6 +71,8 @@ def sanitize(value: Any, depth: int = 0, again: Any = None) -> Any:
         return {json: nested(item, depth) for json, item in fields if item is not None}
     if isinstance(value, (datetime.datetime, datetime.date)):
         return _iso(value)
+    if hasattr(type(value), "to_wire"):  # a mounted model: see official/version4.py
+        return nested(value.to_wire(), depth)
     return _less_usual(value, depth, nested)
 
 

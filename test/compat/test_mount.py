@@ -131,8 +131,8 @@ def test_calls_go_through_this_client(version: str, tmp_path: pathlib.Path) -> N
     run(
         version,
         """
-import io, pickle, tempfile
-from ultracart import ApiClient, ApiException, Configuration, NotFoundException
+import json
+from ultracart import ApiException, Configuration, NotFoundException
 from ultracart.oauth import OAuthSession
 mount()
 from ultracart.apis import CouponApi, IntegrationLogApi, ItemApi
@@ -162,6 +162,17 @@ with Sandbox() as sandbox:
     sandbox.answer("POST", "/coupon/coupons", {"coupon": {"merchant_code": "A"}})
     made = CouponApi(client).insert_coupon(Coupon(merchant_code="A"), expand=None)
     assert made.coupon.merchant_code == "A"
+    # Short calls send and return their models too.
+    from ultracart.models import Item, ItemResponse, ItemPricing
+    item = Item(merchant_item_id="A", pricing=ItemPricing(cost=9.5))
+    echoed = {"item": {"merchant_item_id": "A", "pricing": {"cost": 9.5}}}
+    sandbox.answer("POST", "/item/items", echoed)
+    made = client.post("/item/items", json=item, response_type=ItemResponse)
+    assert type(made) is ItemResponse and made.item.pricing.cost == 9.5
+    assert json.loads(sandbox.requests[-1].body) == echoed["item"]
+    named = client.post("/item/items", json={"items": [item]}, response_type="ItemResponse")
+    assert type(named) is ItemResponse
+    assert json.loads(sandbox.requests[-1].body) == {"items": [echoed["item"]]}
     # An error in the body, as UltraCart puts it, is an object of the official SDK's.
     sandbox.answer("GET", "/item/items/9", {"error": {"developer_message": "no"}, "success": False})
     assert ItemApi(client).get_item(9).error.developer_message == "no"
@@ -219,6 +230,7 @@ with Sandbox() as sandbox:
     file = io.BytesIO(b"pixels"); file.name = "a.png"
     sandbox.answer("POST", "/item/temp_multimedia", {"success": True})
     api.upload_temporary_multimedia(file)
+    assert b"pixels" in sandbox.requests[-1].body and b"a.png" in sandbox.requests[-1].body
     refused(ApiValueError, lambda: api.upload_temporary_multimedia(file))  # closed by now
 """,
     )

@@ -115,3 +115,7 @@ class _WithConfiguration(SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
         vars(module)["Configuration"] = self._configuration
         super().exec_module(module)
+        if module.__name__.endswith(".model_utils"):
+            from .version4 import extend_models
+
+            extend_models(module)

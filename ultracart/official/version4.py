@@ -66,6 +66,19 @@ class ResponseType:
         raise ApiResponseError(reason="the response is empty", request_sent=True)
 
 
+def extend_models(model_utils: Any) -> None:
+    """Have the models of 4.x read and written by ``ApiClient`` itself, as those of 3.x are."""
+
+    def from_wire(cls: Any, data: Any) -> Any:
+        return ResponseType(model_utils, (cls,), True).from_wire(data)
+
+    def to_wire(self: Any) -> Any:
+        return model_utils.model_to_dict(self, serialize=True)
+
+    model_utils.OpenApiModel.from_wire = classmethod(from_wire)
+    model_utils.OpenApiModel.to_wire = to_wire
+
+
 def endpoint_class(theirs: Any) -> Any:
     """``Endpoint`` of their module ``api_client``, made to call through an ApiClient of ours."""
 
