@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 import threading
+from contextlib import contextmanager
 
 import pytest
 from failing_stores import FullDisk
@@ -95,9 +96,38 @@ def test_what_could_not_be_saved_is_a_failed_refresh(make_session, sandbox, log_
     assert isinstance(events[-1].error, TokenStoreError)
 
 
-def test_a_commit_that_fails_is_a_failed_refresh(make_session, sandbox, log_in_to, events):
-    from contextlib import contextmanager
+def test_a_store_that_cannot_be_read_is_a_failed_refresh(
+    make_session, sandbox, log_in_to, events, time_
+):
+    class Down(MemoryTokenStore):
+        down = False
 
+        def load(self, account):
+            if self.down:
+                raise TokenStoreError("the database is down")
+            return super().load(account)
+
+    store = Down()
+    session = make_session(token_store=store, on_event=events.append)
+    log_in_to(session, sandbox)
+    time_.pass_(3601)
+    store.down = True
+    with pytest.raises(TokenStoreError):
+        session.access_token()
+    assert kinds(events) == ["issued", "refresh_failed"]
+    assert events[-1].attempts == 0
+
+
+def test_where_nothing_is_there_nothing_is_told(make_session, events):
+    session = make_session(on_event=events.append)
+    for call in (session.access_token, session.refresh):
+        with pytest.raises(ReauthorizationRequired):
+            call("nobody")
+    session.revoke("nobody")
+    assert events == []
+
+
+def test_a_commit_that_fails_is_a_failed_refresh(make_session, sandbox, log_in_to, events):
     class BreaksAtCommit(MemoryTokenStore):
         breaks = False
 

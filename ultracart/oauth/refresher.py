@@ -39,6 +39,7 @@ from ..exceptions import (
     OAuthSessionError,
     ReauthorizationRequired,
     TokenBindingError,
+    TokenStoreError,
     UltraCartError,
 )
 from .binding import Binding
@@ -267,20 +268,23 @@ class Refresher:
 
         Raises _RefreshedElsewhere if ``early`` and another process is at it.
         """
-        stored = self._newer(account, seen, final_only=early or again)
-        if stored is not None:
-            return stored
+        newer = partial(self._newer, account, seen, final_only=early or again)
         try:
+            stored = newer()
+            if stored is not None:
+                return stored
             with self._store.lock(account, blocking=not early) as held:
                 if not held:
                     raise _RefreshedElsewhere
-                stored = self._newer(account, seen, final_only=early or again)
+                stored = newer()
                 if stored is not None:
                     return stored
                 token, age = self._refresh_under_lock(account, trace)
                 version = self._cache.version(account)
         except UltraCartError as error:
-            if trace.kind != "grant_ended":
+            # Nothing has happened where no token was tried, as with a refusal that is known.
+            is_news = trace.token is not None or isinstance(error, TokenStoreError)
+            if is_news and trace.kind != "grant_ended":
                 trace.failed(error)
             raise
         self._cache.put(account, token, age=age, if_version=version, is_refreshed=age is not None)
