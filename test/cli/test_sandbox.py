@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
 import re
 import socket
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -231,9 +234,10 @@ class _Terminal:
 
     def __init__(self, ultracart: CommandLine, columns: int, **environment: str) -> None:
         self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.process = subprocess.Popen(
             [sys.executable, "-m", "ultracart", "sandbox", "--port", "0", "--json"],
-            env={**ultracart.environment, "COLUMNS": str(columns), "TERM": "xterm", **environment},
+            env={**ultracart.environment, "TERM": "xterm", **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=theirs,

@@ -17,13 +17,14 @@ def ask(wire, path, method="GET", body=None):
 
 
 def test_a_template_stands_for_every_order(sandbox, wire):
-    sandbox.answer("GET", "/order/orders/{order_id}", {"order": "any"})
     sandbox.answer("GET", "/order/orders/DEMO-1", {"order": "first"})
+    sandbox.answer("GET", "/order/orders/{order_id}", {"order": "any"})
     assert ask(wire, "/order/orders/DEMO-1") == (200, {"order": "first"})
     assert ask(wire, "/order/orders/A%2FB%20C?_expand=items") == (200, {"order": "any"})
     assert ask(wire, "/order/orders/A/B")[0] == 404
     assert ask(wire, "/order/orders/")[0] == 404
     assert ask(wire, "/order//orders/A")[0] == 404
+    assert ask(wire, "//oauth/authorize")[0] == 404
 
 
 def test_a_function_of_the_request_creates_and_reads_back(sandbox, wire):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 
 import pytest
 
 from ultracart.sandbox import Application, Sandbox
+from ultracart.sandbox.dashboard import Dashboard
 
 from .conftest import DEVICE_GRANT
 
@@ -16,6 +19,9 @@ def first(pattern, text):
     found = re.search(pattern, text)
     assert found is not None
     return found[1]
+
+
+DEADLINE = 20
 
 
 class Page:
@@ -322,13 +328,23 @@ def test_news_come_when_something_happens(page, wire, sandbox, monkeypatch):
     assert again["seen"] == news["seen"]
 
 
-def test_waiting_for_news_ends_with_the_sandbox(connect):
-    from concurrent.futures import ThreadPoolExecutor
-
+def test_waiting_for_news_ends_with_the_sandbox(connect, monkeypatch):
+    before = set(threading.enumerate())
+    monkeypatch.setattr("ultracart.sandbox.dashboard._NEWS_SECONDS", 600.0)
     sandbox = Sandbox()
     page = Page(connect(sandbox))
     seen = first(r'data-seen="([^"]+)"', page.text)
+    looks = threading.Event()
+    parts = Dashboard.parts
+
+    def look(dashboard):
+        looks.set()
+        return parts(dashboard)
+
+    monkeypatch.setattr(Dashboard, "parts", look)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(page.get, f"/console/live?seen={seen}")
+        assert looks.wait(DEADLINE)
         sandbox.close()
-        waiting.exception(20)
+        waiting.exception(DEADLINE)
+    assert set(threading.enumerate()) - before == set()

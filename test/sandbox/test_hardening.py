@@ -89,6 +89,7 @@ def test_a_device_goes_to_this_sandbox_whatever_host_is_named(sandbox, wire):
         "http://127.0.0.1\\@evil.example/cb",
         "http://127.0.0.1:80\\.evil.example/cb",
         "http:\\\\127.0.0.1\\cb",
+        "http://localhost/\\evil.example/cb",
         "http://localhost/c\tb",
         "http://local\nhost/cb",
         " http://localhost/cb",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
 import threading
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..oauth.browser import open_browser
-from .console import CommandError, printable, put, put_json, say
+from .console import CommandError, is_terminal, printable, put, put_json, say, width_of
 
 try:
     from ..sandbox import Application, RecordedRequest, Sandbox as Sandbox
@@ -118,7 +117,7 @@ class RequestLines:
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
         self._lock = threading.Lock()
-        self._is_terminal = stream is not None and stream.isatty()
+        self._is_terminal = is_terminal(stream)
         self._is_coloured = (
             self._is_terminal
             and not os.environ.get("NO_COLOR")
@@ -142,7 +141,7 @@ class RequestLines:
         path = printable(request.path)
         if self._is_terminal:
             # The last column stays free: some terminals wrap there.
-            room = shutil.get_terminal_size().columns - 1
+            room = width_of(self._stream) - 1
             parts = [before, after]
             for optional in (before[:1], after[1:2], after[2:]):
                 if _length(parts) + _SHORTEST_PATH <= room:
@@ -178,12 +177,11 @@ def _announce(sandbox: Sandbox, arguments: argparse.Namespace) -> None:
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
-    options = {
-        switch.name: getattr(arguments, switch.name)
-        for switch in SWITCHES
-        if getattr(arguments, switch.name) is not None
-    }
-    options = {name: None if value == _NONE else value for name, value in options.items()}
+    options: dict[str, Any] = {}
+    for switch in SWITCHES:
+        value = getattr(arguments, switch.name)
+        if value is not None:
+            options[switch.name] = None if value == _NONE else value
     for name in ("application", "merchant", "simple_key"):
         if getattr(arguments, name):
             options[name + "s"] = getattr(arguments, name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import unquote
 
 #: The path that UltraCart's API lies under; a prepared path may carry it or leave it out.
@@ -73,7 +73,7 @@ class PathTemplate:
         """Whether it stands for one path alone."""
         return self.literal_segments == len(self._segments)
 
-    def match(self, segments: list[str]) -> dict[str, str] | None:
+    def match(self, segments: Sequence[str]) -> dict[str, str] | None:
         """The parameters of a request's path, or None when it is another path."""
         if len(segments) != len(self._patterns):
             return None
