@@ -139,6 +139,11 @@ def run_load(
     )
 
 
+def is_told_without_a_store(failure: str) -> bool:
+    """Whether a call may fail so while the store's server is down and nobody can refresh."""
+    return "TokenStoreError: " in failure or failure.startswith("UnauthorizedException: ")
+
+
 class FlakyTokenEndpoint:
     """Up to three faults on end for each refresh token, of every kind, then the answer."""
 

