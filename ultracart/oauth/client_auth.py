@@ -105,11 +105,11 @@ class ClientAuth:
         """The requests of one call, for a response each."""
         self._check(request.url)
         token: str | None = self._source()
-        repeated = False
+        repeated, start = False, _start_of(request)
         while token is not None:
             self._authorize(request, token)
             response = yield request
-            if not self._is_refused(request, response):
+            if not self._is_refused(response) or not _begins_anew(request, start):
                 return
             token, repeated = self._next_token(token, repeated), True
 
@@ -117,22 +117,18 @@ class ClientAuth:
         """The same, while the event loop runs on."""
         self._check(request.url)
         token: str | None = await self._source_async()
-        repeated = False
+        repeated, start = False, _start_of(request)
         while token is not None:
             self._authorize(request, token)
             response = yield request
-            if not self._is_refused(request, response):
+            if not self._is_refused(response) or not _begins_anew(request, start):
                 return
             token = await in_thread(partial(self._next_token, token, repeated))
             repeated = True
 
-    def _is_refused(self, request: Any, response: Any) -> bool:
-        # A redirect may have led elsewhere; a generator's body is spent.
-        return (
-            response.status_code == 401
-            and self._covers(response.request.url)
-            and not getattr(request.stream, "_is_generator", False)
-        )
+    def _is_refused(self, response: Any) -> bool:
+        # A redirect may have led elsewhere.
+        return response.status_code == 401 and self._covers(response.request.url)
 
     # -- both ---------------------------------------------------------------------------------
 
@@ -178,6 +174,25 @@ def _rewound(request: Any) -> bool:
         return True
     try:
         request.body.seek(request._body_position)
+    except (AttributeError, TypeError, OSError, ValueError):
+        return False
+    return True
+
+
+def _start_of(request: Any) -> Any:
+    """Where the file begins that is the body of an ``httpx.Request``; ``None`` if it is none."""
+    try:
+        return request.stream._stream.tell()
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _begins_anew(request: Any, start: Any) -> bool:
+    """Whether the body of an ``httpx.Request`` can be sent again; a generator's is spent."""
+    if hasattr(request, "_content") or hasattr(request.stream, "fields"):  # bytes, or multipart
+        return True
+    try:
+        request.stream._stream.seek(start)
     except (AttributeError, TypeError, OSError, ValueError):
         return False
     return True
