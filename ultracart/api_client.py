@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 API_VERSION_HEADER = "X-UltraCart-Api-Version"
 API_VERSION = "2017-03-01"
 _JSON = "application/json"
+_KNOWN_SCHEMES = frozenset(SCHEMES)
 _default_client: ApiClient | None = None
 
 
@@ -206,8 +207,10 @@ class ApiClient(EverydayCalls):
             }
             return self.pool.apply_async(self.call_api, arguments, options)
         sending.require_pairs(path_params, query_params, post_params)
-        sending.require_no_body(method, body, post_params or files)
-        auth_settings = self._checked_schemes(auth_settings)
+        if method in sending.BODILESS:
+            sending.require_no_body(method, body, post_params or files)
+        if auth_settings:
+            auth_settings = self._checked_schemes(auth_settings)
         pairs_of = self._checked_pairs
         headers = merge_headers(header_params or {}, self.default_headers, self.cookie)
         if collection_formats or not sending.is_text(headers.values()):
@@ -306,11 +309,11 @@ class ApiClient(EverydayCalls):
         return invalidate(rejected) is not False
 
     def _checked_schemes(self, auth_settings: Any) -> Any:
-        if not auth_settings:
-            return ()
-        if isinstance(auth_settings, str) or not isinstance(auth_settings, Iterable):
+        if isinstance(auth_settings, str) or not hasattr(auth_settings, "__iter__"):
             raise ApiTypeError("auth_settings must be a list of the names of schemes")
         asked, known = tuple(auth_settings), SCHEMES
+        if _KNOWN_SCHEMES.issuperset(asked):
+            return asked
         for scheme in asked:
             if scheme not in known:
                 # A subclass of Configuration may have more.
@@ -341,8 +344,10 @@ class ApiClient(EverydayCalls):
         """
         if method not in METHODS:
             raise ApiValueError("http method must be one of %s" % ", ".join(METHODS))
-        sending.require_no_body(method, body, post_params)
-        content = {} if method in sending.BODILESS else {"body": body}
+        content = {"body": body}
+        if method in sending.BODILESS:
+            sending.require_no_body(method, body, post_params)
+            content = {}
         if content and (post_params or method != "DELETE"):
             content["post_params"] = post_params
         # By verb, as officially: users replace a verb of the transport, or all of it.
@@ -455,14 +460,17 @@ def _text_of(response: Any, body: Any, response_type: Any) -> tuple[str, str]:
     find = getattr(response, "getheader", None)
     content_type = str(find("Content-Type") or "") if find else ""
     media_type, charset, _ = json_body.content_type_parts(content_type)
-    text = body if isinstance(body, str) else json_body.decode_text(body, charset)
+    if not charset and isinstance(response.data, str):
+        text: str | None = response.data  # read as UTF-8 already
+    else:
+        text = body if isinstance(body, str) else json_body.decode_text(body, charset)
     if text is None and getattr(response_type, "in_any_encoding", False):
         text = body.decode("latin-1")
     if text is None:
         raise ApiResponseError(
             reason="the response is not %s text" % (charset or "UTF-8"), request_sent=True
         )
-    return text.lstrip("\ufeff"), media_type
+    return text, media_type
 
 
 def default_api_client() -> ApiClient:

@@ -61,11 +61,8 @@ def sanitize(value: Any, depth: int = 0, again: Any = None) -> Any:
     if isinstance(value, tuple):
         return tuple([item if type(item) in stays else nested(item, depth) for item in value])
     if isinstance(value, dict):
-        sent = {
-            k if type(k) in _JSON_KEYS else _key(k): v if type(v) in stays else nested(v, depth)
-            for k, v in value.items()
-        }
-        return sent if is_text(sent) else _without_same_keys(sent, len(value))
+        sent = {k: v if type(v) in stays else nested(v, depth) for k, v in value.items()}
+        return sent if is_text(sent) else _with_json_keys(sent)
     if hasattr(value, "swagger_types"):
         fields = ((json, getattr(value, name)) for name, json in _wire_names(value))
         return {json: nested(item, depth) for json, item in fields if item is not None}
@@ -119,16 +116,19 @@ def _iso(value: Any) -> str:
 
 
 def _key(key: Any) -> Any:
+    if type(key) in _JSON_KEYS:
+        return key
     made = sanitize(key)
     if type(made) in (list, tuple, dict, bytes):
         raise ApiTypeError("cannot send a dict with a key of type %s" % type(key).__name__)
     return as_text("a key", made)
 
 
-def _without_same_keys(sent: dict[Any, Any], size: int) -> dict[Any, Any]:
+def _with_json_keys(given: dict[Any, Any]) -> dict[Any, Any]:
+    sent = {_key(key): value for key, value in given.items()}
     names = {True: "true", False: "false", None: "null"}
     texts = {names[k] if k is None or isinstance(k, bool) else str(k) for k in sent}
-    if len(texts) != size:
+    if len(texts) != len(given):
         raise ApiValueError("cannot send a dict in which two keys are the same text")
     return sent
 
@@ -314,30 +314,30 @@ def expand_path(template: str, params: Iterable[tuple[str, Any]], safe: str) -> 
     params = list(params)
     if not params and "{" not in template and template.isascii():
         return template
-    from re import sub  # only paths like these need them
-    from urllib.parse import quote
+    from urllib.parse import quote  # only paths like these need it
 
     values: dict[str, str] = {}
     for name, value in params:
         if name in values:
             raise ApiValueError("path parameter %s is given twice" % ascii(name))
         values[name] = quote(_path_value(name, value), safe=safe or "")
-    used: set[str] = set()
-
-    def replaced(found: Any) -> str:
-        name = found.group(1)
+    path, *rest = template.split("{")
+    used = set()
+    for piece in rest:
+        name, brace, literal = piece.partition("}")
+        if not brace or "/" in name:  # a brace and no name
+            path += "{" + piece
+            continue
         if name not in values:
             raise ApiValueError("resource_path needs a path parameter %s" % ascii(name))
         used.add(name)
-        return values[name]
-
-    path = sub(r"\{([^{}/]*)\}", replaced, template)
-    unknown = [ascii(name) for name in values if name not in used]
-    if unknown:
+        path += values[name] + literal
+    if len(used) < len(values):
+        unknown = [ascii(name) for name in values if name not in used]
         raise ApiValueError(
             "resource_path has no {name} for the path parameter %s" % ", ".join(unknown)
         )
-    if values:
+    if safe and values:
         _require_same_resource(template, path)
     return path if path.isascii() else quote(path, safe=_URL_CHARACTERS)
 

@@ -182,6 +182,7 @@ def _identity(data: Any) -> Any:
 
 def read_text(text: str, is_json: bool) -> str | None:
     """A whole response body as ``str``: a JSON string's value, else the text as it came."""
+    text = text.lstrip("\ufeff")
     data, is_read = json_body.decode(text) if is_json else (text or None, True)
     return data if data is None or (is_read and isinstance(data, str)) else text
 

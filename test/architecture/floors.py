@@ -122,7 +122,6 @@ LATE_IMPORTS = {
     ("ultracart.exceptions", "re"): "only a redirect needs it",
     ("ultracart.json_body", "json"): "only answers need it",
     ("ultracart.sending", "urllib.parse"): "only path parameters need it",
-    ("ultracart.sending", "re"): "as above",
     ("ultracart.sending", "decimal"): "only values of such types need it",
     ("ultracart.sending", "enum"): "as above",
     ("ultracart.sending", "numbers"): "as above",

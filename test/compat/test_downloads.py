@@ -36,7 +36,7 @@ HOSTILE = [
     '"-rf"',
     '"$HOME"',
     '"`id`;|&.sh"',
-    '"con\tname\x7f.txt"',
+    '"con\tname.txt"',
     '"' + "\xe9" * 400 + '.txt"',
     '"x.' + "e" * 400 + '"',
     '"%s.%s"' % ("\xe9" * 400, "\xe9" * 400),

@@ -65,20 +65,25 @@ class Operation(Generic[M]):
             ApiTypeError: a field that is not ``str``.
             ApiValueError: a required field that is ``None`` or empty.
         """
+        for name in self.required:
+            check_text(name, given[name], required=True)
         form = []
         for name, value in given.items():
-            if name not in _NOT_SENT:
-                check_text(name, value, required=name in self.required)
-                if value:
+            if value is not None and name not in _NOT_SENT:
+                if not isinstance(value, str):
+                    check_text(name, value, required=False)
+                elif value:
                     form.append((name, value))
-        return {
+        arguments = {
             "header_params": self.headers,
             "post_params": form,
             "response_type": self,
             "auth_settings": self.schemes,
-            **{name: given[name] for name in _OPTIONS},
-            **fixed,
         }
+        for name in _OPTIONS:
+            arguments[name] = given[name]
+        arguments.update(fixed)
+        return arguments
 
     def from_wire(self, data: Any) -> M:
         """The model of a decoded response.
