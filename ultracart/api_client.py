@@ -206,7 +206,12 @@ class ApiClient(EverydayCalls):
                 "_request_timeout": _request_timeout,
             }
             return self.pool.apply_async(self.call_api, arguments, options)
-        sending.require_pairs(path_params, query_params, post_params)
+        if path_params:
+            path_params = sending.checked_pairs("path_params", path_params)
+        if query_params:
+            query_params = sending.checked_pairs("query_params", query_params)
+        if post_params:
+            post_params = sending.checked_pairs("post_params", post_params)
         if method in sending.BODILESS:
             sending.require_no_body(method, body, post_params or files)
         if auth_settings:
@@ -256,6 +261,10 @@ class ApiClient(EverydayCalls):
         )
 
     def _checked_pairs(self, name: str, params: Any, formats: Any) -> list[tuple[str, Any]]:
+        if not formats:
+            pairs = list(params.items()) if hasattr(params, "items") else list(map(tuple, params))
+            if sending.is_text_in_pairs(pairs):
+                return pairs  # as they are, in most calls
         own = self.sanitize_for_serialization
         return self.parameters_to_tuples(sending.sanitize_argument(name, params, own), formats)
 
@@ -383,7 +392,7 @@ class ApiClient(EverydayCalls):
         Raises:
             ApiValueError: a file that cannot be read.
         """
-        pairs = post_params.items() if isinstance(post_params, Mapping) else post_params
+        pairs = post_params.items() if hasattr(post_params, "items") else post_params
         params = list(pairs or [])
         if files:
             params.extend(load("ultracart.files", "read_uploads")(files))  # few upload

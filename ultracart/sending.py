@@ -205,30 +205,23 @@ def is_text_in_pairs(pairs: Iterable[Any]) -> bool:
     return is_text(chain.from_iterable(pairs))
 
 
-def require_pairs(path_params: Any, query_params: Any, post_params: Any) -> None:
-    """Check what a call is given for its path, query and form.
+def checked_pairs(name: str, params: Any) -> Any:
+    """``params``, a mapping or (name, value) pairs; a list where it could be read only once.
 
     Raises:
-        ApiTypeError: one of them is neither a mapping nor (name, value) pairs.
+        ApiTypeError: it is neither, naming the argument.
     """
-    if path_params:
-        _require_pairs("path_params", path_params)
-    if query_params:
-        _require_pairs("query_params", query_params)
-    if post_params:
-        _require_pairs("post_params", post_params)
-
-
-def _require_pairs(name: str, params: Any) -> None:
-    if isinstance(params, (list, tuple)):
-        sequences = _SEQUENCES.issuperset(map(type, params)) or all(
-            isinstance(pair, (list, tuple)) for pair in params
-        )
-        fits = sequences and _TWO.issuperset(map(len, params))
-    else:
-        fits = isinstance(params, Iterable) and not isinstance(params, (str, bytes))
-    if not fits:
+    if hasattr(params, "items"):
+        return params
+    if isinstance(params, (str, bytes)) or not hasattr(params, "__iter__"):
         raise ApiTypeError("%s must be a dict or (name, value) pairs" % name)
+    pairs = params if isinstance(params, (list, tuple)) else list(params)
+    fits = _SEQUENCES.issuperset(map(type, pairs)) or all(
+        isinstance(pair, (list, tuple)) for pair in pairs
+    )
+    if not fits or not _TWO.issuperset(map(len, pairs)):
+        raise ApiTypeError("%s must be a dict or (name, value) pairs" % name)
+    return pairs
 
 
 def require_no_body(method: str, body: Any, fields: Any) -> None:
@@ -343,14 +336,14 @@ def expand_path(template: str, params: Iterable[tuple[str, Any]], safe: str) -> 
 
 
 def _path_value(name: Any, value: Any) -> str:
-    label = "path parameter %s" % ascii(name)
     if value is None or value in ("", ".", ".."):
         raise ApiValueError(
-            "%s is None, empty or a dot segment: pass the value that names the resource" % label
+            "path parameter %s is None, empty or a dot segment: "
+            "pass the value that names the resource" % ascii(name)
         )
-    text = as_text(label, value)
+    text = value if type(value) is str else as_text("path parameter %s" % ascii(name), value)
     if not is_encodable(text):
-        raise ApiValueError("%s holds a lone surrogate" % label)
+        raise ApiValueError("path parameter %s holds a lone surrogate" % ascii(name))
     return text
 
 

@@ -409,3 +409,30 @@ def test_schemes_may_come_from_an_iterator(sandbox: Sandbox, client: ApiClient) 
     client.configuration.access_token = "the-token"
     client.call_api("/x", "GET", auth_settings=(name for name in ["ultraCartOauth"]))
     assert sandbox.requests[-1].headers["Authorization"] == "Bearer the-token"
+
+
+@pytest.mark.parametrize("value", ["text", 7])
+def test_parameters_may_come_from_an_iterator(
+    sandbox: Sandbox, client: ApiClient, value: Any
+) -> None:
+    client.call_api(
+        "/x/{p}",
+        "POST",
+        path_params=(pair for pair in [("p", value)]),
+        query_params=iter([["q", value]]),
+        post_params={"f": value}.items(),
+    )
+    request = sandbox.requests[-1]
+    assert request.path.endswith("/x/%s" % value)
+    assert request.query.to_dict() == {"q": str(value)}
+    assert request.form.to_dict() == {"f": str(value)}
+
+
+@pytest.mark.parametrize("pairs", [[("a",)], [("a", 1, 2)], [1], "ab", 7, [("a", 1), None]])
+def test_what_is_no_pair(sandbox: Sandbox, client: ApiClient, pairs: Any) -> None:
+    for name in ("path_params", "query_params", "post_params"):
+        with pytest.raises(TypeError, match=name):
+            client.call_api("/x", "POST", **{name: pairs})
+        with pytest.raises(TypeError, match=name):
+            client.call_api("/x", "POST", **{name: iter(pairs) if pairs != 7 else 7})
+    assert not sandbox.requests

@@ -86,7 +86,7 @@ def merge_headers(own: Any, defaults: Mapping[str, Any], cookie: str | None) -> 
     Raises:
         ApiTypeError: ``own`` is no mapping.
     """
-    if not isinstance(own, Mapping):
+    if type(own) is not dict and not isinstance(own, Mapping):
         raise ApiTypeError("header_params must be a dict, not %s" % type(own).__name__)
     pairs = [*own.items(), *defaults.items()]
     if type(own) is OwnHeaders:

@@ -63,9 +63,9 @@ def _content(
     fields: Any,
     encode_multipart: MultipartEncoder,
 ) -> bytes | None:
-    fields = list(fields.items() if isinstance(fields, Mapping) else fields)
-    require_no_body(method, body, fields)
+    fields = list(fields.items() if hasattr(fields, "items") else fields)
     if method in BODILESS:
+        require_no_body(method, body, fields)
         sent.setdefault("Content-Type", "application/json")
         return None
     if fields and body is not None:
@@ -133,7 +133,7 @@ def encode_form(fields: Any) -> str:
     Raises:
         ApiTypeError, ApiValueError: naming the field that cannot be sent.
     """
-    pairs = list(fields.items() if isinstance(fields, Mapping) else fields)
+    pairs = list(fields.items() if hasattr(fields, "items") else fields)
     try:
         return "&".join(
             [
