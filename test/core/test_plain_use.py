@@ -65,7 +65,10 @@ def test_documentation_tools_can_read(name: str) -> None:
 
 def test_importing_any_module_does_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     for found in pkgutil.walk_packages(ultracart.__path__, "ultracart."):
-        import_module(found.name)
+        try:
+            import_module(found.name)
+        except ModuleNotFoundError as error:  # a driver that has no wheel for this Python
+            assert error.name in ("psycopg", "psycopg2")  # noqa: PT017
     assert capfd.readouterr() == ("", "")
 
 

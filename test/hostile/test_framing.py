@@ -14,6 +14,7 @@ import pytest
 import urllib3
 
 from ultracart import ApiConnectionError, ApiException
+from ultracart.transport.connection import BoundedConnection
 
 from .conftest import REFRESH, exchange
 from .server import Peer, answer
@@ -129,13 +130,14 @@ def test_chunked_on_a_line_of_its_own_is_read_as_chunked_or_refused(
 
 
 @pytest.mark.skipif(sys.version_info < (3, 15), reason="http.client bounds it since Python 3.15")
-def test_a_bound_for_the_number_of_headers(serve: Any, client_of: Any, judge: Any) -> None:
+def test_a_bound_for_the_number_of_headers(
+    serve: Any, client_of: Any, judge: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent = HEAD + b"X: y\r\n" * 20 + b"Content-Length: 2\r\n\r\nhi"
     for most in (10, 50):
-        client = client_of(serve(lambda peer: peer.send(sent) and False))
-        pool = client.rest_client.pool_manager
         bound = property(lambda self: most, lambda self, value: None)  # noqa: B023
-        pool.ConnectionCls = type("Bounded", (pool.ConnectionCls,), {"max_response_headers": bound})
+        monkeypatch.setattr(BoundedConnection, "max_response_headers", bound, raising=False)
+        client = client_of(serve(lambda peer: peer.send(sent) and False))
         call = lambda: client.call_api("/x", "GET", response_type="str")  # noqa: B023, E731
         if most == 10:
             judge.failure(call, ApiConnectionError, sent=True)
