@@ -179,6 +179,7 @@ def test_a_read_only_store_is_a_clear_error(public_directory):
     store.close()
     code = """
         import os, sys
+        import urllib.request  # pathlib needs it late, where root's folders are closed
         os.chdir(os.path.dirname(sys.argv[1]))
         from ultracart.exceptions import TokenStoreError
         from ultracart.oauth import SQLiteTokenStore, Token
