@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -108,11 +108,20 @@ class CommandLine:
     def start(self, *arguments: str, **environment: str) -> Running:
         return self.start_python("-m", "ultracart", *arguments, **environment)
 
+    def start_and_write(self, *arguments: str) -> Running:
+        """Start a command whose stdin the test writes."""
+        return self._start(["-m", "ultracart", *arguments], subprocess.PIPE, {})
+
     def start_python(self, *arguments: str, **environment: str) -> Running:
+        return self._start(arguments, subprocess.DEVNULL, environment)
+
+    def _start(
+        self, arguments: Sequence[str], stdin: int, environment: Mapping[str, str]
+    ) -> Running:
         process = subprocess.Popen(
             [sys.executable, *arguments],
             env={**self.environment, **environment},
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -8,6 +8,7 @@ import re
 import socket
 import stat
 import sys
+import threading
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,7 +17,7 @@ from urllib3 import PoolManager
 
 from ultracart.sandbox import Sandbox
 
-from .conftest import PERSON, CommandLine, browser
+from .conftest import PERSON, CommandLine, Running, browser
 
 
 def test_by_browser(ultracart: CommandLine, sandbox: Sandbox) -> None:
@@ -197,3 +198,209 @@ def test_home_directory_by_default(ultracart: CommandLine) -> None:
 def _visit(url: str) -> None:
     with PoolManager() as pool:
         assert pool.request("GET", url).status == 200
+
+
+# -- what every user of the machine can see, and what is found before anybody is asked ---------
+
+
+@pytest.mark.parametrize("name", ["a" * 256, "\u0416" * 60])
+@pytest.mark.parametrize("way", [[], ["--device"], ["--paste"]])
+def test_an_account_that_cannot_be_kept_is_found_before_the_consent(
+    ultracart: CommandLine, sandbox: Sandbox, name: str, way: list[str]
+) -> None:
+    assert "Give a shorter --account" in ultracart.fail("login", "--account", name, *way)
+    assert not sandbox.requests
+
+
+@pytest.mark.parametrize("way", [["--timeout", "300"], ["--paste"], ["--device"]])
+def test_a_dead_server_is_found_at_once(
+    ultracart: CommandLine, sandbox: Sandbox, tmp_path: Path, way: list[str]
+) -> None:
+    sandbox.close()
+    opened = tmp_path / "opened"
+    message = ultracart.fail("login", *way, BROWSER="touch %s" % opened)
+    assert message.startswith("ultracart: no answer from %s (" % sandbox.host)
+    assert not opened.exists()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [("1", "1 second"), ("1.0", "1 second"), ("0.2", "0.2 seconds")]
+)
+def test_one_second_is_singular(ultracart: CommandLine, seconds: str, words: str) -> None:
+    message = ultracart.fail("login", "--no-browser", "--timeout", seconds)
+    assert message == "ultracart: no answer came within %s: run the command again" % words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--device", "--port", "8910"], "--port does not go with --device"),
+        (["--device", "--timeout", "9"], "--timeout does not go with --device"),
+        (["--device", "--no-browser"], "--no-browser does not go with --device"),
+        (["--device", "--redirect-uri", "http://localhost:1/"], "--redirect-uri does not go with"),
+        (["--paste", "--timeout", "9"], "--timeout does not go with --paste"),
+        (["--device", "--paste"], "not allowed with argument --device"),
+        (["--port", "1", "--redirect-uri", "http://localhost:1/"], "which names the port"),
+    ],
+)
+def test_options_that_a_way_has_no_use_for(
+    ultracart: CommandLine, sandbox: Sandbox, arguments: list[str], words: str
+) -> None:
+    ran = ultracart("login", *arguments)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("usage: ultracart login")
+    assert words in ran.stderr
+    assert not sandbox.requests
+
+
+def test_a_redirect_that_is_loaded_twice(ultracart: CommandLine, sandbox: Sandbox) -> None:
+    """As by a browser that loads ahead what it then shows."""
+    running = ultracart.start("login", "--no-browser")
+    callback = sandbox.authorize(running.err.wait_for("/oauth/authorize?"))
+    with PoolManager() as pool:
+        pages = [pool.request("GET", callback) for _ in range(2)]
+    assert [page.status for page in pages] == [200, 200]
+    assert pages[0].data == pages[1].data
+    assert b"<h1>You are logged in</h1>" in pages[0].data
+    assert running.end()[0] == 0
+
+
+def test_the_page_after_a_no_and_after_an_error(ultracart: CommandLine, sandbox: Sandbox) -> None:
+    for told, kind in (("You did not allow it", "no"), ("The login failed", "error")):
+        running = ultracart.start("login", "--no-browser")
+        url = running.err.wait_for("/oauth/authorize?")
+        if kind == "error":
+            sandbox.faults.add("/oauth/token", status=400, body={"error": "invalid_grant"})
+        callback = sandbox.authorize(url, approve=kind != "no")
+        with PoolManager() as pool:
+            page = pool.request("GET", callback).data.decode("utf-8")
+        assert "<h1>%s</h1>" % told in page
+        assert running.end()[0] == 1
+
+
+# -- other ways to log in -----------------------------------------------------------------------
+
+
+def paste(ultracart: CommandLine, sandbox: Sandbox, *arguments: str, wrap: str = "%s") -> Running:
+    running = ultracart.start_and_write("login", "--paste", *arguments)
+    callback = sandbox.authorize(running.err.wait_for("/oauth/authorize?"))
+    assert running.process.stdin is not None
+    running.process.stdin.write(wrap % callback + "\n")
+    running.process.stdin.close()
+    return running
+
+
+@pytest.mark.parametrize("wrap", ["%s", "\n  '%s' \r", '<"%s">'])
+def test_by_a_pasted_address(ultracart: CommandLine, sandbox: Sandbox, wrap: str) -> None:
+    status, out, err = paste(ultracart, sandbox, wrap=wrap).end()
+    assert (status, out) == (0, "")
+    assert "paste it here:\nLogged in for merchant DEMO." in err
+    (exchange,) = [request for request in sandbox.requests if request.path == "/oauth/token"]
+    assert exchange.form["code_verifier"]
+
+
+def test_a_pasted_address_elsewhere(ultracart: CommandLine, sandbox: Sandbox) -> None:
+    uri = sandbox.redirect_uri
+    assert paste(ultracart, sandbox, "--redirect-uri", uri).end()[0] == 0
+    (exchange,) = [request for request in sandbox.requests if request.path == "/oauth/token"]
+    assert exchange.form["redirect_uri"] == uri
+
+
+@pytest.mark.parametrize(
+    ("pasted", "words"),
+    [
+        ("", "no address was pasted"),
+        ("http://127.0.0.1:1/callback?code=c&state=of-another", "not the address of this login"),
+        ("what is this?", "not the address of this login"),
+    ],
+)
+def test_something_else_is_pasted(
+    ultracart: CommandLine, sandbox: Sandbox, pasted: str, words: str
+) -> None:
+    running = ultracart.start_and_write("login", "--paste")
+    running.err.wait_for("paste it here:")
+    assert running.process.stdin is not None
+    running.process.stdin.write(pasted + "\n" * bool(pasted))
+    running.process.stdin.close()
+    status, _, err = running.end()
+    assert status == 1
+    assert words in err.splitlines()[-1]
+    assert "/oauth/token" not in [request.path for request in sandbox.requests]
+
+
+def test_a_registered_redirect_uri(ultracart: CommandLine, sandbox: Sandbox) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        uri = "http://localhost:%d/back" % probe.getsockname()[1]
+    ran = ultracart("login", "--redirect-uri", uri)
+    assert ran.returncode == 0, ran.stderr
+    (exchange,) = [request for request in sandbox.requests if request.path == "/oauth/token"]
+    assert exchange.form["redirect_uri"] == uri
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        uri = "http://127.0.0.1:%d/" % taken.getsockname()[1]
+        message = ultracart.fail("login", "--redirect-uri", uri)
+    assert message.endswith("choose another with --redirect-uri")
+    message = ultracart.fail("login", "--redirect-uri", "https://app.example/callback")
+    assert "--redirect-uri must look like http://127.0.0.1:8910/callback" in message
+
+
+def test_the_complete_link_of_a_device(ultracart: CommandLine, sandbox: Sandbox) -> None:
+    sandbox.device_interval = 1
+    running = ultracart.start("login", "--device")
+    link = running.err.wait_for("user_code=")
+    code = running.err.wait_for("-")
+    assert link == "%s/oauth/device?user_code=%s" % (sandbox.host, code)
+    sandbox.approve_device(code)
+    assert running.end()[0] == 0
+
+
+# -- the grant that a login replaces ------------------------------------------------------------
+
+
+def test_the_old_grant_stays_alive_and_that_is_said(
+    ultracart: CommandLine, sandbox: Sandbox
+) -> None:
+    ultracart.succeed("login")
+    old = ultracart.succeed("token").strip()
+    ran = ultracart("login", "--json")
+    assert "stays alive at UltraCart; --revoke-old would end it." in ran.stderr
+    assert json.loads(ran.stdout)["old_grant"] == "alive"
+    ultracart.succeed("whoami", ULTRACART_ACCESS_TOKEN=old)
+
+
+def test_the_old_grant_is_revoked(ultracart: CommandLine, sandbox: Sandbox) -> None:
+    ultracart.succeed("login")
+    old = ultracart.succeed("token").strip()
+    ran = ultracart("login", "--json", "--revoke-old")
+    assert "The grant that it replaces was revoked." in ran.stderr
+    assert json.loads(ran.stdout)["old_grant"] == "revoked"
+    assert "HTTP 401" in ultracart.fail("whoami", ULTRACART_ACCESS_TOKEN=old)
+    ultracart.succeed("whoami")
+
+
+def test_an_old_grant_that_cannot_be_revoked(ultracart: CommandLine, sandbox: Sandbox) -> None:
+    ultracart.succeed("login")
+    sandbox.faults.add("/oauth/revoke", status=500, times=None)
+    ran = ultracart("login", "--revoke-old")
+    assert ran.returncode == 0
+    assert "could not be revoked and stays alive: " in ran.stderr
+    ultracart.succeed("whoami")
+
+
+def test_a_server_that_ends_the_new_grant_with_the_old(
+    ultracart: CommandLine, sandbox: Sandbox
+) -> None:
+    """As one does that revokes an application as a whole."""
+    ultracart.succeed("login")
+    running = ultracart.start("login", "--revoke-old", "--no-browser")
+    url = running.err.wait_for("/oauth/authorize?")
+    hold = threading.Event()
+    sandbox.faults.add("/oauth/revoke", delay=hold)
+    visit = threading.Thread(target=_visit, args=(sandbox.authorize(url),))
+    visit.start()
+    running.err.wait_for("Logged in")
+    sandbox.revoke()
+    hold.set()
+    status, _, err = running.end()
+    visit.join()
+    assert status == 1
+    assert err.endswith("has ended together with the old one: log in again\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -21,12 +22,8 @@ from .program import DEFAULT_ACCOUNT
 SANDBOX_CLIENT_ID = "sandbox_client"
 SANDBOX_SCOPE = "item_read order_read"
 
-_EXAMPLE = "https://secure.ultracart.com/rest/v2"
-# What a user of the command line can set, for what a message names.
-_SETTINGS = {
-    "Configuration.proxy": "the proxy in HTTPS_PROXY or HTTP_PROXY",
-    "Configuration.ssl_ca_cert": "SSL_CERT_FILE",
-}
+# A way out that only a program has.
+_TRUST_ENV = re.compile(r", unless [^,]*Configuration\.trust_env is False,")
 
 
 def configuration_of(arguments: argparse.Namespace) -> Configuration:
@@ -49,8 +46,7 @@ def configuration_of(arguments: argparse.Namespace) -> Configuration:
                 "%s begins with http:, which would send tokens readable to everyone on the way: "
                 "use https" % source
             )
-        for setting, name in {**_SETTINGS, "Configuration.host": source}.items():
-            message = message.replace(setting, name)
+        message = _TRUST_ENV.sub("", message).replace("Configuration.host", source)
         raise CommandError(message) from error
     return configuration
 

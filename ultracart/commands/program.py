@@ -133,6 +133,15 @@ class Parser(argparse.ArgumentParser):
         near = get_close_matches(word, list(known), n=1, cutoff=0.6)
         return printable(word) + ("; did you mean %s?" % near[0] if near else "")
 
+    def format_usage(self) -> str:
+        """As argparse's, and on a narrow terminal without the indent that leaves no room."""
+        return _narrowed(super().format_usage())
+
+    def format_help(self) -> str:
+        """As argparse's, with the usage of :meth:`format_usage`."""
+        usage, blank, rest = super().format_help().partition("\n\n")
+        return _narrowed(usage) + blank + (fold(rest, _width() - 1) if _is_narrow() else rest)
+
     def error(self, message: str) -> NoReturn:
         # argparse would write the usage to stdout where stderr is closed.
         say("%s%s: error: %s" % (self.format_usage(), self.prog, message))
@@ -144,6 +153,17 @@ def _width() -> int:
         if is_terminal(stream):
             return width_of(stream)
     return 80
+
+
+def _narrowed(usage: str) -> str:
+    if not _is_narrow():
+        return usage
+    end = "\n" if usage.endswith("\n") else ""
+    return fold(" ".join(usage.split()), _width() - 1, hanging=2) + end
+
+
+def _is_narrow() -> bool:
+    return _width() < _NARROW
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
@@ -191,7 +211,7 @@ def create_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     parsers = parser.commands
     for name, command in _COMMANDS.items():
-        about = command.summary[0].upper() + command.summary[1:] + "."
+        about = fold(command.summary[0].upper() + command.summary[1:] + ".", _width() - 1)
         parsers[name] = commands.add_parser(name, help=command.summary, description=about)
     _add_sandbox_options(parsers["sandbox"])
     _add_login_options(parsers["login"])
