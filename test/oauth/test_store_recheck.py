@@ -183,9 +183,30 @@ def test_a_save_that_was_seen_is_not_kept_any_longer(make_session, sandbox, log_
     log_in_to(session, sandbox)
     time_.pass_(3601)
     session.access_token()
-    time_.pass_(2)
-    session.access_token()
+    for seconds in (2, 61):
+        assert session._store.pending._by_account != {}
+        time_.pass_(seconds)
+        session.access_token()
     assert session._store.pending._by_account == {}
+
+
+def test_a_long_transaction_that_sees_its_own_save_and_is_rolled_back(
+    make_session, sandbox, log_in_to, time_
+):
+    store = RollingBack()
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+    time_.pass_(3601)
+    newest = session.access_token()
+    before = store.before
+    for _ in range(10):  # calls of one request of the application's
+        time_.pass_(3)
+        assert session.access_token() == newest
+    store.save("default", before)
+    time_.pass_(35)
+    assert session.access_token() == newest
+    assert store.load("default").access_token == newest
+    assert sandbox.counters.reuse_detections == 0
 
 
 def test_what_cannot_be_saved_again_is_tried_again(make_session, sandbox, log_in_to, time_):

@@ -8,8 +8,8 @@ R3   Stale: one caller refreshes, the winner of a non-blocking try; the others k
 R4   Expired or rejected: all callers wait for one refresh and share its result or its error.
 R5   One refresh: take the store's lock; read the store again, since anything read earlier may be
      outdated; adopt what somebody else refreshed, else ask UltraCart; save; leave the lock.
-R6   A new token is pending from before its save until a later read has shown it. While the store
-     shows a predecessor, the pending token is saved again before anything else.
+R6   A new token is pending from before its save until a read has shown it a minute later. While the
+     store shows a predecessor, the pending token is saved again before anything else.
 R7   A login or a deletion that meets a refresh wins: nothing is saved over it.
 R8   ``invalid_grant``: read the store once more, for writers that take no lock; then the grant has
      ended. The stored token stays until it is replaced or deleted.
@@ -144,8 +144,8 @@ class Refresher:
 
     def _was_just_refreshed(self, account: str, entry: CachedToken) -> bool:
         now = self._monotonic()
-        if now >= entry.refresh_at:
-            return False  # it was rejected because it is at its end
+        if now >= (entry.refreshed_at + entry.refresh_at) / 2:
+            return False  # it may be at its end, or another process refreshes it right now
         return not self._store.refusals.may_replace(account, entry.refreshed_at, now)
 
     def is_untried(self, account: str, access_token: str) -> bool:
@@ -363,7 +363,7 @@ class Refresher:
 
     def _save(self, account: str, old: Token, new: Token) -> Token:
         """``new``, saved; or what was saved meanwhile by a login, which wins (R7)."""
-        self._store.pending.begin(account, old, new)
+        self._store.pending.begin(account, old, new, self._monotonic())
         if self._store.replace(account, old, new):
             return new
         self._store.pending.drop(account, new)

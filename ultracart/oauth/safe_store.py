@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from threading import get_ident
@@ -22,6 +22,8 @@ from .stores.lock_errors import caller_error_first
 from .token import Token
 
 _logger = logging.getLogger(__name__)
+# Seconds; for so long an application may roll back what was saved in its transaction.
+_LONGEST_TRANSACTION = 60.0
 _METHODS = ("load", "save", "delete", "accounts", "lock")
 
 
@@ -30,6 +32,7 @@ class _Pending(NamedTuple):
     # The older tokens that the store may still return. A database whose COMMIT fails rolls back
     # every save made under the lock, so more than one older token is possible.
     predecessors: tuple[Token, ...]
+    saved_at: float  # seconds of the monotonic clock
 
 
 class PendingSaves:
@@ -37,7 +40,7 @@ class PendingSaves:
 
     A server that rotates refresh tokens takes each only once. A new token that could not be saved,
     or whose save is rolled back later, must be found by the next refresh of whichever session, or
-    the grant is lost. So each is kept until a later read has shown it.
+    the grant is lost. So each is kept until a read a minute later has shown it.
     """
 
     def __init__(self) -> None:
@@ -45,7 +48,7 @@ class PendingSaves:
         self._lock = Lock()
         renew_after_fork(self)
 
-    def begin(self, account: str, old: Token, new: Token) -> None:
+    def begin(self, account: str, old: Token, new: Token, now: float) -> None:
         """``new`` is about to replace ``old`` in the store. Under the store's lock."""
         with self._lock:
             pending = self._by_account.get(account)
@@ -54,7 +57,7 @@ class PendingSaves:
                 predecessors = pending.predecessors
             elif pending is not None and pending.token.has_same_credentials(old):
                 predecessors = (*pending.predecessors, old)
-            self._by_account[account] = _Pending(new, predecessors)
+            self._by_account[account] = _Pending(new, predecessors, now)
 
     def latest(self, account: str, stored: Token) -> Token:
         """``stored``, or the token that has replaced it and is not in the store."""
@@ -65,10 +68,15 @@ class PendingSaves:
             return pending.token
         return stored
 
-    def confirm(self, account: str, stored: Token) -> None:
-        """A read, after the lock was left, has shown ``stored``."""
+    def confirm(self, account: str, stored: Token, now: float) -> None:
+        """A read has shown ``stored``: its save is believed if it was a minute ago.
+
+        Sooner, the read may have been in the transaction of the save, which may be rolled back.
+        """
         pending = self._by_account.get(account)
-        if pending is not None and stored.is_same_issue(pending.token):
+        if pending is None or now - pending.saved_at < _LONGEST_TRANSACTION:
+            return
+        if stored.is_same_issue(pending.token):
             self.drop(account, pending.token)
 
     def drop(self, account: str, token: Token) -> None:
@@ -102,12 +110,13 @@ class SafeStore:
 
     Args:
         binding: the session's server and application, whose tokens alone are loaded.
+        monotonic: monotonic seconds.
 
     Raises:
         ApiTypeError: ``store`` lacks one of the methods that every store has.
     """
 
-    def __init__(self, store: TokenStore, binding: Binding) -> None:
+    def __init__(self, store: TokenStore, binding: Binding, monotonic: Callable[[], float]) -> None:
         for name in _METHODS:
             if not callable(getattr(store, name, None)):
                 raise ApiTypeError("token_store must be a TokenStore: it has no %s()" % name)
@@ -119,6 +128,7 @@ class SafeStore:
         self.pending, self.refusals = shared
         self._store = store
         self._binding = binding
+        self._monotonic = monotonic
         self._load = store.load
         # The thread that holds each account's lock.
         self._owners: dict[str, int] = {}
@@ -148,7 +158,7 @@ class SafeStore:
                 "the token store loads a %s, which is no Token" % type(token).__name__
             )
         if not self._is_owner(account):  # what is seen under the lock may be rolled back
-            self.pending.confirm(account, token)
+            self.pending.confirm(account, token, self._monotonic())
         return token
 
     def is_own(self, token: Token) -> bool:

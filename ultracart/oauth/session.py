@@ -149,7 +149,9 @@ class OAuthSession:
         if authorization_endpoint:
             check_authorization_endpoint(authorization_endpoint, allow_insecure=allow_insecure)
         binding = Binding(host, client_id)
-        self._store = SafeStore(MemoryTokenStore() if token_store is None else token_store, binding)
+        self._store = SafeStore(
+            MemoryTokenStore() if token_store is None else token_store, binding, monotonic
+        )
         self._endpoint = TokenEndpoint(
             client_id,
             client_secret,
