@@ -2,8 +2,8 @@
 
 Without a rule, all of it: the whole model must break no assertion and come to no deadlock, and
 each model that lacks one rule must. With rules, only the models that lack these. ``--trace``
-prints the shortest way to what breaks. Needs Debian's ``spin`` and ``gcc``; takes about a quarter
-of an hour and 5 GB of memory.
+prints the shortest way to what breaks. Needs Debian's ``spin`` and ``gcc``; takes about ten
+minutes and 2 GB of memory.
 """
 
 from __future__ import annotations
