@@ -243,18 +243,23 @@ class SentSecrets:
         return iter(list(self._known))
 
     def add(self, headers: Mapping[str, str], *parts: Any) -> None:
-        """Remember the secrets of one request; costs next to nothing where they are the last's."""
+        """Remember the secrets of one request: in its headers, and in parts that are pairs.
+
+        This costs next to nothing where they are those of the last request.
+        """
         values = tuple(headers.values())
         if values != self._headers:
             self._headers = values
             self._remember(secrets_in_headers(headers))
         for part in parts:
-            if part:
-                self._remember(secrets_in(part))
+            for name, value in part or ():
+                if isinstance(value, str) and _names_secret(name):
+                    self._remember([value])
 
     def _remember(self, secrets: Iterable[str]) -> None:
         for secret in secrets:
-            self._known.setdefault(secret)
+            if secret not in self._known:
+                self._known[secret] = None
         if len(self._known) > _MAX_REMEMBERED:
             for secret in list(self._known)[:-_MAX_REMEMBERED]:
                 self._known.pop(secret, None)

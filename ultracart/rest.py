@@ -13,7 +13,6 @@ import io
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +73,6 @@ _TIMEOUTS = (TimeoutError, urllib3.exceptions.TimeoutError, urllib3.exceptions.E
 _SYSTEM = ("builtins", "socket", "ssl", ProxyRefused.__module__)
 # What reading a response may end in, whatever is wrong with the response.
 _UNREADABLE = (BodyError, MemoryError, RecursionError, OverflowError)
-_NO_LIMIT = nullcontext()
 
 
 @cache
@@ -266,11 +264,11 @@ class RESTClientObject(Verbs):
         if not settings.covers(url):
             settings = settings.for_url(url)
         call.settings = settings
-        call.query, call.fields, call.body = query_params, post_params or (), body
+        call.query, call.fields, call.body = _pairs(query_params), _pairs(post_params), body
         call.content, call.headers = prepare_message(
             call.method, headers or {}, body, call.fields, encode_multipart_formdata
         )
-        call.target = target(url, settings, query_params)
+        call.target = target(url, settings, call.query)
         call.preload = _preload_content
         bounds = settings.bounds
         if _request_timeout is not None:
@@ -296,9 +294,11 @@ class RESTClientObject(Verbs):
         limiter = self.configuration.request_limiter
         while True:
             started = time.monotonic()
-            turn = _NO_LIMIT if limiter is None else limiter(call.deadline.queueing_time())
-            with turn:
+            if limiter is None:
                 response = self._attempt(call)
+            else:
+                with limiter(call.deadline.queueing_time()):
+                    response = self._attempt(call)
             if self.configuration.debug:
                 log_exchange(call, response, time.monotonic() - started)
             if not isinstance(response, ApiException):
@@ -358,6 +358,12 @@ class RESTClientObject(Verbs):
             current.deadline = interrupted
         _discard(raw)
         return failure
+
+
+def _pairs(params: Any) -> Any:
+    if type(params) is list or not params:
+        return params or ()
+    return list(params.items() if isinstance(params, Mapping) else params)
 
 
 def _error_for(call: Call, response: RESTResponse) -> ApiException:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ultracart import ApiConnectionError
+from ultracart import ApiConnectionError, ConfigurationError
 
 from .conftest import exchange
 from .server import answer
@@ -139,3 +139,59 @@ def test_a_replaced_socket_class_is_used(
     for _ in range(2):
         assert exchange(api).access_token == "a"
     assert len(made) == 1
+
+
+NO_HOSTS = [
+    "[::1]evil.example",
+    "[::1].evil.example",
+    "evil.example[::1]",
+    "[::1]:1evil.example",
+    "[127.0.0.1]",
+    "[evil.example]",
+    "[::1",
+    "::1",
+    "ev%69l.example",
+    "a^b.example",
+    "a|b.example",
+    "a..example",
+    # What IDNA 2003 and browsers make different names of, or only one of them a name.
+    "stra\u00dfe.example",
+    "\u03b2\u03cc\u03bb\u03bf\u03c2.example",
+    "a\u200db.example",
+    "a\u200cb.example",
+    "\U0001f600.example",
+    "\ua7b8x.example",
+    "\u2100.example",
+]
+
+
+@pytest.mark.parametrize("host", NO_HOSTS, ids=ascii)
+@pytest.mark.parametrize("place", ["host", "proxy"])
+def test_what_is_no_host_is_refused(
+    client_of: Any, looked_up: list[Any], host: str, place: str
+) -> None:
+    url = "https://%s/" % host
+    settings = {"proxy": url} if place == "proxy" else {}
+    client = client_of("https://api.example" if settings else url, **settings)
+    with pytest.raises(ConfigurationError, match="host" if place == "host" else "proxy"):
+        client.call_api("/x", "GET")
+    assert not looked_up
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [
+        ("B\u00dcCHER.example", "xn--bcher-kva.example"),
+        ("\uff21\uff22\uff23\u3002example", "abc.example"),
+        ("\u65e5\u672c\u8a9e.example", "xn--wgv71a119e.example"),
+        ("under_score.example", "under_score.example"),
+    ],
+)
+def test_what_browsers_read_alike_is_looked_up(
+    client_of: Any, looked_up: list[Any], host: str, asked: str
+) -> None:
+    client = client_of("https://%s:1" % host, timeout=(0.5, 1))
+    with pytest.raises(ApiConnectionError):
+        client.call_api("/x", "GET")
+    assert set(looked_up) <= {asked, asked.encode()}
+    assert looked_up

@@ -87,7 +87,8 @@ class _SocketReader(io.RawIOBase):
         # Unbuffered; by position, as stand-ins for sockets name the argument in their own ways.
         self._file = sock.makefile("rb", 0)
         # One of a stand-in may be buffered all the same: at most one read of what is below it.
-        self._receive = getattr(self._file, "readinto1", self._file.readinto)
+        direct = type(self._file) is socket.SocketIO
+        self._receive = sock.recv_into if direct else _one_read_of(self._file)
         self._deadline = deadline
         self._header_bytes = 0
         self.in_headers = True
@@ -125,6 +126,10 @@ class _SocketReader(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
+
+
+def _one_read_of(file: Any) -> Any:
+    return getattr(file, "readinto1", file.readinto)
 
 
 class _ResponseReader(io.BufferedReader):
