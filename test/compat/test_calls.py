@@ -36,6 +36,7 @@ def test_differences_that_show_everywhere(comparison):
     shown = [
         (theirs.get(VERSION_HEADER), ours.get(VERSION_HEADER)) == (None, ["2017-03-01"]),
         theirs["user-agent"] != ours["user-agent"],
+        (theirs["accept-encoding"], ours["accept-encoding"]) == (["identity"], ["gzip"]),
         (theirs.get("authorization"), ours.get("authorization")) == (["Bearer "], None),
         "merchant_id" not in official["result"]["fields"]
         and "merchant_id" in here["result"]["fields"],

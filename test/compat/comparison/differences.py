@@ -31,6 +31,13 @@ EVERYWHERE = [
         {},
     ),
     Difference(
+        "Accept-Encoding",
+        "`identity`",
+        "`gzip`",
+        "Servers compress JSON for those who ask; a header of yours wins.",
+        {},
+    ),
+    Difference(
         "Empty bearer",
         "`Authorization: Bearer ` with no token, where none is set",
         "no `Authorization` header",
@@ -64,6 +71,13 @@ SETTINGS = [
         "copies the settings, and gives them to `ultracart.configuration` too",
         "No two configurations share mutable state.",
         {"configuration: default changed later": gives(False)},
+    ),
+    Difference(
+        "Misspelt settings",
+        "accepted, and unused",
+        "accepted with a `UserWarning` that names the nearest setting; a `TypeError` as a keyword",
+        "A setting that is not used is a mistake that nobody notices.",
+        {"configuration: misspelt setting": gives(["UserWarning"])},
     ),
     Difference(
         "Environment variables",

@@ -11,6 +11,7 @@ import pathlib
 import pickle
 import tempfile
 import threading
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,6 +37,13 @@ _SANITIZED: list[tuple[str, Any]] = [
 
 def _client(name: str, run: Any) -> Case:
     return Case("helper: " + name, lambda sdk: run(sdk.client()))
+
+
+def _misspelt(configuration: Any) -> Any:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        configuration.hots = "https://h.example"
+    return [warning.category.__name__ for warning in caught]
 
 
 def _configured(name: str, run: Any, **settings: Any) -> Case:
@@ -268,6 +276,7 @@ CASES = [
             sdk.server.host, post_params=[("a", "1")], body={"a": 1}
         ),
     ),
+    _configured("misspelt setting", _misspelt),
     _configured("no key", lambda conf: conf.get_api_key_with_prefix(SIMPLE)),
     _configured(
         "key", lambda conf: conf.get_api_key_with_prefix(SIMPLE), api_key={SIMPLE: "k\u20ac"}
