@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from importlib.metadata import distributions
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.request import urlopen
 
@@ -176,6 +177,17 @@ class Benchmark:
             row("cold start to first token, https", "ms", cold, 1.12, 1.08),
         ]
 
+    def commands(self) -> list[Row]:
+        """What the command line takes before it does anything."""
+        rows = []
+        with TemporaryDirectory() as home:
+            startup.store_login(home)
+            for arguments, must in ((["--help"], 100), (["token"], 200)):
+                samples = [startup.command(arguments, home) for _ in range(self.rounds(15, 5))]
+                name = "ultracart " + " ".join(arguments)
+                rows.append(_grown(name, "ms", median(samples), must, "CPU of the whole process"))
+        return rows
+
     def growth(self) -> list[Row]:
         """What stays after many clients, and after many calls on one."""
         own = next(library for library in self._libraries if library.name == OWN)
@@ -200,6 +212,7 @@ class Benchmark:
 
     def run(self) -> Iterator[Row]:
         yield from self.start()
+        yield from self.commands()
         rounds = self.rounds(60, 8)
         yield self.calls("warm call, http", "warm", "http", 200, rounds, 1.0, 0.9)
         yield self.calls("warm call, TLS", "warm", "https", 200, rounds, 1.0, 0.9)

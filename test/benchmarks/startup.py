@@ -62,6 +62,8 @@ sys.path[:0] = %r
 from libraries import LIBRARIES
 assert LIBRARIES[%r](%r, %r).warm()()
 """
+# Nobody is asked: the token is fresh.
+_HOST = "https://ultracart.example/rest/v2"
 HERE = str(Path(__file__).parent)
 
 
@@ -98,3 +100,30 @@ def first_token(library: str, host: str, ca_file: str, path: str | None) -> dict
     if process.returncode:
         raise RuntimeError("the cold start of %s failed" % library)
     return {"cpu": (usage.ru_utime + usage.ru_stime) * 1e3, "wall": wall * 1e3}
+
+
+def command(arguments: list[str], home: str) -> float:
+    """CPU milliseconds of ``ultracart`` with these arguments, for a user with this home."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ultracart", *arguments],
+        env={**environment(), "HOME": home, "XDG_DATA_HOME": home, "ULTRACART_HOST": _HOST},
+        stdout=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError("ultracart %s failed" % " ".join(arguments))
+    return (usage.ru_utime + usage.ru_stime) * 1e3
+
+
+def store_login(home: str) -> None:
+    """A login with a fresh token, as ``ultracart login`` keeps it."""
+    code = (
+        "from ultracart.oauth import Token\n"
+        "from ultracart.oauth.cli_logins import Login, open_login_store\n"
+        "store = open_login_store()\n"
+        "store.save(Login(%r, 'app', 'default').key, Token('access', 'refresh', 4e9))\n"
+        "store.close()\n"
+    ) % _HOST
+    place = {**environment(), "HOME": home, "XDG_DATA_HOME": home}
+    subprocess.run([sys.executable, "-c", code], env=place, check=True)

@@ -111,7 +111,9 @@ class Parser(argparse.ArgumentParser):
             self.commands[arguments.command].error(str(error))
         return arguments
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, args: Any = None, namespace: Any = None
+    ) -> Any:
         """As argparse's; of a command it is called by the parser of all."""
         if not self.intermixed:
             return super().parse_known_args(args, namespace)

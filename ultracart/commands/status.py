@@ -171,8 +171,8 @@ def _show(found: list[dict[str, Any]]) -> None:
 
 
 def _fields(each: dict[str, Any]) -> list[tuple[str, str]]:
-    state = {"unknown": "could not be checked"}.get(each["state"], each["state"])
-    fields = [("state", state)]
+    state = "could not be checked" if each["state"] == "unknown" else str(each["state"])
+    fields: list[tuple[str, str]] = [("state", state)]
     if each["problem"]:
         fields.append(("reason", printable(each["problem"])))
     if each["login_command"]:
@@ -194,9 +194,9 @@ def _expiries(each: dict[str, Any]) -> list[tuple[str, str]]:
     untold = "the server has set no end"
     if each["account"] is None:
         return [("access token", "its end is not known here")]
-    refresh = "none: log in again when the access token ends"
-    if each["refresh_token"]:
-        refresh = _end(each["refresh_token_expires_at"]) or untold
+    refresh = _end(each["refresh_token_expires_at"]) or untold
+    if not each["refresh_token"]:
+        refresh = "none: log in again when the access token ends"
     return [("access token", _end(each["expires_at"]) or untold), ("refresh token", refresh)]
 
 

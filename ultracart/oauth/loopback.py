@@ -178,15 +178,12 @@ def _parsed(redirect_uri: str) -> tuple[str, int, str]:
     """Host, port and path of a redirect URI on this machine."""
     try:
         parts = urlsplit(redirect_uri)
-        host, port = parts.hostname or "", parts.port or 80
+        host, port = parts.hostname, parts.port or 80
+        if parts.scheme != "http" or parts.query or parts.username is not None:
+            host = None
     except ValueError:
-        host, port = "", 0
-    if (
-        host not in _ADDRESSES
-        or parts.scheme != "http"
-        or parts.query
-        or parts.username is not None
-    ):
+        parts, host, port = urlsplit(""), None, 0
+    if host is None or host not in _ADDRESSES:
         raise ApiValueError(
             "redirect_uri must look like http://127.0.0.1:8910/callback or "
             "http://localhost:8910/callback: nothing else leads back to this machine"
