@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from waiting import TOKEN_PATH
 
@@ -77,7 +79,7 @@ def test_nothing_is_sent_by_another_application(make_session, sandbox, log_in_to
 
 
 def test_another_path_or_spelling_of_one_server_is_that_server(make_session, sandbox, log_in_to):
-    store = MemoryTokenStore()
+    store: Any = MemoryTokenStore()
     log_in_to(make_session(token_store=store), sandbox)
     configuration = Configuration()
     configuration.host = sandbox.host.replace("http", "HTTP") + "/"
@@ -102,7 +104,7 @@ def test_a_token_of_an_earlier_version_is_bound_by_its_first_session(
 
 
 def test_binding_waits_for_no_lock(make_session, sandbox, log_in_to):
-    store = MemoryTokenStore()
+    store: Any = MemoryTokenStore()
     log_in_to(make_session(token_store=store), sandbox)
     token = store.load("default").replaced(host=None, client_id=None)
     store.save("default", token)
@@ -118,7 +120,7 @@ def test_a_refreshed_token_stays_bound(authorized, sandbox):
 
 def test_a_new_login_replaces_another_server_s_token(make_session, sandbox, log_in_to, elsewhere):
     other, configuration = elsewhere
-    store = MemoryTokenStore()
+    store: Any = MemoryTokenStore()
     log_in_to(make_session(token_store=store), sandbox)
     session = make_session(
         token_store=store, configuration=configuration, redirect_uri=other.redirect_uri
@@ -131,7 +133,7 @@ def test_another_server_s_token_can_be_forgotten_unsent(
     make_session, sandbox, log_in_to, elsewhere
 ):
     other, configuration = elsewhere
-    store = MemoryTokenStore()
+    store: Any = MemoryTokenStore()
     log_in_to(make_session(token_store=store), sandbox)
     make_session(token_store=store, configuration=configuration).revoke(forget=True)
     assert store.load("default") is None

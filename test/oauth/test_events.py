@@ -6,6 +6,7 @@ import logging
 import pickle
 import threading
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from failing_stores import FullDisk
@@ -165,7 +166,8 @@ def test_of_many_threads_one_tells(session, sandbox, events, time_):
 
 
 def test_it_is_told_outside_every_lock(make_session, sandbox, log_in_to, time_):
-    store = MemoryTokenStore()
+    session: Any = None
+    store: Any = MemoryTokenStore()
     seen = []
 
     def use_the_session(event):

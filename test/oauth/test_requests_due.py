@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from waiting import token_requests
 
 from ultracart.exceptions import ReauthorizationRequired
@@ -14,7 +16,7 @@ STEP = 1200  # seconds between two calls of a process for a merchant
 
 
 def test_hours_cost_what_is_due(make_session, sandbox, log_in_to, time_, tmp_path):
-    stores = [SQLiteTokenStore(tmp_path / "tokens.db") for _ in range(PROCESSES)]
+    stores: list[Any] = [SQLiteTokenStore(tmp_path / "tokens.db") for _ in range(PROCESSES)]
     sessions = [make_session(token_store=store) for store in stores]
     accounts = ["merchant-%d" % number for number in range(MERCHANTS)]
     dead, living = accounts[0], accounts[1:]

@@ -6,6 +6,7 @@ import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from waiting import TOKEN_PATH, token_requests
@@ -141,7 +142,7 @@ def test_while_one_compares_the_others_go_on(processes, time_, store):
 class RollingBack(MemoryTokenStore):
     """Saves in the request's transaction: visible to its own thread, and rolled back later."""
 
-    before = None
+    before: Any = None
 
     @contextmanager
     def lock(self, account, *, blocking=True):
@@ -156,7 +157,7 @@ class RollingBack(MemoryTokenStore):
 @pytest.mark.parametrize("who", ["the same session", "another session", "a forced refresh"])
 @pytest.mark.parametrize("later", [0, 2, 120, 3601])
 def test_a_rolled_back_refresh_is_found_again(make_session, sandbox, log_in_to, time_, who, later):
-    store = RollingBack()
+    store: Any = RollingBack()
     session = make_session(token_store=store)
     log_in_to(session, sandbox)
     time_.pass_(3601)
@@ -178,7 +179,7 @@ def test_a_rolled_back_refresh_is_found_again(make_session, sandbox, log_in_to, 
 
 def test_a_save_that_was_seen_is_not_kept_any_longer(make_session, sandbox, log_in_to, time_):
     """Then a restored backup is what the store says it is."""
-    store = RollingBack()
+    store: Any = RollingBack()
     session = make_session(token_store=store)
     log_in_to(session, sandbox)
     time_.pass_(3601)
@@ -193,7 +194,7 @@ def test_a_save_that_was_seen_is_not_kept_any_longer(make_session, sandbox, log_
 def test_a_long_transaction_that_sees_its_own_save_and_is_rolled_back(
     make_session, sandbox, log_in_to, time_
 ):
-    store = RollingBack()
+    store: Any = RollingBack()
     session = make_session(token_store=store)
     log_in_to(session, sandbox)
     time_.pass_(3601)
@@ -210,7 +211,7 @@ def test_a_long_transaction_that_sees_its_own_save_and_is_rolled_back(
 
 
 def test_what_cannot_be_saved_again_is_tried_again(make_session, sandbox, log_in_to, time_):
-    store = RollingBack()
+    store: Any = RollingBack()
     session = make_session(token_store=store)
     log_in_to(session, sandbox)
     time_.pass_(3601)
@@ -227,7 +228,7 @@ def test_what_cannot_be_saved_again_is_tried_again(make_session, sandbox, log_in
 
 
 def test_two_refreshes_in_one_transaction_that_is_rolled_back(make_session, sandbox, log_in_to):
-    store = RollingBack()
+    store: Any = RollingBack()
     session = make_session(token_store=store)
     log_in_to(session, sandbox)
     before = store.load("default")
@@ -241,7 +242,7 @@ def test_two_refreshes_in_one_transaction_that_is_rolled_back(make_session, sand
 
 
 def test_a_session_that_comes_later_is_handed_the_newest(make_session, sandbox, log_in_to, time_):
-    store = RollingBack()
+    store: Any = RollingBack()
     session = make_session(token_store=store)
     log_in_to(session, sandbox)
     newest = session.refresh()
@@ -254,7 +255,7 @@ def test_a_session_that_comes_later_is_handed_the_newest(make_session, sandbox, 
 def test_a_server_that_issues_one_text_again_and_again(
     make_session, sandbox, log_in_to, time_, tmp_path
 ):
-    store = SQLiteTokenStore(tmp_path / "tokens.db")
+    store: Any = SQLiteTokenStore(tmp_path / "tokens.db")
     session = make_session(token_store=store)
     log_in_to(session, sandbox)
     body = {"access_token": "one text", "expires_in": 3600, "token_type": "bearer"}

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import math
 import pickle
+from typing import Any
 
 import pytest
 
@@ -265,7 +266,7 @@ def test_a_bare_refresh_token():
 
 
 def test_a_bare_refresh_token_brings_an_access_token(make_session, sandbox, log_in_to, time_):
-    store = MemoryTokenStore()
+    store: Any = MemoryTokenStore()
     session = make_session(token_store=store)
     log_in_to(session, sandbox)
     bare = Token.from_dict({"refresh_token": session.token().refresh_token})

@@ -76,6 +76,21 @@ async def tokens(session: ultracart.oauth.OAuthSession) -> str:
     return await session.access_token_async("DEMO")
 
 
+def operated(events: list[ultracart.oauth.SessionEvent]) -> list[tuple[str, str]]:
+    def told(event: ultracart.oauth.SessionEvent) -> None:
+        events.append(event)
+        if event.error is not None:
+            print(event.nam)  # type: ignore[attr-defined]
+
+    session = ultracart.oauth.OAuthSession("client", on_event=told, store_recheck=30)
+    ultracart.oauth.OAuthSession("client", on_event="print")  # type: ignore[arg-type]
+    events += session.keep_alive(idle=3600, limit=10)
+    session.revoke("DEMO", forget=True)
+    moved = ultracart.oauth.Token.from_dict({"refresh_token": "r"}).replaced(scope="item_read")
+    print(moved.extra["id_token"], moved.host, moved.refresh_token_expires_at)
+    return [(grant.account, grant.state) for grant in session.grants()]
+
+
 class Derived(OauthTokenResponse):
     def bearer(self) -> str:
         return "Bearer %s" % self.access_token
