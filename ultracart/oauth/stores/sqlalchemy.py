@@ -44,6 +44,7 @@ from .engines import (
 )
 from .file_lock import FileLocks
 from .lock_errors import caller_error_first
+from .places import Places
 from .private_file import NotOurs, prepare_database
 from .sql_locks import commit_durably, mysql_lock, postgresql_lock
 
@@ -194,12 +195,13 @@ class SQLAlchemyTokenStore(TokenStore):
     @contextmanager
     def _lock(self, account: str, blocking: bool) -> Iterator[bool]:
         """The lock and, in the same transaction, everything that is loaded and saved under it."""
-        if not self._free.acquire(blocking, LOCK_TIMEOUT if blocking else None):
-            if blocking:
-                raise TokenStoreError(
-                    "no connection for the lock became free in %g s: the engine's pool is too small"
-                    % LOCK_TIMEOUT
-                )
+        place = self._places.take(LOCK_TIMEOUT if blocking else 0)
+        if place is None and blocking:
+            raise TokenStoreError(
+                "no connection for the lock became free in %g s: the engine's pool is too small"
+                % LOCK_TIMEOUT
+            )
+        if place is None:
             yield False
             return
         try:
@@ -207,7 +209,7 @@ class SQLAlchemyTokenStore(TokenStore):
             with caller_error_first(transaction, self._errors, partial(_fail, "lock")) as held:
                 yield held
         finally:
-            self._free.release()
+            place.leave()
 
     @contextmanager
     def _locked_transaction(self, account: str, blocking: bool) -> Iterator[bool]:
@@ -362,8 +364,7 @@ class SQLAlchemyTokenStore(TokenStore):
         # Connections whose lock this thread holds, by account.
         self._own = threading.local()
         # Waiting refreshes leave a connection to those who only read.
-        most = most_locks(self._engine)
-        self._free: Any = threading.Semaphore(10**6 if most is None else most)
+        self._places = Places(most_locks(self._engine))
 
 
 def _check_name(argument: str, name: object) -> None:
