@@ -469,12 +469,15 @@ def _text_of(response: Any, body: Any, response_type: Any) -> tuple[str, str]:
     find = getattr(response, "getheader", None)
     content_type = str(find("Content-Type") or "") if find else ""
     media_type, charset, _ = json_body.content_type_parts(content_type)
-    if not charset and isinstance(response.data, str):
-        text: str | None = response.data  # read as UTF-8 already
+    text: str | None
+    if isinstance(body, str):
+        text = body
+    elif not charset and isinstance(response.data, str):
+        text = response.data  # read as UTF-8 already
     else:
-        text = body if isinstance(body, str) else json_body.decode_text(body, charset)
-    if text is None and getattr(response_type, "in_any_encoding", False):
-        text = body.decode("latin-1")
+        text = json_body.decode_text(body, charset)
+        if text is None and getattr(response_type, "in_any_encoding", False):
+            text = body.decode("latin-1")
     if text is None:
         raise ApiResponseError(
             reason="the response is not %s text" % (charset or "UTF-8"), request_sent=True
