@@ -118,7 +118,9 @@ for _ in range(2):
     assert not hasattr(ultracart, "Item")
 ultracart.official.unmount()
 with mount() as mounted:
-    assert ultracart.ItemApi
+    assert ultracart.ItemApi and mounted.version in repr(mounted)
+with mount():
+    ultracart.official.unmount()
 assert not hasattr(ultracart, "ItemApi")
 assert ultracart.OauthApi
 """,
@@ -194,7 +196,7 @@ from ultracart.model.item import Item
 with Sandbox() as sandbox:
     configuration = Configuration()
     configuration.host = sandbox.host
-    configuration.access_token = "access_token_example"
+    TOKEN = configuration.access_token = "access_token_example"
     client = ApiClient(configuration)
     api = ItemApi(client)
     def get(answer, **options):
@@ -226,6 +228,15 @@ with Sandbox() as sandbox:
     assert error.path_to_item == ["merchant_item_id"] and str in error.valid_classes
     assert error.key_type is False
     refused(ApiAttributeError, lambda: Item().merchant_item_id)
+    # Credentials of one call, in place of the configured ones.
+    get({"success": True}, _request_auths=[
+        {"type": "oauth2", "in": "header", "key": "Authorization", "value": "Bearer " + TOKEN},
+        {"type": "api_key", "in": "query", "key": "q", "value": "v"},
+        {"type": "api_key", "in": "cookie", "key": "c", "value": "w"}])
+    sent = sandbox.requests[-1]
+    assert sent.headers["Authorization"] == "Bearer " + TOKEN and sent.headers["Cookie"] == "c=w"
+    assert sent.query["q"] == "v"
+    refused(ApiValueError, lambda: get({}, _request_auths=[{"in": "body", "key": "", "value": ""}]))
     # Open files go up, and files come down as open files.
     file = io.BytesIO(b"pixels"); file.name = "a.png"
     sandbox.answer("POST", "/item/temp_multimedia", {"success": True})
@@ -289,6 +300,18 @@ def test_a_folder_that_is_not_complete(copied: pathlib.Path, missing: str) -> No
     message = refused(copied)
     assert str(path) in message
     assert "pip install" in message
+
+
+def test_a_folder_without_lists_or_classes(copied: pathlib.Path) -> None:
+    package = copied / "ultracart"
+    for path in (package / "__init__.py", *package.glob("*/__init__.py")):
+        path.write_text("", encoding="utf-8")
+    assert "no classes" in refused(copied)
+
+
+def test_a_folder_without_models(copied: pathlib.Path) -> None:
+    shutil.rmtree(copied / "ultracart" / "api")
+    assert "is missing" in refused(copied)
 
 
 def test_other_folders(tmp_path: pathlib.Path) -> None:

@@ -169,6 +169,8 @@ def test_errors_are_those_of_call_api(client: ApiClient, shop: Shop) -> None:
 
 
 def test_headers_of_the_call_win_over_the_clients(client: ApiClient, shop: Shop) -> None:
+    client.get("/a", headers={"accept": "text/csv"})
+    assert shop.requests.pop().headers["accept"] == "text/csv"
     client.set_default_header("X-Mine", "client's")
     client.get("/a", headers={"x-mine": "call's", "user-agent": None, "Authorization": "no"})
     client.get("/a")
@@ -546,6 +548,13 @@ def test_where_nothing_can_be_written_nothing_is_asked(
     with pytest.raises((ApiTypeError, ApiValueError), match=r"^to"):
         client.download("/a", to=to)
     assert (shop.requests, os.listdir(tmp_path)) == ([], [])
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="only Linux has such a folder")
+def test_a_folder_that_takes_no_files(client: ApiClient, shop: Shop) -> None:
+    with pytest.raises(ApiValueError, match="to: the folder cannot be written to"):
+        client.download("/a", to="/proc/self/a")
+    assert shop.requests == []
 
 
 def test_progress_must_be_a_function(client: ApiClient, tmp_path: Path) -> None:

@@ -42,8 +42,7 @@ class OfficialFolder:
             listed = self._read(name, "__init__.py")
             for package, module, cls in _IMPORT.findall(listed):
                 kind = self.apis if package.startswith("api") else self.models
-                if package != "api" or module != "client":
-                    kind[cls] = "%s.%s" % (package, module)
+                kind[cls] = "%s.%s" % (package, module)
         self.parts = {"Endpoint": "official.version4"} if self.is_version4 else {}
         self._check_files()
         own = [name for name in {**self.apis, **self.models} if self._is_own(name)]
@@ -96,10 +95,7 @@ class OfficialFolder:
         for module in needed:
             folder, name = os.path.split(self.file(module))
             if folder not in there:
-                try:
-                    there[folder] = set(os.listdir(folder))
-                except OSError:
-                    there[folder] = set()
+                there[folder] = set(os.listdir(folder)) if os.path.isdir(folder) else set()
             if name not in there[folder]:
                 raise ConfigurationError(
                     "the official SDK in %s is not complete: %s is missing. Fill the folder with: "

@@ -71,8 +71,6 @@ class OfficialImporter:
             real = "%s.%s" % (self.official.models_package, stem)
             if package not in ("model", "models") or real not in self.official.modules:
                 return None
-            if real in _STAND_ASIDE:  # ultracart.models.error stays ours
-                return None
             same: Any = _SameModule("%s.%s" % (self._root, real))
             spec = ModuleSpec(fullname, same)
         self._loaded.add(fullname)

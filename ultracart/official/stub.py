@@ -48,8 +48,6 @@ class _Version3:
     def type_named(self, name: str) -> str:
         if name.startswith("list["):
             return "list[%s]" % self.type_named(name[5:-1])
-        if name.startswith("dict("):
-            return "dict[str, %s]" % self.type_named(name[5:-1].partition(", ")[2] or "object")
         return _NAMED.get(name) or (name if name in self._known else "Any")
 
     def model(self, model: Any) -> Iterator[str]:
@@ -86,15 +84,13 @@ class _Version4:
     def __init__(self, classes: Iterable[type]) -> None:
         self._known = set(classes)
 
-    def type_of(self, types: Any, *, returned: bool = False) -> str:
+    def type_of(self, types: Any) -> str:
         if isinstance(types, list):
             return "list[%s]" % self.type_of(tuple(types))
-        if isinstance(types, dict):
-            return "dict[str, %s]" % self.type_of(next(iter(types.values())))
         if isinstance(types, tuple):
             if len(types) > 3:  # "anything" is a list of all that JSON has
                 return "Any"
-            return " | ".join([self.type_of(item, returned=returned) for item in types])
+            return " | ".join([self.type_of(item) for item in types])
         if isinstance(types, type) and issubclass(types, io.IOBase):
             return "Any"
         named = types.__name__ if types in self._known else "Any"
