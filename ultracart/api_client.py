@@ -33,7 +33,7 @@ from .transport.verbs import METHODS
 from .version import __version__
 
 if TYPE_CHECKING:
-    # What is loaded on first need, where tools that bundle applications look for it.
+    # Loaded when first needed; named here for tools that bundle applications (PyInstaller).
     from . import async_calls as async_calls, files as files, rest as rest
 
 API_VERSION_HEADER = "X-UltraCart-Api-Version"
@@ -115,7 +115,7 @@ class ApiClient(EverydayCalls):
     def rest_client(self) -> Any:
         """The transport, a :class:`ultracart.rest.RESTClientObject`."""
         if self._rest_client is None:
-            # On first need, which keeps urllib3 out of ``import ultracart``.
+            # Loaded when first needed, so that ``import ultracart`` does not load urllib3.
             self._rest_client = load("ultracart.rest", "RESTClientObject")(self.configuration)
         return self._rest_client
 
@@ -128,7 +128,8 @@ class ApiClient(EverydayCalls):
     def pool(self) -> Any:
         """The threads of ``async_req=True``; none run before the first such call."""
         if self._pool is None:
-            self._pool = load("ultracart.async_calls", "CallPool")()  # few need threads
+            # Loaded late: few programs use ``async_req``.
+            self._pool = load("ultracart.async_calls", "CallPool")()
         return self._pool
 
     @property
@@ -359,7 +360,7 @@ class ApiClient(EverydayCalls):
             content = {}
         if content and (post_params or method != "DELETE"):
             content["post_params"] = post_params
-        # By verb, as officially: users replace a verb of the transport, or all of it.
+        # A method for each verb, as in the official SDK: users replace one, or the whole transport.
         return getattr(self.rest_client, method)(
             url,
             headers=headers,
@@ -395,7 +396,8 @@ class ApiClient(EverydayCalls):
         pairs = post_params.items() if hasattr(post_params, "items") else post_params
         params = list(pairs or [])
         if files:
-            params.extend(load("ultracart.files", "read_uploads")(files))  # few upload
+            # Loaded late: few programs upload files.
+            params.extend(load("ultracart.files", "read_uploads")(files))
         return params
 
     def update_params_for_auth(self, headers: Any, querys: Any, auth_settings: Any) -> None:
@@ -473,7 +475,7 @@ def _text_of(response: Any, body: Any, response_type: Any) -> tuple[str, str]:
     if isinstance(body, str):
         text = body
     elif not charset and isinstance(response.data, str):
-        text = response.data  # read as UTF-8 already
+        text = response.data  # the text has been read as UTF-8 already
     else:
         text = json_body.decode_text(body, charset)
         if text is None and getattr(response_type, "in_any_encoding", False):

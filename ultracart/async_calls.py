@@ -59,7 +59,7 @@ class AsyncResult(Generic[T]):
         """Make the call and keep its outcome."""
         try:
             self._value = call(*args, **kwargs)
-        except BaseException as error:  # it belongs to whoever calls get()
+        except BaseException as error:  # the error is raised by get()
             self._error = error
         self._done.set()
 
@@ -71,7 +71,8 @@ class _Workers:
     none is left behind by the last thread.
     """
 
-    limit = 32  # not a name of the module: at Python's end those may go before a pool does
+    # Kept in the class: at interpreter shutdown a module's names may be gone before a pool is.
+    limit = 32
 
     def __init__(self) -> None:
         self.pid = os.getpid()
@@ -96,7 +97,7 @@ class _Workers:
         try:
             if start:
                 threading.Thread(target=self.work, name="ultracart-call", daemon=True).start()
-        except RuntimeError:  # the system gives no more threads: late is better than never
+        except RuntimeError:  # no more threads: the call waits until a running one is idle
             with self.lock:
                 self.threads -= 1
             try:

@@ -26,10 +26,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         SystemExit: with status 2 for wrong usage, 0 for ``--help`` and ``--version``.
     """
     try:
-        # Loaded inside, because loading takes long enough for a Ctrl-C to fall into it.
+        # Import inside `try`: the import takes long enough for a Ctrl-C to interrupt it.
         status: int = import_module(".commands.program", __package__).run(argv)
     except KeyboardInterrupt:
-        # A second Ctrl-C must not tear up the end of the process.
+        # Ignore a second Ctrl-C: it would interrupt the exit with a traceback.
         signal = import_module("signal")
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         if sys.stderr is not None:  # pragma: no branch - it was closed

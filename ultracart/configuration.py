@@ -154,15 +154,15 @@ class Configuration(_Namespace):
                 raise ApiTypeError(self._unknown(name))
             setattr(self, name, dict(value) if isinstance(value, dict) else value)
 
-    if not TYPE_CHECKING:  # type checkers would take every misspelt setting for one
+    if not TYPE_CHECKING:  # hidden from type checkers, which would accept every misspelt setting
 
         def __setattr__(self, name: str, value: Any) -> None:
             # A subclass may have attributes of its own.
             own = not self._is_made or type(self) is not Configuration or self._is_known(name)
             warning = None if own else self._unknown(name)
             object.__setattr__(self, name, value)
-            # What was prepared from the settings (see :meth:`prepared`) is stale. Not before the
-            # value is there: another thread would prepare the old one anew, and keep it.
+            # Drop what was prepared from the settings (see :meth:`prepared`), after the new value
+            # is set: before it, another thread could prepare the old value again and keep that.
             self.__dict__["_prepared"] = {}
             if warning is not None:
                 import warnings  # only a mistake needs it
@@ -229,7 +229,7 @@ class Configuration(_Namespace):
             return None
         if not isinstance(key, str):
             raise ApiTypeError("api_key[%r] must be str, not %s" % (identifier, type(key).__name__))
-        if key.isspace():  # on the wire as good as empty
+        if key.isspace():  # HTTP strips blanks: the header would arrive empty
             return None
         prefix = self.api_key_prefix.get(identifier)
         return "%s %s" % (prefix, key) if prefix else key
@@ -247,7 +247,7 @@ class Configuration(_Namespace):
 
     def get_basic_auth_token(self) -> str:
         """The value of an HTTP Basic ``Authorization`` header for username and password."""
-        from base64 import b64encode  # UltraCart has no use for it
+        from base64 import b64encode  # imported late: UltraCart uses no HTTP Basic
 
         pair = "%s:%s" % (self.username, self.password)
         return "Basic " + b64encode(pair.encode("utf-8")).decode("ascii")
@@ -268,7 +268,7 @@ class Configuration(_Namespace):
     def auth_setting(self, scheme: str) -> dict[str, Any] | None:
         """How to send the credential of one scheme; ``value`` is ``None`` where none is set."""
         if scheme == OAUTH_SCHEME:
-            self._call_refresh_hook()  # which may replace the token, as officially
+            self._call_refresh_hook()  # the hook may replace the token, as in the official SDK
             token = self.get_access_token()
             bearer = "Bearer " + token if token else None
             return {"type": "oauth2", "in": "header", "key": "Authorization", "value": bearer}
@@ -286,7 +286,7 @@ class Configuration(_Namespace):
 
     def to_debug_report(self) -> str:
         """Versions and settings worth quoting in a bug report; no secrets."""
-        import platform  # only this report needs it
+        import platform  # imported late: only this report needs it
 
         return (
             "Python SDK Debug Report:\nOS: %s\nPython Version: %s\n"
@@ -378,7 +378,7 @@ class Configuration(_Namespace):
 
     def __copy__(self) -> Configuration:
         twin = type(self).__new__(type(self))
-        # Not counted among those that debug: sessions keep copies that nobody can switch off.
+        # Do not count a copy among those with ``debug`` on: nobody can switch a session's copy off.
         twin.__dict__.update(self.__getstate__(), _prepared={})
         return twin
 
@@ -393,14 +393,15 @@ class Configuration(_Namespace):
                 continue
             if isinstance(value, dict):
                 value = dict.copy(value)
-                # Every key opens something, whatever its header is called.
+                # Mask every API key, whatever its header is called.
                 value = {k: mask(v) for k, v in value.items()} if name == "api_key" else value
                 value = mask_fields(value)
             elif name == "proxy" and value:
-                value = "***"  # its URL may hold a password
+                value = "***"  # a proxy's URL may hold a password
             elif name == "host" and not {"@", "?", "#"}.isdisjoint(str(value)):
-                value = "***"  # refused when it is used, and may hold one as well
-            elif is_secret_name(name) or name == "api_key_prefix":  # a dict, if it is none
+                value = "***"  # refused when it is used, but it may hold a password
+            # ``api_key`` and ``api_key_prefix`` come here only if they are not dicts.
+            elif is_secret_name(name) or name == "api_key_prefix":
                 value = mask(value)
             elif callable(value):
                 # The repr of a method or a partial has that of an object, with all it holds.
@@ -430,7 +431,7 @@ def _checked_keys(api_key: Any) -> dict[str, Any]:
 
 
 def _debug_log() -> Any:
-    from . import debug_log  # logging costs more to import than this whole module
+    from . import debug_log  # imported late: logging costs more to import than this module
 
     return debug_log
 

@@ -15,10 +15,10 @@ from .redaction import show
 
 LOGGER = logging.getLogger("ultracart")
 LOGGER.addHandler(logging.NullHandler())
-# The names that the official SDK has for them; urllib3's is only handed out.
+# The loggers by the official SDK's names. urllib3's is only returned, never changed.
 LOGGERS = {"package_logger": LOGGER, "urllib3_logger": logging.getLogger("urllib3")}
 
-# Of an error's text, in characters.
+# Longest error text that is logged, in characters.
 _MAX_QUOTED = 500
 
 # Configurations that have ``debug`` on, and the level to go back to when none is left.
@@ -111,7 +111,7 @@ def _line(call: Any, response: Any, seconds: float) -> str:
     names = [*_names(call.query), *_names(call.fields)]
     if isinstance(call.body, Mapping):  # a list has no names, only values
         names += call.body
-    # One exchange is one line, whatever it is called with.
+    # One exchange is one line: escape line breaks in parameter names.
     shown = [name if name.isprintable() else ascii(name) for name in map(str, names)]
     content = getattr(response, "content", None)
     return "%s -> %s in %.1f ms (parameters: %s%s)" % (

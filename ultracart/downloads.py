@@ -109,7 +109,7 @@ def _translated(error: Exception) -> ApiException:
     link: BaseException | None = error
     while link is not None:
         if isinstance(link, TimeoutError):
-            return ApiTimeoutError(reason="no complete answer in time", request_sent=True)
+            return ApiTimeoutError(reason="no complete response in time", request_sent=True)
         link = link.__cause__ or link.__context__
     return ApiConnectionError(
         reason="the download broke off (%s)" % type(error).__name__, request_sent=True

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import os
     from typing import TypeAlias
 
-    # What is loaded on first need, where tools that bundle applications look for it.
+    # Loaded when first needed; named here for tools that bundle applications (PyInstaller).
     from . import downloads as downloads, paging as paging
 
     Values: TypeAlias = "Mapping[str, Any] | Iterable[tuple[str, Any]] | None"
@@ -51,7 +51,7 @@ class EverydayCalls:
     path: values for the ``{name}`` in ``resource``; they are percent-encoded.
     headers: headers of this request; they win over the client's default headers, and credentials
         over both. ``None`` leaves a default header out.
-    timeout: seconds: a number for the whole call, or (connect, answer). Default:
+    timeout: seconds: a number for the whole call, or (connect, response). Default:
         ``Configuration.timeout``.
     response_type: what to return: ``"object"`` (default) for the JSON as it is, another type name
         of :meth:`~ultracart.ApiClient.call_api`, or a model class.
@@ -487,8 +487,8 @@ class EverydayCalls:
             to: path of the file; one that exists is replaced.
             progress: called with (bytes done, bytes in all) as they come; in all is ``None`` where
                 the server does not say.
-            timeout: seconds: a number for the answer to begin, or (connect, answer); after that it
-                bounds the silence between two pieces.
+            timeout: seconds until the response begins: a number, or (connect, response). After that
+                it bounds the silence between two pieces.
 
         The other arguments are those of :class:`EverydayCalls`.
 
@@ -503,7 +503,7 @@ class EverydayCalls:
                 resource,
                 query=query,
                 path=path,
-                # What counts is the file's size, which a compressed response does not say.
+                # ``Content-Length`` of a compressed response is not the size of the file.
                 headers={"Accept": "*/*", "Accept-Encoding": "identity", **(headers or {})},
                 timeout=timeout,
                 response_type=None,
@@ -600,7 +600,7 @@ def _with_types(
 ) -> Any:
     """``headers`` with the ``Accept`` and ``Content-Type`` that they do not have."""
     if headers is not None and not isinstance(headers, Mapping):
-        return headers  # refused where headers are merged
+        return headers  # an invalid type is refused where headers are merged
     own = OwnHeaders(headers or {})
     names = {str(name).lower() for name in own}
     if "accept" not in names:

@@ -63,11 +63,11 @@ __all__ = [
     "UnsupportedGrantTypeError",
 ]
 
-# What a message quotes from a server is cut here, in characters.
+# The most characters that a message quotes from a server.
 _MAX_QUOTED = 500
-# As much is searched for secrets: more than is shown, so that none is shown in part.
+# Characters that are searched for secrets: more than is shown, so that no secret is shown in part.
 _MAX_SEARCHED = 4000
-# A longer body, in characters or bytes, describes no error.
+# A body longer than this (characters or bytes) is not searched for an error description.
 _MAX_DESCRIPTION = 256 * 1024
 
 
@@ -378,7 +378,7 @@ class ApiKeyError(UltraCartError, KeyError):
         self.path_to_item = path_to_item
 
 
-# The root's name in the official 4.x SDK.
+# The name of the base class in the official 4.x SDK.
 OpenApiException = UltraCartError
 
 _BY_STATUS: dict[int, type[ApiException]] = {

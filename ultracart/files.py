@@ -74,7 +74,7 @@ def _encoded(field: str, text: str) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:
-        pass  # it holds the whole text, so it must not become the context
+        pass  # the UnicodeError holds the whole text, so it must not become the context
     raise ApiValueError("files[%r] holds a lone surrogate, which no encoding can carry" % field)
 
 
@@ -84,7 +84,7 @@ def _content(field: str, source: Any) -> bytes:
     try:
         if hasattr(source, "read"):
             content = source.read()
-        # A number would be taken for a descriptor, of whatever it is, and closed.
+        # open() takes a number for a file descriptor, and would close it.
         elif isinstance(source, (str, os.PathLike)):
             with open(source, "rb") as file:
                 content = file.read()
@@ -143,7 +143,7 @@ def save_response(response: Any, folder: str | None) -> str:
 def _save(content: bytes, name: str, folder: str) -> str:
     if name:
         path = os.path.join(folder, name)
-        # O_EXCL refuses whatever is there already, a dangling symbolic link included.
+        # O_EXCL fails if the name exists, even as a dangling symbolic link.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         try:
             return _write(os.open(path, flags, 0o600), path, content)

@@ -16,7 +16,7 @@ from threading import Lock, RLock
 from typing import Any, Protocol
 from weakref import WeakSet
 
-# Seconds that a fork waits for a thread that imports: that one may need a lock of the forking one.
+# Seconds that a fork waits for a late import; the import may need a lock of the forking thread.
 _LONGEST_WAIT = 10
 
 
@@ -59,7 +59,7 @@ def _renew_all() -> None:
     _loading = RLock()
     for thing in list(_known):
         getattr(thing, "_after_fork", thing)()
-    _pid = os.getpid()  # last: another thread must not pass before all is new
+    _pid = os.getpid()  # last: until then, other threads that notice the fork wait
 
 
 def _after_fork_in_child() -> None:

@@ -44,7 +44,7 @@ def decode(body: Any) -> tuple[Any, bool]:
     Tolerates what real servers send: a byte order mark, Latin-1 in a JSON body, a number of any
     length.
     """
-    import json  # an answer needs it, importing the package does not
+    import json  # imported late: only a response needs it
 
     if isinstance(body, bytes):
         mark = _BYTE_ORDER_MARK.encode("utf-8")
@@ -57,7 +57,7 @@ def decode(body: Any) -> tuple[Any, bool]:
     except (json.JSONDecodeError, RecursionError):
         return body, False
     except ValueError:
-        pass  # a number with more digits than int() takes: no reason to lose a token beside it
+        pass  # more digits than int() takes: keep the rest of the body, such as a token
     try:
         return json.loads(body, parse_int=float), True
     except (ValueError, RecursionError):

@@ -16,11 +16,11 @@ def load(module: str, name: str) -> Any:
             interpreter is shutting down; nothing has been sent.
     """
     try:
-        from .forks import load_lock  # which imports logging: not before the first call
+        from .forks import load_lock  # imported late: it imports logging
 
         with load_lock():
             return getattr(import_module(module), name)
-    # AttributeError: a signal handler makes a call in the midst of the first import.
+    # AttributeError: a signal handler may make a call while the module is half imported.
     except (ImportError, AttributeError, OSError, MemoryError, RecursionError) as error:
         why = getattr(error, "strerror", None) or "%s: %s" % (type(error).__name__, error)
         raise ApiConnectionError(

@@ -22,7 +22,7 @@ SECRET_NAMES = frozenset(
     x_ultracart_simple_key x_ultracart_browser_key
     """.split()
 )
-# Headers whose values say nothing worth hiding; every other request header may be a credential.
+# Headers whose values are shown; every other request header may hold a credential.
 _PLAIN_HEADERS = frozenset(
     """
     accept accept_encoding accept_language connection content_encoding content_length content_type
@@ -79,7 +79,7 @@ def redactor(secrets: Iterable[str]) -> Callable[[Any], str]:
     """:func:`show` for many texts."""
     try:
         hide = _hider(secrets)
-    except Exception:  # whatever the secrets are
+    except Exception:  # any error, whatever the secrets are
         return lambda text: MASK
     return lambda text: _shown(text, lambda part: _without_labelled(hide(part)))
 
@@ -89,7 +89,7 @@ def mask_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     try:
         hide = _hider(secrets_in(fields))
         return {key: _masked(key, value, hide, _MAX_DEPTH) for key, value in fields.items()}
-    except Exception:  # whatever the fields are
+    except Exception:  # any error, whatever the fields are
         return {MASK: MASK}
 
 
@@ -119,7 +119,7 @@ def _shown(text: Any, hide: Callable[[str], str]) -> str:
             stage = _decoded(hidden)
             if stage == hidden:
                 return stage if found else text
-    except Exception:  # no text is worth an error
+    except Exception:  # showing never raises
         pass
     return MASK
 
@@ -135,7 +135,7 @@ def _decoded(text: str) -> str:
 
         text = unescape(text)
     if "\\" in text:
-        from re import sub  # only failed calls need it
+        from re import sub  # imported late: only failed calls need it
 
         text = sub(_ESCAPE, _unescaped, text)
     return text

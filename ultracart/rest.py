@@ -71,7 +71,7 @@ _NO_RETRIES = urllib3.Retry.from_int(False, redirect=False)
 _UNKNOWN_AUTHORITY = (18, 19, 20, 21)
 _TIMEOUTS = (TimeoutError, urllib3.exceptions.TimeoutError, urllib3.exceptions.EmptyPoolError)
 _SYSTEM = ("builtins", "socket", "ssl", ProxyRefused.__module__)
-# What reading a response may end in, whatever is wrong with the response.
+# Errors while reading a response that count as a fault of the response.
 _UNREADABLE = (BodyError, MemoryError, RecursionError, OverflowError)
 
 
@@ -162,7 +162,7 @@ def _timeout(connect: float, response: float) -> urllib3.Timeout:
 
 
 class RESTResponse(io.IOBase):
-    """An answer whose body has been read: ``status``, ``reason``, ``data``, headers.
+    """A response whose body has been read: ``status``, ``reason``, ``data``, headers.
 
     ``data`` is text, or bytes where the body is not UTF-8; ``content`` is the bytes.
     """
@@ -184,11 +184,11 @@ class RESTResponse(io.IOBase):
 
     @property
     def request_line(self) -> str | None:
-        """Method and path that this answers."""
+        """Method and path of the request."""
         return None if self._call is None else self._call.request_line()
 
     def redact(self, text: str) -> str:
-        """``text`` without the secrets of the request and of this answer's error fields."""
+        """``text`` without the secrets of the request and of this response's error fields."""
         sent = self._call.secrets() if self._call is not None else ()
         return redactor([*sent, *secrets_in(error_fields(self.data))])(text)
 
@@ -249,7 +249,7 @@ class RESTClientObject(Verbs):
         """Send one request and return its :class:`RESTResponse`.
 
         ``_preload_content=False`` returns the unread ``urllib3.HTTPResponse`` instead.
-        ``_request_timeout`` is in seconds: a number for the whole call, or (connect, answer).
+        ``_request_timeout`` is in seconds: a number for the whole call, or (connect, response).
 
         Raises:
             ApiTypeError, ApiValueError, ConfigurationError: before anything is sent.
@@ -317,7 +317,7 @@ class RESTClientObject(Verbs):
         """
         deadline = call.deadline
         deadline.start_attempt()
-        # A signal handler or a finalizer may make a call of its own in the midst of another.
+        # A signal handler or finalizer may make a call while another is in progress.
         interrupted = current.deadline
         current.deadline = deadline
         raw: Any = None
@@ -348,7 +348,7 @@ class RESTClientObject(Verbs):
             response = RESTResponse(raw, content=content, call=call)
             return response if 200 <= status <= 299 else _error_for(call, response)
         except ConfigurationError:
-            raise  # a certificate file, found wrong when the pool was made
+            raise  # a certificate file that cannot be used, found when the pool was made
         except Exception as error:  # the one boundary: see the module's docstring
             failure = _translated(error, call, raw)
         except BaseException:
@@ -367,7 +367,7 @@ def _pairs(params: Any) -> Any:
 
 
 def _error_for(call: Call, response: RESTResponse) -> ApiException:
-    """The error for an answer whose status is not 2xx."""
+    """The error for a response whose status is not 2xx."""
     return error_class(response.status, response.data)(
         http_resp=response,
         retry_after=retry_after_seconds(response.getheaders()),
@@ -384,11 +384,11 @@ def _translated(error: Exception, call: Call, raw: Any) -> ApiException:
     facts: dict[str, Any] = {"request_sent": sent, "request_line": call.request_line()}
     failure: ApiException
     if raw is not None and isinstance(error, _UNREADABLE):
-        text = str(error) if isinstance(error, BodyError) else "the answer is too large to handle"
+        text = str(error) if isinstance(error, BodyError) else "the response is too large to handle"
         facts.update(status=raw.status, headers=raw.headers)
         failure = ApiResponseError(reason=text, **facts)
     elif any(isinstance(e, _TIMEOUTS) and not isinstance(e, NewConnectionError) for e in chain):
-        phase = "no complete answer in time" if sent else "no connection in time"
+        phase = "no complete response in time" if sent else "no connection in time"
         failure = ApiTimeoutError(reason=phase, **facts)
     elif any(isinstance(e, (ssl.SSLError, urllib3.exceptions.SSLError)) for e in chain):
         # Status 0 as in the official SDK.
@@ -407,7 +407,7 @@ def _translated(error: Exception, call: Call, raw: Any) -> ApiException:
         text = "no connection could be made"
         if sent:
             ours = isinstance(error, _UNREADABLE)
-            text = "the answer could not be read" if ours else "the answer is not valid HTTP"
+            text = "the response could not be read" if ours else "the response is not valid HTTP"
         failure = ApiConnectionError(reason="%s (%s)" % (text, type(error).__name__), **facts)
         log_cause(call, chain[-1])
     # Only the system's errors are shown as a cause; others may quote what the server sent, and may
@@ -430,9 +430,9 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _discard(raw: Any) -> None:
-    """Close an answer that is not wanted; its connection must serve no other call."""
+    """Close a response that is not wanted; its connection must serve no other call."""
     if raw is not None:
         try:
             raw.close()
         except Exception:  # pragma: no cover - closing what is broken may fail in any way
-            pass  # there is nothing to save
+            pass  # the connection is broken already

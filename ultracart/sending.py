@@ -20,9 +20,9 @@ _SEQUENCES = frozenset([list, tuple])
 _TWO = frozenset([2])
 _SEPARATORS = {"csv": ",", "ssv": " ", "tsv": "\t", "pipes": "|"}
 _FORMATS = ("csv", "multi", "pipes", "ssv", "tsv")
-# What a cyclic or absurdly nested argument would otherwise end in: RecursionError.
+# Deepest nesting that is sent; a cyclic argument would otherwise end in RecursionError.
 _DEEPEST = 200
-# What stays as it is in a path that holds other characters too: printable ASCII.
+# Printable ASCII, which stays unchanged in a path that has other characters too.
 _URL_CHARACTERS = "".join(map(chr, range(0x21, 0x7F)))
 # Methods whose requests have no body (RFC 9110, sections 9.3.1 and 9.3.2).
 BODILESS = frozenset(["GET", "HEAD"])
@@ -43,7 +43,7 @@ def sanitize(value: Any, depth: int = 0, again: Any = None) -> Any:
     """
     if type(value) in _SENT_AS_IT_IS:
         return value
-    # A member of an enumeration, say: sent is what it equals, not what str() makes of it.
+    # For a member of a str enumeration: its value, not the text that str() returns.
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):
@@ -74,7 +74,7 @@ def sanitize(value: Any, depth: int = 0, again: Any = None) -> Any:
 
 
 def _less_usual(value: Any, depth: int, nested: Any) -> Any:
-    from decimal import Decimal  # only such values need these
+    from decimal import Decimal  # imported late: only such values need these
     from enum import Enum
     from numbers import Integral
     from uuid import UUID
@@ -372,7 +372,7 @@ def is_encodable(text: str) -> bool:
     """Whether ``text`` can be sent as UTF-8: it holds no lone surrogate."""
     if text.isascii():
         return True
-    import six  # for other text alone, so that an ordinary process never loads it
+    import six  # imported late: only text of other characters needs it
 
     try:
         six.ensure_binary(text, "utf-8")

@@ -32,7 +32,7 @@ NATIVE_TYPES_MAPPING: dict[str, type] = {
     "datetime": datetime.datetime,
     "object": object,
 }
-# Characters; dateutil takes time that grows with the square of what it is given.
+# Longest date text, in characters: dateutil's time grows with the square of the length.
 _LONGEST_DATE = 200
 
 
@@ -103,7 +103,7 @@ class Deserializer:
             )
         if type_ is object:
             return _identity
-        # Subclasses too: libraries that stop the clock in tests put theirs in place of these.
+        # Subclasses too: test libraries that stop the clock replace datetime by a subclass.
         if isinstance(type_, type) and issubclass(type_, datetime.datetime):
             return _read_datetime
         if isinstance(type_, type) and issubclass(type_, datetime.date):
@@ -161,7 +161,7 @@ def _construct(model: Any, given: Mapping[str, Any]) -> Any:
     try:
         return model(**given)
     except ValueError:
-        pass  # a generated model quotes the refused value, so it must not become the context
+        pass  # a generated model's error quotes the value, so it must not become the context
     raise _unreadable(model.__name__, "a value that the model refuses")
 
 
@@ -190,7 +190,7 @@ def read_text(text: str, is_json: bool) -> str | None:
 def _read_str(data: Any) -> str:
     """A value within JSON as ``str``: what is no text as JSON writes it, not as Python does."""
     if isinstance(data, (bool, list, dict)):
-        import json  # responses need it, importing the package does not
+        import json  # imported late: only a response needs it
 
         return json.dumps(data)
     return str(data)
@@ -201,7 +201,7 @@ def _primitive_reader(type_: type) -> Reader:
         return _read_str
 
     def read_primitive(data: Any) -> Any:
-        if type(data) is type_ or type_ is bytes:  # bytes(7) would be seven zeros
+        if type(data) is type_ or type_ is bytes:  # bytes(7) would be seven zero bytes
             return data
         try:
             return type_(data)

@@ -44,12 +44,12 @@ class Model:
     discriminator: ClassVar[None] = None
     # Fields added to the official SDK's models: never positional.
     _keyword_only: ClassVar[frozenset[str]] = frozenset()
-    # JSON name -> attribute and reader: a response is walked once, whatever its order.
+    # JSON name -> attribute and reader: one walk over the response is enough.
     _readers: ClassVar[dict[str, tuple[str, Reader]]] = {}
 
     def __init_subclass__(cls) -> None:
         if cls.swagger_types:
-            return  # a user's subclass of a model: it has that model's fields, as officially
+            return  # a user's subclass of a model has that model's fields, as in the official SDK
         annotations: dict[str, str] = cls.__dict__["__annotations__"]  # noqa: RUF063  # text
         types = {
             name: type_.removesuffix(" | None")

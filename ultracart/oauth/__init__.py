@@ -85,13 +85,13 @@ def _find(name: str) -> Any:
     return value
 
 
-if not TYPE_CHECKING:  # type checkers would take every misspelt name for something of it
+if not TYPE_CHECKING:  # hidden from type checkers, which would accept every misspelt name
     __getattr__ = _find
 
 
 def __dir__() -> list[str]:
     from importlib.util import find_spec
 
-    # Without its extra the name is an error to those who look at every one, such as help().
+    # Leave the name out without its extra: help() and others read every name in this list.
     without = () if find_spec("sqlalchemy") else ("SQLAlchemyTokenStore",)
     return sorted({*globals(), *__all__}.difference(without))

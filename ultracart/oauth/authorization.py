@@ -103,10 +103,10 @@ def create_authorization_request(
         parameters["code_challenge_method"] = "S256"
     separator = "&" if "?" in endpoint else "?"
     try:
-        # Of a member of an enumeration, what it equals, not what str() makes of it.
+        # For a member of a str enumeration: its value, not the text that str() returns.
         texts = {name: str.__str__(value) for name, value in parameters.items()}
         url = endpoint + separator + urlencode(texts)
-    except UnicodeEncodeError:  # whose text would quote them
+    except UnicodeEncodeError:  # the UnicodeError's text would quote the values
         raise ApiValueError(
             "client_id, redirect_uri and scope must be text that UTF-8 can write"
         ) from None
@@ -131,9 +131,9 @@ def authorization_code(
         origin: scheme, host and port of the server that was asked.
 
     Raises:
-        StateMismatchError: the callback is not the answer to this request.
+        StateMismatchError: the callback belongs to another request.
         OAuthSessionError: it is malformed: too long, a parameter twice, no code.
-        OAuthError: it is the answer, and it is no, such as AccessDeniedError
+        OAuthError: the callback carries an OAuth error, such as AccessDeniedError
             (RFC 6749, section 4.1.2.1).
     """
     parameters = response_parameters(response)
@@ -202,7 +202,7 @@ def response_parameters(response: str) -> dict[str, str]:
 def _check_state(received: str | None, expected: str) -> None:
     if not received:
         raise StateMismatchError("the authorization response has no state; start again")
-    # Constant time, so that the answer's delay tells nothing about how much was right.
+    # Constant time, so that the response time does not tell how many characters were right.
     if not hmac.compare_digest(received.encode("utf-8", "replace"), expected.encode("utf-8")):
         raise StateMismatchError(
             "the authorization response belongs to another request; start again"

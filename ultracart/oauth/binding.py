@@ -50,5 +50,5 @@ class Binding:
 def _origin(url: str | None) -> str:
     try:
         return origin_of(url or "")
-    except ValueError:  # no URL: it is refused with the first request
+    except ValueError:  # not a URL: the first request refuses it
         return url or ""

@@ -41,7 +41,7 @@ class DeviceAuthorization:
         interval: seconds between two polls.
         expires_in: seconds that both codes live.
         started_at: when they were asked for, in seconds of the session's monotonic clock.
-        scope: the scope that was asked for, which is the token's where its answer names none
+        scope: the scope that was asked for, which is the token's where the response names none
             (RFC 6749, section 5.1); ``None`` if unknown.
     """
 
@@ -68,10 +68,10 @@ class DeviceAuthorization:
         started_at: float,
         scope: str | None = None,
     ) -> DeviceAuthorization:
-        """The codes of an answer. Raises ApiResponseError if one is missing."""
+        """The codes of a response. Raises ApiResponseError if one is missing."""
         device_code, user_code = response.device_code, response.user_code
         if not device_code or not user_code or not response.verification_uri:
-            raise ApiResponseError(reason="the answer lacks a code or the verification_uri")
+            raise ApiResponseError(reason="the response lacks a code or the verification_uri")
         return cls(
             user_code,
             response.verification_uri,
@@ -96,7 +96,7 @@ def poll_until_answered(
     Raises:
         AccessDeniedError: the merchant said no.
         ExpiredTokenError: nobody answered in time.
-        ApiException: the server decided otherwise, or answered what cannot be used.
+        ApiException: the server decided otherwise, or sent a response that cannot be used.
     """
     if not isinstance(device, DeviceAuthorization):
         raise ApiTypeError("device must be a DeviceAuthorization, not %s" % type(device).__name__)

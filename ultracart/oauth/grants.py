@@ -72,10 +72,10 @@ class Grants:
             if limit is not None and asked >= limit:
                 break
             event = self._refresher.refresh_unless_newer(account, token)
-            if event is None:  # another process was first, or the refusal is known
+            if event is None:  # another process has refreshed it, or the refusal is remembered
                 continue
             done.append(event)
-            # One that has ended costs a request and helps nobody: it takes no other one's turn.
+            # A grant that turns out to be revoked does not count towards ``limit``.
             asked += event.kind != "grant_ended"
             if _asks_to_stop(event.error):
                 break

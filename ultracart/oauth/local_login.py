@@ -40,7 +40,7 @@ def require_server(configuration: Configuration) -> None:
     Found before a person is sent to a page that cannot be loaded.
     """
     configuration = copy.copy(configuration)
-    # A busy server is a living one.
+    # 429: the server is busy, so it is up.
     configuration.retry_budget = 0.0
     with ApiClient(configuration) as client:
         try:
@@ -48,7 +48,7 @@ def require_server(configuration: Configuration) -> None:
         except (ApiConnectionError, ApiTimeoutError):
             raise
         except ApiException:
-            pass  # it answers: nobody is logged in
+            pass  # an error response: the server is up, nobody is logged in
 
 
 @contextmanager
@@ -165,7 +165,7 @@ def cli_login(
     if not isinstance(chosen, Configuration):
         raise ApiTypeError("configuration must be a Configuration, not %s" % type(chosen).__name__)
     host = str(chosen.host).rstrip("/")
-    # The session closes no store; this one gives its file back when both are gone.
+    # A session never closes its store: this one closes its file when it is garbage-collected.
     store = open_login_store()
     found = [
         login.client_id

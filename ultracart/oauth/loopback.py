@@ -230,7 +230,7 @@ class _Login:
         self._linger = linger
         self.start_path = "/" + secrets.token_urlsafe(9)
         self.url = ""
-        # Nothing equals it: an empty state in a request counts as none.
+        # Equal to no callback's state: an empty one counts as missing.
         self.expected_state = ""
         self.answers: queue.Queue[str] = queue.Queue()
         self._accepted: str | None = None
@@ -306,7 +306,7 @@ class _Server(socketserver.ThreadingTCPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]
     timeout = _SILENCE
-    # What cannot be read counts as HTTP/0.9 otherwise, which gets a page without any headers.
+    # http.server takes an unreadable request line for HTTP/0.9, and responds without headers.
     default_request_version = "HTTP/1.0"
 
     def do_GET(self) -> None:
@@ -356,7 +356,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _write_head(self, body: bytes, policy: str) -> None:
-        # The address holds the code: it may be neither kept nor told to the next page.
+        # The address holds the code: do not cache the page, and send no Referer from it.
         self.send_header("Cache-Control", "no-store")
         self.send_header("Referrer-Policy", "no-referrer")
         self.send_header("Content-Security-Policy", policy)

@@ -105,7 +105,7 @@ class Refresher:
                     token = self._refresh_early(account, entry)
                 else:  # R4
                     with self._reporter.reporting(account) as trace:
-                        # The first try has waited long enough: ask whatever it was told.
+                        # The first try has waited long enough: ask again in spite of a Retry-After.
                         again = tries < _TRIES
                         token = self._refresh_for_all(account, entry, trace, again=again)
             except _RefreshedElsewhere:
@@ -145,7 +145,7 @@ class Refresher:
     def _was_just_refreshed(self, account: str, entry: CachedToken) -> bool:
         now = self._monotonic()
         if now >= (entry.refreshed_at + entry.refresh_at) / 2:
-            return False  # it may be at its end, or another process refreshes it right now
+            return False  # the token may be near its expiry, or another process refreshes it now
         return not self._store.refusals.may_replace(account, entry.refreshed_at, now)
 
     def is_untried(self, account: str, access_token: str) -> bool:
@@ -213,7 +213,7 @@ class Refresher:
                 self._cache.forget(account)
                 return False
             if self._store.pending.latest(account, stored) is not stored:
-                self._try_refresh(account, entry)  # which saves it again
+                self._try_refresh(account, entry)  # reading it saves a pending token again
             elif not stored.is_same_issue(entry.token):
                 self._cache.put(account, stored, if_version=version)
                 return False
@@ -282,7 +282,7 @@ class Refresher:
                 token, age = self._refresh_under_lock(account, trace)
                 version = self._cache.version(account)
         except UltraCartError as error:
-            # Nothing has happened where no token was tried, as with a refusal that is known.
+            # No event where no refresh token was sent, as with a remembered refusal.
             is_news = trace.token is not None or isinstance(error, TokenStoreError)
             if is_news and trace.kind != "grant_ended":
                 trace.failed(error)

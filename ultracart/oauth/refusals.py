@@ -65,7 +65,7 @@ class Refusals:
         pause = _pause(error)
         if not pause:
             return
-        # Copies, because a traceback would keep alive whatever the failed call had at hand.
+        # Copies: the original's traceback would keep the failed call's local variables alive.
         kept = equal_error(error)
         if isinstance(error.__cause__, Exception):
             kept.__cause__ = equal_error(error.__cause__)

@@ -72,7 +72,7 @@ class RequestLimiter:
                 self._let_in()
             if deadline is not None:
                 left = deadline - time.monotonic()
-            # The turn may come just when the wait ends.
+            # The turn may come in the moment in which the wait times out.
             if left <= 0 and not turn.may_enter.is_set():
                 raise ApiTimeoutError(
                     reason="waited %g s for one of %d parallel requests"

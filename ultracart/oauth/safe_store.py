@@ -32,7 +32,7 @@ class _Pending(NamedTuple):
     # The older tokens that the store may still return. A database whose COMMIT fails rolls back
     # every save made under the lock, so more than one older token is possible.
     predecessors: tuple[Token, ...]
-    saved_at: float  # seconds of the monotonic clock
+    saved_at: float  # in monotonic seconds
 
 
 class PendingSaves:
@@ -123,7 +123,8 @@ class SafeStore:
         shared = _Shared(PendingSaves(), Refusals())
         try:
             shared = _by_store.setdefault(store, shared)
-        except TypeError:  # a user's store of slots, or one that is no key: each session's own
+        # A store with __slots__, or not hashable: each session keeps its own pending saves.
+        except TypeError:
             pass
         self.pending, self.refusals = shared
         self._store = store
@@ -222,7 +223,7 @@ class SafeStore:
             raise needs_itself()
         fail = partial(_fail, "lock")
         with caller_error_first(self._lock(account, waits), Exception, fail) as entered:
-            # A store of a user's own may enter with anything; only False means not held.
+            # A user's store may return anything from __enter__; only False means "not acquired".
             held = entered is not False
             if blocking and not held:
                 raise TokenStoreError("the token store's lock was not to be had in time")

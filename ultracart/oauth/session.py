@@ -33,7 +33,7 @@ from .token_cache import TokenCache, uptime
 from .token_endpoint import TokenEndpoint
 
 if TYPE_CHECKING:
-    # What is loaded on first need, where tools that bundle applications look for it.
+    # Loaded when first needed; named here for tools that bundle applications (PyInstaller).
     from . import local_login as local_login
     from .client_auth import ClientAuth
 
@@ -224,7 +224,8 @@ class OAuthSession:
             ConfigurationError: no home directory is known.
             TokenStoreError: the store failed.
         """
-        find = load("ultracart.oauth.local_login", "cli_login")  # few sessions begin so
+        # Loaded late: few sessions log in this way.
+        find = load("ultracart.oauth.local_login", "cli_login")
         found, store = find(account, configuration, client_id)
         return cls(found, token_store=store, configuration=configuration, **options)
 
@@ -297,8 +298,8 @@ class OAuthSession:
         Raises:
             AccessDeniedError: the merchant said no.
             ExpiredTokenError: nobody answered in time.
-            ApiException: UltraCart refused, or answered what cannot be used, which is in ``body``;
-                an answer that is lost does not end the wait.
+            ApiException: UltraCart refused, or sent a response that cannot be used (see ``body``);
+                a response that is lost does not end the wait.
             TokenStoreError: the token could not be kept.
         """
         check_call(account)
@@ -321,7 +322,7 @@ class OAuthSession:
         """Let the person at this machine log in with a browser, and keep the token.
 
         For scripts and notebooks, as ``ultracart login``: it opens the consent page, waits for the
-        redirect to a port of this machine (RFC 8252), and returns when the answer is there.
+        redirect to a port of this machine (RFC 8252), and returns when the callback has come.
 
         Args:
             account: whose token it is; replaces any that the account has.
@@ -334,8 +335,8 @@ class OAuthSession:
             show: called with what the person should read; default: written to stderr.
 
         Raises:
-            AccessDeniedError: the answer was no.
-            OAuthSessionError: no answer came in time, or the port cannot be used.
+            AccessDeniedError: the merchant did not allow it.
+            OAuthSessionError: no callback came in time, or the port cannot be used.
             ApiTypeError, ApiValueError: an argument is of the wrong type or impossible.
             ApiException: UltraCart refused or could not be reached, which is found before anybody
                 is asked.

@@ -53,7 +53,7 @@ class SingleFlight(Generic[T]):
                 raise needs_itself()
             if call is None:
                 call = self._run(key, work)
-            # One that is registered no longer has finished, even if Ctrl-C kept it from saying so.
+            # A call that is not registered has finished, even if Ctrl-C kept it from saying so.
             while not call.finished.wait(_LOOK_AGAIN) and self._calls.get(key) is call:
                 pass
             if call.error is not None:
@@ -91,7 +91,7 @@ class SingleFlight(Generic[T]):
         call = self._calls.get(key)
         if call is None or not call.finished.is_set():
             return call
-        self._remove(key, call)  # its owner was interrupted before it could
+        self._remove(key, call)  # the owner was interrupted before it removed the call
         return self._calls.get(key)
 
     def _remove(self, key: Hashable, call: _Call[T]) -> None:

@@ -151,7 +151,7 @@ class TokenCache:
         """Whether this token is the account's, and its deadline has passed."""
         entry = self.entries.get(account)
         if entry is None or entry.token is not token or token.lifetime == 0:
-            return False  # one without any lifetime would be asked for again and again
+            return False  # a token without any lifetime would be refreshed on every call
         return self._monotonic() >= entry.expires_at
 
     def expire(self, account: str, access_token: str) -> None:
@@ -185,7 +185,7 @@ class TokenCache:
         left = token.remaining(now) if age is None or lifetime is None else lifetime - age
         margin = token.margin(now) if self._margin is None else self._margin
         if lifetime is not None:
-            # Else a margin as long as the life would make every call a refresh.
+            # Cap the margin: one as long as the lifetime would refresh on every call.
             margin = min(margin, lifetime / 2)
         if math.isinf(left) or token.refresh_token is None:
             margin = 0.0

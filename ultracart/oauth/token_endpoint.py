@@ -27,9 +27,9 @@ from ..models.oauth_token_response import OauthTokenResponse
 DEVICE_CODE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 MAX_ATTEMPTS = 4
 # Seconds from the first attempt within which another may begin. Servers that allow for a lost
-# answer repeat it for about that long.
+# response repeat it for about that long.
 ATTEMPTS_WITHIN = 10.0
-# Seconds to connect, and for the answer. Long, because giving up on an answer that is on its way
+# Seconds to connect, and for the response. Long, because giving up on a response that is on its way
 # can cost the grant; finite, because a lock is held meanwhile.
 _TIMEOUT = (5.0, 20.0)
 # Seconds before the second attempt, doubled for each later one, give or take a quarter.
@@ -98,7 +98,7 @@ class TokenEndpoint:
     def refresh(self, refresh_token: str) -> Issued:
         """RFC 6749, section 6.
 
-        An answer that was lost may have been the one with the next refresh token. Sending the same
+        A response that was lost may have been the one with the next refresh token. Sending the same
         token again, soon, is then the only way to get it, and there is nothing to lose by it.
         """
         first: list[tuple[float, float]] = []
@@ -111,7 +111,7 @@ class TokenEndpoint:
                 if not first and not _was_not_processed(error):
                     first.append(sent)
                 raise
-            # It may be the answer to an earlier attempt that comes again, and be as old as that.
+            # It may be the response to an earlier attempt that comes again, and be as old as that.
             return Issued(issued.response, *first[0]) if first else issued
 
         return self._attempts(attempt, may_have_been_lost)
@@ -195,13 +195,13 @@ def attempts_of(error: Exception) -> int:
 
 
 def may_have_been_lost(error: ApiException) -> bool:
-    """Whether no answer to this request came that is the server's own decision."""
+    """Whether no response to this request came that is the server's own decision."""
     if error.status == 429:  # whatever code the body has
         return True
     if isinstance(error, OAuthError):
         return False
     if isinstance(error, ApiResponseError):
-        # A page of a proxy, or half an answer. A complete answer that cannot be used, such as a
+        # A page of a proxy, or half a response. A complete response that cannot be used, such as a
         # token of another type, would be the same the next time.
         body = error.body if isinstance(error.body, (str, bytes)) else ""
         return not isinstance(decode(body)[0], dict)

@@ -128,7 +128,7 @@ def time_left(timeout: Timeout, default: Timeout, began: float, method: str, url
     if spent < _WORTH_COUNTING or not isinstance(whole, (int, float)):
         return timeout
     if isinstance(whole, bool) or not 0 < whole < _FOREVER:
-        return timeout  # to be refused where it is used
+        return timeout  # refused later, where it is used
     if whole <= spent:
         line = "%s /%s" % (method, "/".join(url.partition("?")[0].split("/")[3:]))
         raise ApiTimeoutError(

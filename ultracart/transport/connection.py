@@ -147,7 +147,7 @@ class _ResponseReader(io.BufferedReader):
 
     def end_headers(self) -> None:
         """What follows is the body, which has a bound of its own."""
-        if self._socket_reader.ended:  # http.client takes that for the blank line
+        if self._socket_reader.ended:  # http.client takes the end of the stream for the blank line
             raise http.client.HTTPException("the headers are cut")
         self._socket_reader.in_headers = False
 
@@ -260,7 +260,8 @@ class StandIn(_AddsQuery):
 
     def request(self, *args: Any, **options: Any) -> None:
         if current.deadline is not None:
-            current.deadline.start_sending(kept=False)  # whatever it does, the server may have it
+            # Whatever this class does, the server may receive the request from here on.
+            current.deadline.start_sending(kept=False)
         super().request(*args, **options)
 
 
@@ -305,7 +306,7 @@ class BoundedConnection(_AddsQuery):
                 response.close()
         sock: Any = self.sock
         if sock is None:  # closed for bytes that came before anything was asked of the server
-            raise http.client.HTTPException("more than an answer to CONNECT")
+            raise http.client.HTTPException("more bytes than the response to CONNECT")
         if deadline is not None:  # the TLS handshake has what the proxy has left
             sock.settimeout(deadline.left())
 
@@ -335,7 +336,7 @@ class BoundedConnection(_AddsQuery):
         ):
             try:
                 sock = socket.socket(family, kind, protocol)
-            except OSError as error:  # this system may lack what the name has: IPv6, for one
+            except OSError as error:  # this system may lack the address family, such as IPv6
                 failure = error
                 continue
             try:
@@ -429,7 +430,7 @@ class BoundedPool:
         connection = super()._get_conn(timeout=timeout)  # type: ignore[misc]
         deadline = current.deadline
         if deadline is not None and deadline.needs_new_connection and not connection.is_closed:
-            connection.close()  # and urllib3 connects it anew
+            connection.close()  # urllib3 then connects again
         return connection
 
     def _make_request(self, connection: Any, method: str, url: str, **options: Any) -> Any:

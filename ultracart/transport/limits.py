@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from ..exceptions import ApiConnectionError, ApiException, ApiTypeError, ApiValueError
 
 if TYPE_CHECKING:
-    # Seconds for making the connection, for the answer, and (or ``None``) for the whole call.
+    # Seconds for making the connection, for the response, and (or ``None``) for the whole call.
     TimeBounds = tuple[float, float, float | None]
 
 # The longest timeout a socket accepts is smaller than the largest float: about 11 days here.
@@ -33,13 +33,13 @@ _LONGEST = 1e6
 _RECONNECT_AFTER = (0.1, 0.3)
 # Methods that change nothing at the server (RFC 9110, section 9.2.1).
 _HARMLESS = ("GET", "HEAD")
-# What one repetition takes from the budget at least, in seconds: "Retry-After: 0" must end too.
+# Each retry takes at least so many seconds from the budget: "Retry-After: 0" must end too.
 _LEAST_CHARGE = 1.0
-# No server means a longer wait than a century; larger numbers break date arithmetic.
+# Seconds; a longer Retry-After is cut to a century, because larger numbers break date arithmetic.
 _LONGEST_WAIT = 100 * 365 * 86400.0
 # Bytes asked for in one read.
 _READ = 256 * 1024
-# What is given to, and taken from, zlib at once: it copies what it has not used yet.
+# Bytes given to zlib at once, and taken from it: it copies the input that it has not used yet.
 _FEED = 16 * 1024
 _CHUNK = 64 * 1024
 # A gzip file may have several members (RFC 1952, section 2.2); each costs 40 kB of set-up.
@@ -50,7 +50,7 @@ _RAW_DEFLATE = -zlib.MAX_WBITS
 
 
 def time_bounds(value: Any, name: str) -> TimeBounds:
-    """Read a timeout setting: one number for a whole call, or a pair (connect, answer).
+    """Read a timeout setting: one number for a whole call, or a pair (connect, response).
 
     Raises:
         ApiTypeError, ApiValueError: naming ``name``, for anything else.
@@ -188,7 +188,7 @@ def is_cut(error: BaseException | None) -> bool:
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     """``Retry-After`` in seconds (RFC 9110, section 10.2.3); ``None`` if absent or malformed.
 
-    A date is counted from the answer's own ``Date``, so that a wrong local clock does not matter;
+    A date is counted from the response's own ``Date``, so that a wrong local clock does not matter;
     a date in the past is 0.
     """
     value = (headers.get("Retry-After") or "").strip()
@@ -226,7 +226,7 @@ def read_body(response: Any, limit: int, encoding: str) -> bytes:
     pieces = []
     size = 0
     while True:
-        if length and length <= min(_READ, limit):  # as nearly all are
+        if length and length <= min(_READ, limit):  # the usual case: one read
             pieces.append(response.read(decode_content=False))
             break
         piece = response.read(min(_READ, limit + 1 - size), decode_content=False)
@@ -235,7 +235,7 @@ def read_body(response: Any, limit: int, encoding: str) -> bytes:
         pieces.append(piece)
         size += len(piece)
         if size > limit:
-            raise BodyError("the answer is larger than max_response_size (%d bytes)" % limit)
+            raise BodyError("the response is larger than max_response_size (%d bytes)" % limit)
         if response.length_remaining == 0:
             break
     body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -250,7 +250,7 @@ def read_body(response: Any, limit: int, encoding: str) -> bytes:
             len(body) > 1 and (body[0] & 0x0F) == 8 and (body[0] * 256 + body[1]) % 31 == 0
         )
         return _decompress(body, zlib.MAX_WBITS if zlib_framed else _RAW_DEFLATE, limit)
-    raise BodyError("the answer has a content encoding that was not asked for")
+    raise BodyError("the response has a content encoding that was not asked for")
 
 
 def _decompress(body: bytes, window: int, limit: int) -> bytes:
@@ -263,27 +263,27 @@ def _decompress(body: bytes, window: int, limit: int) -> bytes:
         more = True
         while more:
             if decoder.eof:
-                # Whatever follows the end is another member of a gzip file, or padding.
+                # After the end of a gzip member comes another member, or zero padding.
                 pending = pending.lstrip(b"\0") if window == _GZIP else b""
                 if not pending:
                     break
                 members += 1
                 if members > _MAX_MEMBERS:
-                    raise BodyError("the answer's compressed body has too many parts")
+                    raise BodyError("the response's compressed body has too many parts")
                 decoder = zlib.decompressobj(window)
             room = min(_CHUNK, limit + 1 - size)
             try:
                 piece = decoder.decompress(pending, room)
             except zlib.error:
-                raise BodyError("the answer's compression is broken") from None
+                raise BodyError("the response's compression is broken") from None
             pieces.append(piece)
             size += len(piece)
             if size > limit:
                 raise BodyError(
-                    "the answer is larger than max_response_size (%d bytes) decompressed" % limit
+                    "the response is larger than max_response_size (%d bytes) decompressed" % limit
                 )
             pending = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
             more = bool(pending) or len(piece) == room  # zlib may hold output without input
     if not decoder.eof:
-        raise BodyError("the answer's compressed body is cut")
+        raise BodyError("the response's compressed body is cut")
     return b"".join(pieces)

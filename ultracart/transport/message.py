@@ -110,7 +110,7 @@ def target(url: str, settings: TransportSettings, query: Any) -> str:
     Raises:
         ApiValueError: the path or query has characters that no URL may hold.
     """
-    if "#" in url or not url.isprintable():  # urlsplit leaves out what it does not like
+    if "#" in url or not url.isprintable():  # urlsplit silently removes tabs and line breaks
         raise ApiValueError("the path holds characters that must be percent-encoded")
     parts = urlsplit(url)
     path = parts.path or "/"
@@ -143,7 +143,7 @@ def encode_form(fields: Any) -> str:
             ]
         )
     except UnicodeEncodeError:
-        pass  # it holds the whole value, so it must not become the context of what is raised
+        pass  # the UnicodeError holds the whole value, so it must not become the context
     texts = ((str(n), v if isinstance(v, str) else "") for n, v in pairs)
     name = next((n for n, v in texts if not is_encodable(n + v)), "a field")
     raise ApiValueError("%s holds a lone surrogate, which no encoding can carry" % ascii(name))
@@ -202,7 +202,8 @@ def checked_headers(headers: Mapping[str, Any]) -> dict[str, str]:
 def _header_name(name: Any) -> str:
     if not isinstance(name, str) or not name or not _TOKEN.issuperset(name):
         raise ApiValueError("%s is not a header name" % ascii(name)[:80])
-    if name.lower() == "transfer-encoding":  # a server would look elsewhere for the body's end
+    # With that header, a server would look for the end of the body elsewhere.
+    if name.lower() == "transfer-encoding":
         raise ApiValueError("the header Transfer-Encoding is the transport's: leave it out")
     return _SPELLED_ALIKE.get(name.lower(), name)
 
@@ -222,7 +223,7 @@ def _header_value(name: str, value: Any) -> str:
 
 def _quoted(name: Any, part: Any) -> str:
     if isinstance(part, str) and _UNRESERVED.issuperset(part):
-        return part  # as most tokens are
+        return part  # the usual case, as of most tokens
     return quote_plus(part if isinstance(part, bytes) else as_text(ascii(name), part))
 
 
@@ -261,5 +262,5 @@ def _encoded(text: str, name: str, charset: str = "") -> bytes:
     try:
         return text.encode(charset or "utf-8")
     except (LookupError, UnicodeError):
-        pass  # the error holds the whole text, so it must not become the context
+        pass  # the UnicodeError holds the whole text, so it must not become the context
     raise ApiValueError("%s cannot be encoded as %s, its content type's charset" % (name, charset))

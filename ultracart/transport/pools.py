@@ -58,7 +58,7 @@ class Lease:
         self._registry.give_back(shared)
 
     def __del__(self) -> None:
-        # May run inside any allocation, also under the registry's lock: so it takes no lock.
+        # Runs inside any allocation, even under the registry's lock: so take no lock here.
         self._registry.dropped.extend(self._held)
 
 
@@ -127,7 +127,7 @@ def _after_fork_in_child() -> None:
         for connection in idle.take_all() if idle is not None else ():
             sock = connection.sock
             if sock is not None:
-                sock.close()  # this process's descriptor; says nothing to the server
+                sock.close()  # closes this process's descriptor and sends nothing to the server
     _inherited.append(_registry)
     _registry = _Registry()
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _SOCKS_PORTS = dict.fromkeys(["socks4", "socks4a", "socks5", "socks5h"], 1080)
 _PROXY_PORTS = {**DEFAULT_PORTS, **_SOCKS_PORTS}
-# Who trusts what instead of certifi's bundle, in the environment; all that they name is trusted.
+# Environment variables that name trusted certificates in place of certifi's bundle; all of them
+# that are set count.
 _TRUST_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 
 
@@ -40,7 +41,7 @@ class Origin(NamedTuple):
         return self.host == "localhost" if address is None else address.is_loopback
 
 
-@lru_cache(maxsize=32)  # asked for each new client, and an application has few hosts
+@lru_cache(maxsize=32)  # cached: each new client asks, and an application has few hosts
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(host)
@@ -212,7 +213,8 @@ def _checked_proxy(
 def _environment_proxy(origin: Origin) -> Proxy | None:
     if not any(name.lower().endswith("_proxy") for name in os.environ):
         return None
-    from urllib import request  # costs as much as urllib3; only where a proxy variable is set
+    # Imported late, only if a proxy variable is set: it costs as much as urllib3.
+    from urllib import request
 
     bypassed: Any = vars(request)["proxy_bypass_environment"]  # missing from the type stubs
 
@@ -246,7 +248,7 @@ def _proxy(url: Any, name: str) -> Proxy:
 
 
 def _socks_is_installed() -> bool:
-    from importlib.util import find_spec  # only SOCKS needs it
+    from importlib.util import find_spec  # imported late: only SOCKS needs it
 
     return find_spec("socks") is not None
 

@@ -59,7 +59,7 @@ def ascii_host(host: str, in_brackets: bool) -> str:
 
 
 def _ascii_label(label: str) -> str:
-    import unicodedata  # only international names need its tables
+    import unicodedata  # imported late: only international names need its tables
 
     if not label:
         return label
@@ -178,7 +178,7 @@ def tls_options(
     Raises:
         ConfigurationError: a file that is not what it should be.
     """
-    # OpenSSL gets ready with the first context: no child must inherit it half done.
+    # The first context initialises OpenSSL: a fork waits, so that no child inherits it half done.
     with load_lock():
         context = _context(settings, files, context_class(used), to_proxy)
     # urllib3 sets the context's verify_mode to cert_reqs.
@@ -195,13 +195,13 @@ def _context(
     context.options &= ~_IGNORE_UNEXPECTED_EOF
     if settings.verify_ssl:
         _load_trusted(context, settings, files.authorities)
-        # Where this is off urllib3 compares the names itself, with another than the host's or none.
+        # If this is off, urllib3 compares the certificate with `assert_hostname`, or with nothing.
         context.check_hostname = to_proxy or settings.assert_hostname is None
     else:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if to_proxy:
-        # Verified like any server, but shown no certificate of the client.
+        # Verify the proxy's certificate as usual, but do not send it the client certificate.
         context.sslsocket_class = _ProxySocket
     elif settings.cert_file is not None:
         _load_identity(context, settings, settings.cert_file, files)
@@ -212,7 +212,7 @@ def _load_trusted(
     context: ssl.SSLContext, settings: TransportSettings, authorities: tuple[bytes, ...]
 ) -> None:
     if not authorities:
-        import certifi  # not for those who have CA certificates of their own
+        import certifi  # certifi's bundle only if no CA certificates are given
 
         context.load_verify_locations(cafile=certifi.where())
         return

@@ -15,7 +15,7 @@ from ...exceptions import ApiTypeError, ApiValueError, TokenStoreError
 from ..token import Token
 
 # Seconds to wait for an account's lock. A holder takes at most a minute: ten seconds in which an
-# attempt may begin, 25 for its turn where parallel requests are capped, 25 for its answer.
+# attempt may begin, 25 for its turn where parallel requests are capped, 25 for the response.
 LOCK_TIMEOUT = 90.0
 # Accounts that an error about many names.
 _MOST_NAMED = 5

@@ -63,8 +63,8 @@ class FileLocks:
         self._is_prepared = False
         self._timeout = timeout
         self._sleep = sleep
-        # What was locked, by its descriptor. A set of weak references would run code when one ends,
-        # where a Ctrl-C is lost.
+        # The held locks by descriptor. A WeakSet would run code when a lock is garbage-collected,
+        # and a Ctrl-C in such code is lost.
         self._locked: dict[int, weakref.ref[FileIO]] = {}
         renew_after_fork(self)
 
@@ -173,7 +173,7 @@ def _release(path: str, file: FileIO) -> None:
     # file that others cannot see; the number of files stays that of the locks in use.
     if os.name == "nt":  # pragma: no cover
         file.close()
-        with suppress(OSError):  # somebody else has it open: theirs now
+        with suppress(OSError):  # somebody else has the file open and will remove it
             os.unlink(path)
         return
     with suppress(OSError):

@@ -38,4 +38,4 @@ def caller_error_first(
         if failure is not None:
             fail(failure)
     finally:
-        own = failure = None  # else they would hold themselves alive, by their tracebacks
+        own = failure = None  # break the reference cycle through their tracebacks

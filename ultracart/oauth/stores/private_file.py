@@ -55,7 +55,7 @@ def prepare_database(
         try:
             _check_content(path, application_id)
         except _Unreadable:
-            with lock(""):  # another process may have been about to write it
+            with lock(""):  # another process may have begun to write the file
                 _check_content(path, application_id)
     for name in wide:
         with suppress(FileNotFoundError):  # another process has just closed the database
@@ -107,7 +107,7 @@ def _check_content(path: str, application_id: int | None) -> None:
             (layout,) = connection.execute("PRAGMA user_version").fetchone()
             (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as error:
-        reason = str(error)  # which names reasons, never content
+        reason = str(error)  # SQLite's messages name reasons, never content
         raise (NotOurs if "not a database" in reason else _Unreadable)(reason) from None
     if application_id is None or found == application_id:
         return
@@ -128,7 +128,7 @@ def _in_log(path: str) -> tuple[int, int]:
             size = int.from_bytes(header[8:12], "big")
             newest = b""
             while len(frame := log.read(24 + size)) == 24 + size > 24:
-                if frame[8:16] != header[16:24]:  # of an earlier round
+                if frame[8:16] != header[16:24]:  # written before the last checkpoint
                     break
                 if frame[:4] == b"\0\0\0\1":
                     newest = frame[24:]

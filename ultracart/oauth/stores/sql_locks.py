@@ -12,8 +12,8 @@ from sqlalchemy.engine import Connection
 from ...exceptions import TokenStoreError
 from .base import LOCK_TIMEOUT
 
-# Seconds after which the server ends a holder that does nothing: its host may be gone without a
-# word. Longer than any holder takes, shorter than others wait.
+# Seconds after which the server closes the connection of a holder that sends nothing: its host may
+# have vanished. Longer than any holder takes, shorter than others wait.
 _IDLE_TIMEOUT = 75
 _DURABLE = (
     "set_config('synchronous_commit', CASE current_setting('synchronous_commit')"
@@ -70,11 +70,11 @@ def mysql_lock(connection: Connection, name: str, *, blocking: bool) -> Iterator
             connection.execute(text("SET SESSION wait_timeout = :seconds"), idle)
         yield bool(got)
         if got:
-            # What was saved must be seen by the next holder.
+            # Commit before the lock is released: the next holder must see what was saved.
             connection.commit()
             connection.execute(text("SELECT RELEASE_LOCK(:key)"), {"key": key})
             connection.execute(text("SET SESSION wait_timeout = DEFAULT"))
     except BaseException:
-        # Not back into the pool, where it would keep the lock: the lock ends with its connection.
+        # Close the connection, which releases its lock; in the pool it would keep the lock.
         connection.invalidate()
         raise

@@ -59,7 +59,7 @@ _CLOCKS = {
 }
 # Seconds by which two clocks may differ and still count as one.
 _CLOCK_TOLERANCE = 0.05
-# What a forked child inherited.
+# Connections that a forked child inherited.
 _abandoned: list[Any] = []
 # 16 MiB: in MySQL this makes the column a MEDIUMBLOB.
 _MAX_TOKEN_SIZE = 2**24 - 1
@@ -133,7 +133,7 @@ class SQLAlchemyTokenStore(TokenStore):
         self._cipher = cipher
         self._clock = clock
         self._table = _table(table_name, schema)
-        # What the table is called on every host, once it is known.
+        # The table's full name, the same on every host, once it is known.
         self._full_name = ""
         self._load = self._load_statement()
         self._after_fork_or_at_start()
@@ -159,7 +159,7 @@ class SQLAlchemyTokenStore(TokenStore):
             found = self._read(connection, account)
             if found is None or not found[1].has_same_credentials(old):
                 return False
-            # The database compares once more, in the same step as it writes.
+            # The database compares again, in the statement that writes.
             token = self._table.c.token
             statement = (
                 self._table.update()
@@ -355,7 +355,7 @@ class SQLAlchemyTokenStore(TokenStore):
 
     def _after_fork(self) -> None:
         # The connections are the parent's: neither used here nor closed. They are kept, because
-        # their end closes some and warns of others.
+        # garbage collection closes some and warns of others.
         _abandoned.append((self._engine.pool, self._own))
         self._engine.dispose(close=False)
         self._after_fork_or_at_start()
@@ -363,7 +363,7 @@ class SQLAlchemyTokenStore(TokenStore):
     def _after_fork_or_at_start(self) -> None:
         # Connections whose lock this thread holds, by account.
         self._own = threading.local()
-        # Waiting refreshes leave a connection to those who only read.
+        # Leave a connection free for readers while refreshes wait for their locks.
         self._places = Places(most_locks(self._engine))
 
 

@@ -27,10 +27,10 @@ from .private_file import NotOurs, prepare_database
 # "UCTS" in PRAGMA application_id marks the file as ours; user_version is the layout's version.
 _APPLICATION_ID = 0x55435453
 _LAYOUT = 1
-# Seconds to wait for another process's transaction, which takes milliseconds.
+# Seconds to wait for another process's transaction; each takes milliseconds.
 _BUSY_TIMEOUT = 15.0
 
-# What a forked child inherited: it is the parent's, and must be neither used nor closed.
+# Connections that a forked child inherited: they are the parent's, neither used nor closed here.
 _abandoned: list[Any] = []
 
 
@@ -66,7 +66,7 @@ class SQLiteTokenStore(TokenStore):
         return "SQLiteTokenStore(%r)" % self._path
 
     def load(self, account: str) -> Token | None:
-        # The hot one of the five: check_account is left to save.
+        # Called most often, so without check_account: only `save` needs it.
         notice_fork()
         try:
             with self._mutex:
@@ -159,7 +159,7 @@ class SQLiteTokenStore(TokenStore):
             with self._mutex:
                 connection = self._connection or self._open()
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.Error:  # the token is deleted; this is done by a later save at the latest
+        except sqlite3.Error:  # the token is deleted all the same; a later save truncates the log
             pass
 
     def _open(self) -> sqlite3.Connection:
@@ -175,7 +175,7 @@ class SQLiteTokenStore(TokenStore):
             self._path, timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
         )
         try:
-            # One at a time: switching to WAL does not wait for a lock as other statements do.
+            # One process at a time: unlike other statements, this one does not wait for locks.
             with self._locks.lock(""):
                 self._prepare(connection)
         except BaseException:
@@ -198,11 +198,11 @@ class SQLiteTokenStore(TokenStore):
             )
         # FULL: NORMAL can lose the newest commit on power loss, and with it a rotated token.
         connection.execute("PRAGMA synchronous = FULL")
-        # What is deleted is overwritten; not every SQLite is built to do that by default.
+        # Overwrite deleted tokens; not every SQLite is built to do that by default.
         connection.execute("PRAGMA secure_delete = ON")
         if layout < _LAYOUT:
             self._make_table(connection)
-        # After the table: until then the file itself, and not only its log, says whose it is.
+        # WAL only now: until here the mark must be in the file itself, not only in its log.
         connection.execute("PRAGMA journal_mode = WAL")
 
     def _make_table(self, connection: sqlite3.Connection) -> None:
