@@ -8,7 +8,7 @@ import importlib
 import io
 import ssl
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from urllib import request
 
 import pytest
@@ -27,9 +27,11 @@ def _tls_socket() -> ssl.SSLSocket:
 
 # Classes whose constructors set some of the members.
 MADE: dict[str, Callable[[], Any]] = {
-    "HTTPResponse": lambda: urllib3.HTTPResponse(b""),
-    "ProxyManager": lambda: urllib3.ProxyManager("http://localhost:1"),
-    "SSLSocket": _tls_socket,
+    "http.client:HTTPResponse": lambda: http.client.HTTPResponse(cast(Any, _Socket(b""))),
+    "ssl:SSLSocket": _tls_socket,
+    "urllib3.connection:HTTPConnection": lambda: urllib3.connection.HTTPConnection("localhost"),
+    "urllib3.poolmanager:ProxyManager": lambda: urllib3.ProxyManager("http://localhost:1"),
+    "urllib3.response:HTTPResponse": lambda: urllib3.HTTPResponse(b""),
 }
 
 
@@ -40,7 +42,7 @@ def test_it_exists(member: str) -> None:
     found: Any = importlib.import_module(module)
     if owner:
         cls = getattr(found, owner)
-        found = cls if hasattr(cls, name) else MADE[owner]()
+        found = cls if hasattr(cls, name) else MADE["%s:%s" % (module, owner)]()
     assert hasattr(found, name)
 
 
@@ -107,7 +109,9 @@ def test_urllib3_asks_its_pool_and_connection_in_the_ways_that_are_overridden() 
             asked.append("connection")
             return super()._get_conn(timeout=timeout)
 
-        def _make_request(self, conn: Any, method: str, url: str, **options: Any) -> Any:
+        def _make_request(  # type: ignore[override]
+            self, conn: Any, method: str, url: str, **options: Any
+        ) -> Any:
             asked.append((method, url, type(conn)))
             return super()._make_request(conn, method, url, **options)
 
@@ -153,7 +157,7 @@ def test_a_new_context_makes_sockets_of_the_class_that_it_is_told() -> None:
     context = ssl.create_default_context()
     context.sslsocket_class = Socket
     with network.socket.socket() as sock:
-        wrapped = context.wrap_socket(sock, server_hostname="localhost")
+        wrapped: Any = context.wrap_socket(sock, server_hostname="localhost")
     assert type(wrapped) is Socket
     assert wrapped.suppress_ragged_eofs is True
     wrapped.close()

@@ -30,12 +30,14 @@ PRIVATE_MEMBERS = """
     urllib3.connectionpool:HTTPConnectionPool._get_conn
     urllib3.connectionpool:HTTPConnectionPool._make_request
     urllib3.poolmanager:ProxyManager.pool_classes_by_scheme
+    urllib3.connection:HTTPConnection._dns_host
     urllib3.connection:HTTPConnection._new_conn
     urllib3.connection:HTTPConnection._tunnel
     urllib3.connection:HTTPConnection.host
     urllib3.connection:HTTPConnection.is_closed
     urllib3.connection:HTTPConnection.is_verified
-    urllib3.connection:HTTPConnection.default_socket_options
+    urllib3.connection:HTTPConnection.socket_options
+    urllib3.connection:HTTPSConnection.cert_reqs
     urllib3.response:HTTPResponse.chunked
     urllib3.response:HTTPResponse.length_remaining
     urllib3.util.connection:allowed_gai_family
@@ -49,6 +51,10 @@ PRIVATE_MEMBERS = """
     http.client:HTTPResponse._read_and_discard_trailer
     http.client:HTTPResponse._safe_read
     http.client:HTTPResponse.begin
+    http.client:HTTPResponse.chunk_left
+    http.client:HTTPResponse.fp
+    http.client:HTTPResponse.msg
+    http.client:HTTPResponse.will_close
     http.client:parse_headers
     email.message:Message.raw_items
     ssl:SSLSocket.suppress_ragged_eofs
@@ -203,8 +209,9 @@ class _Response(http.client.HTTPResponse):
         # break newer Pythons know it, rightly (RFC 9112, section 5.2); on older it is refused.
         if codings and codings.lower() != ("chunked" if self.chunked else "identity"):
             raise http.client.HTTPException("an unknown transfer coding")
-        if len(lengths) > 1 or not all(len(n) < 19 and _is_number(n) for n in lengths):
-            raise http.client.HTTPException("conflicting or malformed lengths")
+        for length in lengths:
+            if len(lengths) > 1 or len(length) > 18 or not (length.isascii() and length.isdigit()):
+                raise http.client.HTTPException("conflicting or malformed lengths")
         if (self.chunked and lengths) or self.status == 101:
             # Section 6.1: both at once; or, what nobody asked for, another protocol.
             self.will_close = True
@@ -227,10 +234,6 @@ class _Response(http.client.HTTPResponse):
         reader: Any = self.fp
         reader.start_trailers()
         super()._read_and_discard_trailer()  # type: ignore[misc]
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit()
 
 
 def _has_control_character(text: str) -> bool:
