@@ -339,6 +339,30 @@ def test_a_lock_is_written_to_the_disk_where_commits_are_not(open_store, postgre
     engine.dispose()
 
 
+def test_what_is_saved_or_deleted_in_sqlite_is_so_on_the_disk(tmp_path):
+    engine = quiet_engine("sqlite:///%s" % (tmp_path / "t.db"))
+
+    @sqlalchemy.event.listens_for(engine, "connect")
+    def be_careless(raw, record):
+        raw.execute("PRAGMA secure_delete = OFF")
+        raw.execute("PRAGMA synchronous = OFF")
+
+    store = SQLAlchemyTokenStore(engine)
+    seen = []
+
+    @sqlalchemy.event.listens_for(engine, "before_cursor_execute")
+    def look(connection, cursor, statement, parameters, context, many):
+        if statement.startswith(("INSERT", "DELETE")):
+            for name in ("secure_delete", "synchronous"):
+                seen.append(cursor.execute("PRAGMA %s" % name).fetchone()[0])
+
+    store.save("merchant-7", Token("a"))
+    store.delete("merchant-7")
+    full = 2
+    assert seen == [1, full] * 2
+    engine.dispose()
+
+
 # -- faults between client and database -----------------------------------------------------------
 
 
@@ -398,6 +422,23 @@ def test_delays_change_nothing(proxied):
     with store.lock("merchant-7"):
         assert store.replace("merchant-7", store.load("merchant-7"), Token("new", "s")) is True
     assert store.load("merchant-7") == Token("new", "s")
+
+
+def test_cuts_and_silence_of_mysql(mysql_url, open_proxy, table_name, monkeypatch):
+    proxy = open_proxy(sqlalchemy.engine.make_url(mysql_url).query["unix_socket"])
+    monkeypatch.setattr(engines, "LOCK_STATEMENT_TIMEOUT", 2)
+    store = SQLAlchemyTokenStore(
+        "mysql+pymysql://root@127.0.0.1:%d/ultracart" % proxy.port, table_name=table_name
+    )
+    store.save("merchant-7", Token("old", "r"))
+    proxy.cut()
+    assert store.load("merchant-7") == Token("old", "r")
+    proxy.half_open = True
+    with pytest.raises(TokenStoreError):
+        store.load("merchant-7")
+    proxy.half_open = False
+    assert store.load("merchant-7") == Token("old", "r")
+    store.close()
 
 
 def test_a_server_that_takes_bytes_and_sends_none_is_given_up(proxied, monkeypatch):
