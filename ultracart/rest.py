@@ -81,9 +81,10 @@ def _bounded(connection: Any) -> type:
     name = "Bounded" + connection.__name__
     if not issubclass(connection, http.client.HTTPConnection):
         return type(name, (StandIn, connection), {})
+    own_way: Any = connection
     own = {
         "network": network,
-        "connects_itself": connection._new_conn is not HTTPConnection._new_conn,
+        "connects_itself": own_way._new_conn is not vars(HTTPConnection)["_new_conn"],
     }
     return type(name, (FastConnection, BoundedConnection, connection), own)
 
@@ -104,7 +105,7 @@ def _make_pool(settings: TransportSettings, files: Files) -> HTTPConnectionPool:
     origin = settings.origin
     options: dict[str, Any] = {"maxsize": settings.pool_maxsize}
     if origin.scheme == "https":
-        options.update(tls_options(settings, files, ssl_.SSLContext))
+        options.update(tls_options(settings, files, vars(ssl_)["SSLContext"]))
         if settings.assert_hostname is not None:
             options["assert_hostname"] = settings.assert_hostname
     if settings.proxy is not None:
@@ -142,7 +143,7 @@ def _http_proxy(
     if proxy.authorization is not None:
         headers = {"proxy-authorization": proxy.authorization}
     if proxy.origin.scheme == "https":
-        own = tls_options(settings, files, ssl_.SSLContext, to_proxy=True)
+        own = tls_options(settings, files, vars(ssl_)["SSLContext"], to_proxy=True)
         options["proxy_ssl_context"] = own["ssl_context"]
         if settings.origin.scheme == "http":
             options.update(own)  # the connection to the proxy is all there is
@@ -151,14 +152,19 @@ def _http_proxy(
     return manager
 
 
-class _Timeout(SharedTimeout, urllib3.Timeout):  # type: ignore[misc]
-    connect_timeout = read_timeout = None  # in place of urllib3's properties
+# With plain attributes in place of urllib3's properties.
+_Timeout: Any = type(
+    "_Timeout",
+    (SharedTimeout, urllib3.Timeout),
+    {"connect_timeout": None, "read_timeout": None},
+)
 
 
 @lru_cache(maxsize=32)
 def _timeout(connect: float, response: float) -> urllib3.Timeout:
     """What a stand-in for urllib3's parts sees; the deadline is more exact."""
-    return _Timeout(connect, response)
+    timeout: urllib3.Timeout = _Timeout(connect, response)
+    return timeout
 
 
 class RESTResponse(io.IOBase):

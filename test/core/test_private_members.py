@@ -57,7 +57,7 @@ class _Socket:
 
 
 def test_http_client_reads_a_response_in_the_steps_that_are_overridden() -> None:
-    steps = []
+    steps: list[Any] = []
 
     class Response(http.client.HTTPResponse):
         def _read_status(self) -> Any:
@@ -158,8 +158,8 @@ def test_a_new_context_makes_sockets_of_the_class_that_it_is_told() -> None:
     context.sslsocket_class = Socket
     with network.socket.socket() as sock:
         wrapped: Any = context.wrap_socket(sock, server_hostname="localhost")
-    assert type(wrapped) is Socket
     assert wrapped.suppress_ragged_eofs is True
+    assert type(wrapped) is Socket
     wrapped.close()
 
 
