@@ -426,8 +426,9 @@ def test_a_keyword_wins_over_the_defaults_set() -> None:
     ],
 )
 def test_a_misspelt_setting_names_the_nearest(name: str, nearest: str) -> None:
+    misspelt: dict[str, Any] = {name: 1}
     with pytest.raises(TypeError, match="%r: did you mean %r" % (name, nearest)):
-        Configuration(**{name: 1})
+        Configuration(**misspelt)
     made = Configuration()
     with pytest.warns(UserWarning, match="%r: did you mean %r" % (name, nearest)) as caught:
         setattr(made, name, 1)
@@ -437,8 +438,9 @@ def test_a_misspelt_setting_names_the_nearest(name: str, nearest: str) -> None:
 
 @pytest.mark.parametrize("name", ["auth_setting", "set_default", "_debug", "logger", "x y", ""])
 def test_what_can_not_be_set_is_no_keyword(name: str) -> None:
+    no_setting: dict[str, Any] = {name: 1}
     with pytest.raises(TypeError, match="no setting"):
-        Configuration(**{name: 1})
+        Configuration(**no_setting)
 
 
 @pytest.mark.parametrize("key", ["the-key", 7, ["the-key"]])
@@ -463,6 +465,7 @@ def test_a_subclass_may_have_attributes_of_its_own() -> None:
 
 
 def test_copies_know_the_settings(tmp_path: Path) -> None:
+    made: Any
     for made in (copy.copy(Configuration()), pickle.loads(pickle.dumps(Configuration()))):
         made.host = "https://h.example"
         with pytest.warns(UserWarning, match="'host'"):

@@ -431,8 +431,10 @@ def test_parameters_may_come_from_an_iterator(
 @pytest.mark.parametrize("pairs", [[("a",)], [("a", 1, 2)], [1], "ab", 7, [("a", 1), None]])
 def test_what_is_no_pair(sandbox: Sandbox, client: ApiClient, pairs: Any) -> None:
     for name in ("path_params", "query_params", "post_params"):
+        given: dict[str, Any] = {name: pairs}
         with pytest.raises(TypeError, match=name):
-            client.call_api("/x", "POST", **{name: pairs})
+            client.call_api("/x", "POST", **given)
+        given = {name: iter(pairs) if pairs != 7 else 7}
         with pytest.raises(TypeError, match=name):
-            client.call_api("/x", "POST", **{name: iter(pairs) if pairs != 7 else 7})
+            client.call_api("/x", "POST", **given)
     assert not sandbox.requests

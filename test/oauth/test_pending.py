@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,14 @@ def _callback(request):
     return "https://app.example/callback?code=code_example&state=" + request.state
 
 
+def _take(logins: PendingLogins, callback: str) -> AuthorizationRequest:
+    taken = logins.take(callback)
+    assert taken is not None
+    return taken
+
+
 def test_a_login_is_taken_once_and_works(session, sandbox):
-    web_session = {}
+    web_session: dict[str, Any] = {}
     request = session.create_authorization_url()
     PendingLogins(web_session).add(request)
     web_session = json.loads(json.dumps(web_session))  # as a cookie keeps it
@@ -32,12 +39,12 @@ def test_tabs_do_not_disturb_each_other(session):
     first, second = session.create_authorization_url(), session.create_authorization_url()
     logins.add(first)
     logins.add(second)
-    assert logins.take(_callback(first)).code_verifier == first.code_verifier
-    assert logins.take(_callback(second)).code_verifier == second.code_verifier
+    assert _take(logins, _callback(first)).code_verifier == first.code_verifier
+    assert _take(logins, _callback(second)).code_verifier == second.code_verifier
 
 
 def test_abandoned_logins_fill_no_cookie(session):
-    web_session = {}
+    web_session: dict[str, Any] = {}
     requests = [session.create_authorization_url(scope="item_read " * 20) for _ in range(40)]
     for request in requests:
         PendingLogins(web_session).add(request)
@@ -48,7 +55,7 @@ def test_abandoned_logins_fill_no_cookie(session):
 
 def test_an_old_login_is_dropped(session):
     request = session.create_authorization_url()
-    web_session = {}
+    web_session: dict[str, Any] = {}
     PendingLogins(web_session).add(request)
     late = PendingLogins(web_session, clock=lambda: request.created_at + 3601)
     assert late.take(_callback(request)) is None
@@ -71,7 +78,7 @@ def test_what_another_version_kept_is_an_unknown_login(session, kept):
     assert logins.take("?code=code_example&state=state") is None
     request = session.create_authorization_url()
     logins.add(request)
-    assert logins.take(_callback(request)).state == request.state
+    assert _take(logins, _callback(request)).state == request.state
 
 
 @pytest.mark.parametrize("callback", ["", "?code=1", "?state=a&state=b", "?state=%00", "?state="])
@@ -84,11 +91,11 @@ def test_a_callback_that_belongs_to_nothing(session, callback):
 def test_a_request_without_an_age_is_kept():
     logins = PendingLogins({})
     logins.add(AuthorizationRequest("https://a.example", "state"))
-    assert logins.take("?state=state&code=1").state == "state"
+    assert _take(logins, "?state=state&code=1").state == "state"
 
 
 def test_arguments_that_cannot_work():
     with pytest.raises(ApiTypeError, match="web_session"):
-        PendingLogins(["no mapping"])
+        PendingLogins(["no mapping"])  # type: ignore[arg-type]
     with pytest.raises(ApiValueError, match="limit"):
         PendingLogins({}, limit=0)
