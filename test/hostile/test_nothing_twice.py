@@ -157,12 +157,18 @@ def test_a_kept_connection_that_breaks_unanswered_is_replaced_for_what_changes_n
             peer.reset()
         return False
 
-    # Of two kept connections both break; the repeat is to use neither.
-    server = serve(EMPTY, EMPTY, broken, EMPTY, tls=authority.context() if tls else None)
+    server = serve(TOKEN, TOKEN, broken, EMPTY, tls=authority.context() if tls else None)
     client = client_of(server, ssl_ca_cert=authority.path)
-    open_one = client.call_api("/x", "GET", _preload_content=False, _return_http_data_only=True)
+
+    def give_back(pause: float) -> None:
+        """Another thread's connection is kept just before the repeat, which is not to use it."""
+        other.read()
+        other.release_conn()
+
+    client.rest_client = RESTClientObject(client.configuration, sleep=give_back)
+    other = client.call_api("/x", "GET", _preload_content=False, _return_http_data_only=True)
     client.call_api("/x", "GET")
-    open_one.read()
+    assert server.connections == 2
     client.call_api("/x", method)
     assert len(server.requests) == 4
     assert server.connections == 3
