@@ -1,4 +1,4 @@
-"""Deliberate differences in what an answer becomes, and in what a failure is called."""
+"""Deliberate differences in the results of responses, and in the exceptions of failures."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ RESULTS = [
         "Spelling of token_type",
         "anything but `bearer` is a `ValueError`, and the token is lost",
         "any case is accepted and kept",
-        "RFC 6749, 5.1: the value has no case; a token once issued must not be lost.",
+        "RFC 6749, 5.1: the value is case-insensitive; a token that was issued must not be lost.",
         {"oauth: Bearer capitalised": model_field("token_type", "Bearer")},
     ),
     Difference(
@@ -51,10 +51,10 @@ RESULTS = [
         },
     ),
     Difference(
-        "Token answers that cannot be used",
+        "Token responses that cannot be used",
         "a model whose `access_token` is `None`",
-        "`OAuthError` for an OAuth error, else `ApiResponseError`; `.body` has the answer",
-        "No caller checks for an error after a success.",
+        "`OAuthError` for an OAuth error, else `ApiResponseError`; `.body` has the response",
+        "Callers do not check a successful call for an error.",
         _UNUSABLE_TOKEN_ANSWERS,
     ),
     Difference(
@@ -65,9 +65,9 @@ RESULTS = [
         {"oauth: successful as the text false": model_field("successful", False)},
     ),
     Difference(
-        "Answers of the wrong shape",
+        "Responses of the wrong shape",
         "an empty model, single letters, or a bare `TypeError`, `ValueError` or `AttributeError`",
-        "`ApiException` with the status, headers and body (status 0 for a date that is none)",
+        "`ApiException` with the status, headers and body (status 0 for text that is not a date)",
         "One `except ApiException` catches every failed call.",
         {**_WRONG_SHAPES, "derived: stored answer that is no date": api_exception(0, '"no date"')},
     ),
@@ -79,10 +79,10 @@ RESULTS = [
         {"model: metadata of an error": gives(True)},
     ),
     Difference(
-        "Empty answers",
+        "Empty responses",
         "empty text",
         "`None`",
-        "There is no value in the answer.",
+        "The response holds no value.",
         {
             "call: 204": gives_data(None),
             "read: str from ": gives(None),
@@ -91,9 +91,9 @@ RESULTS = [
     ),
     Difference(
         "Text as `str`",
-        "a JSON body that is no text is sent back as Python writes it: `True`",
-        "as it came: `true`",
-        "What comes back is what was sent.",
+        "a JSON body that is not a string is returned in Python's notation: `True`",
+        "returned as received: `true`",
+        "The text should be what the server sent.",
         {"read: str from true": gives("true")},
     ),
     Difference(
@@ -109,7 +109,7 @@ RESULTS = [
     ),
     Difference(
         "Byte order mark",
-        "JSON after it is returned as text",
+        "the JSON after it is returned as text",
         "skipped",
         "Some proxies add it.",
         {"call: byte order mark": gives_data({"dict": []})},
@@ -128,14 +128,15 @@ ERRORS = [
         "Connection failures",
         "urllib3's exceptions",
         "`ApiConnectionError` and `ApiTimeoutError`, both `ApiException`",
-        "One `except ApiException` catches every failed call; `.request_sent` says what is known.",
+        "One `except ApiException` catches every failed call; `.request_sent` says whether the "
+        "request was sent.",
         {"call: nothing listens": api_exception(None)},
     ),
     Difference(
         "Error body with `_preload_content=False`",
         "bytes",
         "text, as without the option",
-        "An error reads the same however the call was made.",
+        "The body of an error has one type, however the call was made.",
         {
             "oauth: status 400 Bad Request raw": api_exception(
                 400, '{"error": {"developer_message": "\u20ac"}}'
@@ -149,13 +150,13 @@ ERRORS = [
         "Text of an exception",
         "`str()` repeats the headers and the body",
         "`str()` gives status, error code and request line",
-        "Exceptions are logged, and answers hold tokens; `.headers` and `.body` have them.",
+        "Exceptions are logged, and responses hold tokens; `.headers` and `.body` have both.",
         {"error: secrets shown": gives({"tuple": [False, True, True]})},
     ),
     Difference(
         "repr and to_str of a model",
         "show tokens",
-        "mask tokens; attributes and `to_dict()` give them",
+        "mask tokens; attributes and `to_dict()` have them",
         "Models are printed and logged.",
         {"model: secrets shown": gives([False, False, True])},
     ),
@@ -163,7 +164,7 @@ ERRORS = [
         "A result that is not ready",
         "`multiprocessing.TimeoutError` from `.get(timeout)`",
         "the built-in `TimeoutError`",
-        "No process pool stands behind `async_req`.",
+        "`async_req` uses threads, not `multiprocessing`.",
         {"async: not ready": gives([False, True, False, True, 200, None, True, True])},
     ),
 ]

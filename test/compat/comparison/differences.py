@@ -27,19 +27,19 @@ EVERYWHERE = [
         "User-Agent",
         "`Swagger-Codegen/3.11.67/python`",
         "`ultracart-python/` and the version",
-        "It says which software calls; `user_agent` overrides it as before.",
+        "It names the software that calls; `user_agent` overrides it as before.",
         {},
     ),
     Difference(
         "Accept-Encoding",
         "`identity`",
         "`gzip`",
-        "Servers compress JSON for those who ask; a header of yours wins.",
+        "Compressed JSON is smaller; a header of yours wins.",
         {},
     ),
     Difference(
         "Empty bearer",
-        "`Authorization: Bearer ` with no token, where none is set",
+        "`Authorization: Bearer ` without a token, if none is set",
         "no `Authorization` header",
         "An empty credential is no credential, and servers may refuse it.",
         {
@@ -52,7 +52,7 @@ EVERYWHERE = [
         "merchant_id",
         "no such field",
         "`OauthTokenResponse.merchant_id`, keyword-only",
-        "UltraCart's newer answers say which merchant authorized.",
+        "UltraCart's newer responses name the merchant who authorized.",
         {},
     ),
 ]
@@ -61,13 +61,13 @@ SETTINGS = [
     Difference(
         "OauthApi() without a client",
         "each makes a Configuration and a pool of its own",
-        "all share one client, which uses `ultracart.configuration`, live",
-        "One connection, and settings that take effect.",
+        "all share one client; a change to `ultracart.configuration` takes effect at once",
+        "All calls share connections, and settings take effect.",
         {"oauth: one client for all": gives(True)},
     ),
     Difference(
         "set_default",
-        "keeps the object: later changes show in new Configurations",
+        "keeps the object: later changes to it show in new Configurations",
         "copies the settings, and gives them to `ultracart.configuration` too",
         "No two configurations share mutable state.",
         {"configuration: default changed later": gives(False)},
@@ -76,7 +76,7 @@ SETTINGS = [
         "Misspelt settings",
         "accepted, and unused",
         "accepted with a `UserWarning` that names the nearest setting; a `TypeError` as a keyword",
-        "A setting that is not used is a mistake that nobody notices.",
+        "Otherwise nobody notices that the setting has no effect.",
         {"configuration: misspelt setting": gives(["UserWarning"])},
     ),
     Difference(
@@ -91,7 +91,7 @@ SETTINGS = [
         "ignored",
         "`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` count; `trust_env = False` "
         "ignores them",
-        "Every tool around it uses them.",
+        "Other tools use them too.",
         {"configuration: proxy from the environment": gives("http://HOST/x")},
     ),
     Difference(

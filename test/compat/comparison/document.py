@@ -29,7 +29,7 @@ _BEGIN, _END = "\n## Deliberate differences\n", "\n## What is dropped\n"
 
 def tables() -> str:
     """What stands between the headings of these tables and of the section after them."""
-    parts = ["", "Each row is held by a comparison of both SDKs; this page is written from it.", ""]
+    parts = ["", "A test compares both SDKs for each row; these tables are generated from it.", ""]
     for subject, differences in SUBJECTS.items():
         parts += ["### %s" % subject, "", *_table(differences), ""]
     parts += ["## Defaults that differ", "", "| What | Why |", "| --- | --- |"]

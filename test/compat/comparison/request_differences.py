@@ -39,7 +39,7 @@ WIRE = [
         "an unfilled `{name}` is sent as it is; an unknown path parameter, authorization scheme or "
         "collection format is ignored",
         "`ValueError` that names it",
-        "It is misspelt, and the call would not be the one that was meant.",
+        "The name is misspelt, and the call would not be the one that was meant.",
         {
             "call: path parameter left out": refuses("ValueError"),
             "call: path parameter without a place": refuses("ValueError"),
@@ -49,12 +49,12 @@ WIRE = [
         },
     ),
     Difference(
-        "What would be dropped",
+        "Data that the official SDK drops",
         "the body of a GET, `post_params` with a JSON type, and `body` with a form type are "
         "dropped; `post_params` without a content type too",
         "`ValueError`; without a content type, `post_params` are sent as a form and `files` as "
         "multipart",
-        "Data that is dropped without a word is lost.",
+        "The caller would not notice that the data was not sent.",
         {
             "call: GET with a JSON body": refuses("ValueError"),
             "call: form with JSON type": refuses("ValueError"),
@@ -90,7 +90,7 @@ WIRE = [
     ),
     Difference(
         "NaN and infinities",
-        "sent as `NaN`, which is no JSON, and as `nan`",
+        "sent as `NaN`, which is not JSON, and as `nan`",
         "`ValueError` that says where it is",
         "No server can read it as a number (RFC 8259, 6).",
         {"call: body NaN": refuses("ValueError"), "call: query NaN": refuses("ValueError")},
@@ -100,7 +100,7 @@ WIRE = [
         "`AttributeError`",
         "`Decimal` is sent as an exact number, `UUID` as text, `Enum` as its value, sets and other "
         "sequences as lists, other mappings as dicts",
-        "It is what people mean by them.",
+        "These are the forms that people expect.",
         {
             "call: body set": sends(body="[1]"),
             "helper: sanitize set": gives([1]),
@@ -113,7 +113,7 @@ WIRE = [
         "spaces and line breaks are encoded, a slash at the end of `host` is doubled, a query is "
         "followed by a second `?`, and a path needs no slash in front",
         "`ValueError`; one slash; continued with `&`; `ValueError`",
-        "What is sent is the path that was meant.",
+        "The request must go to the path that was meant.",
         {
             "call: path with a space": refuses("ValueError"),
             "call: path without a slash": refuses("ValueError"),
@@ -136,14 +136,15 @@ WIRE = [
         "Floats in a header",
         "`TypeError`",
         "sent as text",
-        "Whole numbers are, too.",
+        "Integers are sent as text, too.",
         {"call: header float": sends()},
     ),
     Difference(
         "Header names in another case",
         "`content-type` and `Content-Type` are both sent",
         "one header; the body follows it",
-        "Header names have no case (RFC 9110, 5.1); two content types contradict each other.",
+        "Header names are case-insensitive (RFC 9110, 5.1); two content types contradict each "
+        "other.",
         {
             "call: content type in lower case": sends(body="t"),
             "call: user agent in lower case": gives("x"),
@@ -178,14 +179,14 @@ WIRE = [
         "Multipart without parts",
         "no body and no content type",
         "an empty multipart body",
-        "The server is told what was meant.",
+        "The server learns that the form is empty.",
         {"call: multipart of nothing": sends(body=[])},
     ),
     Difference(
         "Basic credentials",
         "Latin-1",
         "UTF-8",
-        "It carries every character, and is the one charset that RFC 7617, 2.1, names.",
+        "UTF-8 has every character, and is the only charset that RFC 7617, 2.1, names.",
         {"configuration: basic auth": gives("Basic dXNlcjpwYTpzcyB3w7ZyZA==")},
     ),
     Difference(
@@ -204,16 +205,16 @@ WIRE = [
     ),
     Difference(
         "429 and 503 with Retry-After",
-        "a GET waits as long as it is told, a POST raises",
+        "a GET waits as long as the server says, a POST raises",
         "both wait and repeat within `retry_budget` (20 seconds)",
-        "The server has refused the request, so repeating it is safe; the wait is bounded.",
+        "The server has not processed the request, so repeating it is safe; the wait is bounded.",
         {"call: POST told to wait": sends(requests=2)},
     ),
     Difference(
         "Bounded time and size",
-        "no default timeout; answers of any size",
+        "no default timeout; responses of any size",
         "`timeout` (10 and 60 seconds) and `max_response_size` (32 MiB)",
-        "A stalled or hostile server must not hold the caller.",
+        "A stalled or hostile server must not block the caller.",
         {"call: larger than max_response_size": api_exception(200)},
     ),
 ]
@@ -223,7 +224,7 @@ ARGUMENTS = [
         "Arguments of an operation",
         "an empty required value is sent; numbers, also in `api_key`, are sent as text",
         "`ValueError` and `TypeError` before anything is sent",
-        "They are mistakes, and the server's answer would not name them.",
+        "The server's response would not name the mistake.",
         {
             "oauth: client_id empty": refuses("ValueError"),
             "oauth: client_id of another type": refuses("TypeError"),
