@@ -51,7 +51,7 @@ class Operation(Generic[M]):
         self.required = required
         self.validate = validate
         self.method = method
-        self.headers = {"Accept": JSON, "Content-Type": content_type}
+        self.headers: dict[str, str] = {"Accept": JSON, "Content-Type": content_type}
         self.schemes = schemes
         self.empty_body = empty_body
 

@@ -93,7 +93,7 @@ class Parser(argparse.ArgumentParser):
         #: The parser of each command.
         self.commands: dict[str, Parser] = {}
         #: Whether options may stand between the words.
-        self.intermixed = False
+        self.intermixed: bool = False
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
         """The arguments; wrong ones raise SystemExit with status 2."""

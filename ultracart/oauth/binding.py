@@ -17,7 +17,7 @@ class Binding:
     """
 
     def __init__(self, host: str, client_id: str) -> None:
-        self.host = host.rstrip("/")
+        self.host: str = host.rstrip("/")
         self.client_id = client_id
         self._origin = _origin(self.host)
 

@@ -53,11 +53,11 @@ class Trace:
     __slots__ = ("account", "attempts", "duration", "error", "event", "kind", "token")
 
     def __init__(self, account: str) -> None:
-        self.account = account
+        self.account: str = account
         self.kind: EventKind | None = None
         self.token: Token | None = None
-        self.duration = 0.0
-        self.attempts = 0
+        self.duration: float = 0.0
+        self.attempts: int = 0
         self.error: Exception | None = None
         self.event: SessionEvent | None = None
 

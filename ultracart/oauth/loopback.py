@@ -110,7 +110,7 @@ class RedirectListener:
         self._servers = _listen(_ADDRESSES[host], port, self._login)
         bound = self._servers[0].server_address[1]
         self._base = "http://%s:%d" % ("[%s]" % host if ":" in host else host, bound)
-        self.redirect_uri = self._base + path if redirect_uri is None else redirect_uri
+        self.redirect_uri: str = self._base + path if redirect_uri is None else redirect_uri
         self._threads = [
             threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), daemon=True)
             for server in self._servers

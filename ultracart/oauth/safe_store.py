@@ -126,7 +126,8 @@ class SafeStore:
         # A store with __slots__, or not hashable: each session keeps its own pending saves.
         except TypeError:
             pass
-        self.pending, self.refusals = shared
+        self.pending: PendingSaves = shared.pending
+        self.refusals: Refusals = shared.refusals
         self._store = store
         self._binding = binding
         self._monotonic = monotonic

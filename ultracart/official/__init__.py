@@ -34,8 +34,8 @@ class Mount:
     """
 
     def __init__(self, official: OfficialFolder) -> None:
-        self.folder = official.path
-        self.version = official.version
+        self.folder: str = official.path
+        self.version: str = official.version
         self._importer = OfficialImporter(_ROOT, official)
         self._hooks: list[tuple[ModuleType, dict[str, Any]]] = []
 

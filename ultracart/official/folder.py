@@ -32,8 +32,8 @@ class OfficialFolder:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.version = self._found_version()
-        self.is_version4 = self.version.startswith("4")
+        self.version: str = self._found_version()
+        self.is_version4: bool = self.version.startswith("4")
         self.models_package = "model" if self.is_version4 else "models"
         self.apis: dict[str, str] = {}
         self.models: dict[str, str] = {}
@@ -43,13 +43,13 @@ class OfficialFolder:
             for package, module, cls in _IMPORT.findall(listed):
                 kind = self.apis if package.startswith("api") else self.models
                 kind[cls] = "%s.%s" % (package, module)
-        self.parts = {"Endpoint": "official.version4"} if self.is_version4 else {}
+        self.parts: dict[str, str] = {"Endpoint": "official.version4"} if self.is_version4 else {}
         self._check_files()
         own = [name for name in {**self.apis, **self.models} if self._is_own(name)]
         for name in own:
             self.apis.pop(name, None)
             self.models.pop(name, None)
-        self.modules = {*self.apis.values(), *self.models.values()}
+        self.modules: set[str] = {*self.apis.values(), *self.models.values()}
 
     def file(self, module: str) -> str:
         """The path of a module, named below the package: ``"model.item"``."""

@@ -118,7 +118,7 @@ class Recording:
     def __init__(self) -> None:
         self.requests: list[RecordedRequest] = []
         #: How many there have been; the last one's number.
-        self.total = 0
+        self.total: int = 0
         self._bytes = 0
 
     def add(self, request: RecordedRequest) -> None:

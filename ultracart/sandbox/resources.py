@@ -91,7 +91,7 @@ class Answer:
         responses: Iterator[_Ready | _Function],
         usual: _Ready,
     ) -> None:
-        self.hits = 0
+        self.hits: int = 0
         self.method = method
         self.path = path
         self.query = query

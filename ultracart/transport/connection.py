@@ -273,6 +273,8 @@ class BoundedConnection(_AddsQuery):
 
     # urllib3.util.connection, whose functions some replace.
     network: Any
+    # Seconds; urllib3's class waits so long to connect.
+    timeout: float | None
     # Whether urllib3's class connects in a way of its own, as through SOCKS.
     connects_itself = False
     _connecting = False

@@ -28,7 +28,7 @@ class Shared:
         self.key: Hashable = key
         self.pool: Any = pool
         self.users: int = 0
-        self.sent = SentSecrets()
+        self.sent: SentSecrets = SentSecrets()
 
 
 class Lease:

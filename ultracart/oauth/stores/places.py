@@ -17,7 +17,7 @@ class Place:
     __slots__ = ("__weakref__", "is_left")
 
     def __init__(self) -> None:
-        self.is_left = False
+        self.is_left: bool = False
 
     def leave(self) -> None:
         self.is_left = True

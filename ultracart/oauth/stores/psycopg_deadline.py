@@ -16,7 +16,7 @@ from psycopg.conninfo import make_conninfo
 class ImpatientConnection(psycopg.Connection[Any]):
     """Waits ``longest_wait`` seconds for the response to a statement; then it is closed."""
 
-    longest_wait = 30.0
+    longest_wait: float = 30.0
 
     def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
         try:
