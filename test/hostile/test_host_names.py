@@ -1,9 +1,8 @@
-"""Names of hosts: asked for, verified and looked up as they are meant, at no cost to ASCII ones."""
+"""Names of hosts: asked for, verified and looked up as they are meant, or refused."""
 
 from __future__ import annotations
 
 import errno
-import os
 import socket
 import subprocess
 import sys
@@ -18,16 +17,6 @@ from .server import answer
 from .test_processes import EXHAUST_DESCRIPTORS
 
 TOKEN = answer('{"access_token":"a"}')
-PROGRAM = """
-import sys
-import ultracart
-configuration = ultracart.Configuration()
-configuration.host, configuration.ssl_ca_cert = sys.argv[1:]
-ultracart.OauthApi(ultracart.ApiClient(configuration)).oauth_revoke("client", "token")
-print("encodings.idna" in sys.modules)
-"""
-
-
 WITHOUT_DESCRIPTORS = (
     """
 import sys, ultracart, ultracart.rest
@@ -59,20 +48,6 @@ def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     monkeypatch.setattr("socket.getaddrinfo", stand_in)
     return names
-
-
-@pytest.mark.parametrize("name", ["localhost", "127.0.0.1"])
-def test_an_ascii_name_needs_no_codec(serve: Any, authority: Any, name: str) -> None:
-    server = serve(TOKEN, tls=authority.context())
-    host = "https://%s:%d" % (name, server.port)
-    environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, host, authority.path],
-        capture_output=True,
-        text=True,
-        env=environment,
-    )
-    assert done.stdout == "False\n", done.stderr
 
 
 @pytest.mark.parametrize(
