@@ -136,8 +136,9 @@ def main(asked: list[str]) -> int:
         tree = Path(name)
         for folder in ("ultracart", "test", "docs"):
             shutil.copytree(ROOT / folder, tree / folder)
-        for file in ("tox.ini", "README.md"):
+        for file in ("tox.ini", "README.md", "setup.py", "pyproject.toml"):
             shutil.copy(ROOT / file, tree)
+        run(tree, "pip", "install", "--quiet", "--no-deps", "--editable", ".")
         for module in asked or TARGETS:
             count, survivors = mutants(module, tree)
             new = [mutant for mutant in survivors if str(mutant) not in equal]
