@@ -83,7 +83,7 @@ class _Workers:
         self.closed = False
 
     def accept(self, job: Any) -> bool:
-        """Take on a call; ``False`` where nobody would make it any more."""
+        """Accept a call; ``False`` if the pool is closed and no thread would run it."""
         if self.pid != os.getpid():  # after fork: the parent's threads are not here
             return False
         with self.lock:
@@ -130,7 +130,7 @@ class _Workers:
             self.unfinished -= 1
 
     def end(self) -> None:
-        """Accept no more; only when nobody is about to be accepted."""
+        """Accept no more calls. Call this only when no call is being accepted."""
         self.closed = True
         for _ in range(self.limit):
             self.jobs.put(None)

@@ -435,7 +435,7 @@ def error_fields(body: Any) -> Mapping[str, Any]:
 
 
 def _quote(text: str, redact: Callable[[str], str]) -> str:
-    """Server text made safe for one line of a log: redacted, printable, bounded."""
+    """Server text for one line of a log: redacted, printable, cut to a length."""
     text = redact(text[:_MAX_SEARCHED])
     if len(text) > _MAX_QUOTED:
         text = text[:_MAX_QUOTED] + "..."

@@ -61,7 +61,7 @@ class Paging:
             found = page.get(self._items)
             if isinstance(found, list):
                 return found
-            # Nothing found may be told without a list, but not beside lists of other names.
+            # Without any list the response may mean "nothing found"; with other lists it does not.
             if found is None and (self._items in page or _result_set(page).get("count") == 0):
                 return []
         raise _no_list("the response has no list %r, " % self._items, page)

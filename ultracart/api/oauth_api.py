@@ -119,7 +119,7 @@ class OauthApi:
         """An instance of its own that sends this simple key (``x-ultracart-simple-key``) alone."""
         check_text("api_key", api_key, required=True)
         configuration = Configuration()
-        # No other credential, whatever the environment or the default configuration has.
+        # Send no other credential, even if the environment or the default configuration has one.
         configuration.api_key = {SIMPLE_KEY: api_key}
         configuration.access_token = None
         configuration.refresh_api_key_hook = None

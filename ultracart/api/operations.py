@@ -31,7 +31,7 @@ class Operation(Generic[M]):
         empty_body: the model's fields that an empty body stands for; ``None``: it is an error.
     """
 
-    # A token that has been issued is not lost to what stands beside it in another encoding.
+    # Read a body in another encoding as Latin-1: a token in it must not be lost.
     in_any_encoding = True
 
     def __init__(

@@ -36,7 +36,7 @@ class Unread(_Shared):
 
 
 class AnyWay(TypedDict, total=False):
-    """Options whose values are known at run time alone, or several of them at once."""
+    """Options whose values are known only at run time, or several of them at once."""
 
     async_req: bool | None
     _return_http_data_only: bool | None

@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             status, headers, content = _call(client, method, path, query, body)
         except ApiException as error:
-            # As `gh api`: the body of an error response is data too.
+            # As with `gh api`, print the body of an error response too.
             if error.status and error.body:
                 _put_response(arguments.include, error.status, error.headers, error.body)
             raise

@@ -65,7 +65,7 @@ def _folded(line: str, width: int, hanging: int) -> str:
 
 def say(text: str = "") -> None:
     """Write a message for the person at the terminal."""
-    if sys.stderr is None:  # closed: print would take stdout, which is for data alone
+    if sys.stderr is None:  # stderr is closed: print would write to stdout, which is for data alone
         return
     if sys.stderr.isatty():
         text = fold(text, width_of(sys.stderr))
@@ -80,7 +80,7 @@ def put(text: str = "", end: str = "\n") -> None:
     """
     stream = stdout()
     encoding = stream.encoding or "utf-8"
-    # A merchant's name that the terminal cannot show is no reason to fail.
+    # Replace characters that the terminal cannot show: a merchant's name must not end the command.
     print(
         text.encode(encoding, "backslashreplace").decode(encoding), end=end, file=stream, flush=True
     )
@@ -147,7 +147,7 @@ def iso_time(seconds: float | None) -> str | None:
         return None
     try:
         return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
-    except (OverflowError, OSError, ValueError):  # beyond the calendar
+    except (OverflowError, OSError, ValueError):  # a time beyond the calendar
         return None
 
 

@@ -1,4 +1,4 @@
-"""Which stored grants are known to have ended: noted by the command that was told, for the others.
+"""Grants that are known to be revoked or expired, noted by one command for the others.
 
 A token store keeps a token until another takes its place, so the token alone does not tell.
 """
@@ -15,7 +15,7 @@ from ..oauth.data_directory import data_directory
 from ..oauth.token import Token
 
 _FILE = "ended.json"
-# The newest ones are kept; a grant that was replaced since is never asked for again.
+# How many are kept, the newest first; a grant that was replaced since is never looked up again.
 _MOST = 1000
 
 
@@ -53,6 +53,6 @@ def _read() -> list[str]:
 
 
 def _digest(token: Token) -> str:
-    # A refreshed token is of the same grant, but then that grant lives.
+    # One token is enough: a grant that was refreshed since has not ended.
     secret = token.refresh_token or token.access_token
     return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

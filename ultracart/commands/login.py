@@ -119,7 +119,7 @@ class _Task:
         if old.access_token == new.access_token or (
             old.refresh_token is not None and old.refresh_token == new.refresh_token
         ):
-            return None  # the server has given the same grant again
+            return None  # the server has returned the same grant again
         if not self.arguments.revoke_old:
             say("The grant that it replaces stays alive at UltraCart; --revoke-old would end it.")
             return "alive"
@@ -142,7 +142,7 @@ class _Task:
                     "the new grant has ended together with the old one: log in again"
                 ) from error
             except ApiException:
-                pass  # nothing is known against it
+                pass  # the check itself failed: take the new grant for valid
         return "revoked"
 
 
@@ -161,7 +161,7 @@ def _by_browser(task: _Task) -> int:
 
     def announce(address: str, request: AuthorizationRequest) -> None:
         if not arguments.browser and not is_terminal(sys.stderr):
-            # For a program, which may have a browser elsewhere; a person gets the short one.
+            # A program gets the whole address, for a browser elsewhere; a person the short one.
             address = request.url
         say("Log in to UltraCart at this address:\n\n    %s\n" % address)
         asked.append(request)
@@ -188,7 +188,7 @@ def _by_browser(task: _Task) -> int:
             ) as token,
         ):
             countdown.end()
-            # Before the last page has been loaded, for which the listener stays a moment.
+            # Say it now: the listener stays open a moment for the browser's last page.
             return task.finish(token)
     except NoAnswerError as error:
         raise CommandError("%s: run the command again" % error) from error

@@ -22,7 +22,7 @@ from .program import DEFAULT_ACCOUNT
 SANDBOX_CLIENT_ID = "sandbox_client"
 SANDBOX_SCOPE = "item_read order_read"
 
-# A way out that only a program has.
+# The part of an error message that is advice for programs, not for the command line.
 _TRUST_ENV = re.compile(r", unless [^,]*Configuration\.trust_env is False,")
 
 

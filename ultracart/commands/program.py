@@ -55,11 +55,11 @@ def run(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, 1, or 2 without one. Other wrong usage raises SystemExit."""
     try:
         parser = create_parser()
-        if "_ARGCOMPLETE" in os.environ:  # a shell asks what could follow
+        if "_ARGCOMPLETE" in os.environ:  # the shell asks for completions
             import_module(".completion", __package__).complete(parser)
         arguments = parser.parse(sys.argv[1:] if argv is None else argv)
         if arguments.command is None:
-            # Somebody who tries out the name alone wants to know what there is.
+            # Without a command, show the help.
             say(parser.format_help().rstrip())
             return _WRONG_USAGE
         try:
@@ -69,7 +69,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     except (CommandError, UltraCartError) as error:
         say("ultracart: %s" % error)
     except OSError as error:
-        if not isinstance(error, BrokenPipeError):  # a reader that has enough is no failure to tell
+        # A reader that closes the pipe, as `head` does, is not an error.
+        if not isinstance(error, BrokenPipeError):
             say("ultracart: %s" % (error.strerror or error))
         # Python's own flush at exit would fail in the same way.
         sys.stdout = None
@@ -77,7 +78,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    # A command's module is loaded only when it runs, so that --help answers at once.
+    # A command's module is loaded only when it runs, so that --help is fast.
     module = import_module("." + _COMMANDS[arguments.command].module, __package__)
     status: int = module.run(arguments)
     return status
@@ -117,7 +118,7 @@ class Parser(argparse.ArgumentParser):
         """As argparse's; of a command it is called by the parser of all."""
         if not self.intermixed:
             return super().parse_known_args(args, namespace)
-        self.intermixed = False  # argparse comes here again
+        self.intermixed = False  # argparse calls this method again
         try:
             return self.parse_known_intermixed_args(args, namespace)
         finally:
@@ -252,7 +253,7 @@ def _add_sandbox_options(parser: argparse.ArgumentParser) -> None:
     known = parser.parse_known_args
 
     def parse_known_args(args: Any = None, namespace: Any = None) -> Any:
-        # The other options are the sandbox's, which is loaded when its command is meant.
+        # The other options come from the sandbox module, which is loaded only for this command.
         vars(parser).pop("parse_known_args", None)
         import_module(".sandbox", __package__).add_options(parser)
         return known(args, namespace)

@@ -19,7 +19,7 @@ from .console import CommandError, is_terminal, printable, put, put_json, say, w
 try:
     from ..sandbox import Application, RecordedRequest, Sandbox as Sandbox
     from ..sandbox.switches import SWITCHES, Switch
-except ImportError as _error:  # it says which extra to install
+except ImportError as _error:  # the error says which extra to install
     raise CommandError(str(_error)) from _error
 
 _WELCOME = """\
@@ -90,7 +90,8 @@ def run(arguments: argparse.Namespace) -> int:
                 _announce(sandbox, arguments)
                 sandbox.serve_forever()
             finally:
-                sandbox.faults.clear()  # set on the page: nobody is left to be warned
+                # No warning of faults that no request met: they were set on the sandbox's page.
+                sandbox.faults.clear()
     except KeyboardInterrupt:
         return 0
     return 0  # pragma: no cover - Ctrl-C is the only end
@@ -107,7 +108,8 @@ def open_sandbox(port: int = 0, **options: Any) -> Sandbox:
     except OSError as error:
         raise CommandError(
             "port %d cannot be used (%s): choose another with --port, 0 takes any free one"
-            % (port, str(error.strerror).partition(" (")[0])  # it goes on about sockets
+            # What follows " (" in the text is about sockets.
+            % (port, str(error.strerror).partition(" (")[0])
         ) from error
 
 
@@ -126,7 +128,7 @@ class RequestLines:
 
     def __call__(self, request: RecordedRequest) -> None:
         line = self.line(request, time.strftime("%H:%M:%S"))
-        with self._lock, suppress(OSError, ValueError):  # nobody reads it any more
+        with self._lock, suppress(OSError, ValueError):  # stderr is closed
             if self._stream is not None:
                 encoding = self._stream.encoding or "utf-8"
                 text = line.encode(encoding, "backslashreplace").decode(encoding)

@@ -33,7 +33,7 @@ _VALID = "valid"
 
 def run(arguments: argparse.Namespace) -> int:
     """Check the logins that the options mean; 0 if all of them work."""
-    # Also says what is wrong with a host that cannot be used.
+    # Raises an error that names what is wrong with the host.
     configuration = configuration_of(arguments)
     found: list[dict[str, Any]] = []
     token = environment_token(arguments)
@@ -137,7 +137,7 @@ def _ask(described: dict[str, Any], client: ApiClient) -> None:
 
 
 def _add_token(described: dict[str, Any], token: Token | None) -> None:
-    # After the check, which may have refreshed it.
+    # Read the token after the check, which may have refreshed it.
     if token is not None:
         described.update(
             expires_at=iso_time(token.expires_at),

@@ -70,7 +70,7 @@ class _LivingLogins(LoginTokenStore):
 
 
 def _keep_logins_alive(arguments: argparse.Namespace) -> list[SessionEvent]:
-    configuration_of(arguments)  # says what is wrong with a host that cannot be used
+    configuration_of(arguments)  # raises an error that names what is wrong with the host
     host = None if arguments.host is None else arguments.host.rstrip("/")
     events: list[SessionEvent] = []
     with closing(open_login_store()) as logins:

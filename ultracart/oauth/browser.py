@@ -26,7 +26,7 @@ def open_browser(address: str, failed: Callable[[], object]) -> None:
     it must not hold a secret.
     """
     environment = _environment()
-    # In a frozen application the executable is the application.
+    # In a frozen application, sys.executable is the application, not Python.
     if getattr(sys, "frozen", False) or not sys.executable or not _has_screen(environment):
         failed()
         return
@@ -37,7 +37,7 @@ def open_browser(address: str, failed: Callable[[], object]) -> None:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            # Away from our terminal, and from the Ctrl-C that is typed there.
+            # A session of its own: no access to our terminal, and no Ctrl-C from it.
             start_new_session=True,
         )
     except OSError:
@@ -45,7 +45,7 @@ def open_browser(address: str, failed: Callable[[], object]) -> None:
         return
 
     def watch() -> None:
-        # A browser that BROWSER names is waited for until it ends.
+        # webbrowser waits for a browser that BROWSER names, so this may take as long as it runs.
         if process.wait() != 0:
             failed()
 

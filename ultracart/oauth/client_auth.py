@@ -44,7 +44,7 @@ class ClientAuth:
     ``Configuration.host`` is refused with ConfigurationError before anything is sent.
     """
 
-    # What httpx asks of an Auth: neither body has to be read for it.
+    # Attributes that httpx reads of an Auth: it need not read either body first.
     requires_request_body = False
     requires_response_body = False
 
@@ -63,9 +63,9 @@ class ClientAuth:
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        # httpx takes what is an httpx.Auth to isinstance(), and every other callable for one that
-        # repeats nothing and may block. A base class would have to be imported, and an object may
-        # be made before httpx is; so isinstance() is told, as proxies and mocks tell it.
+        # httpx lets only an httpx.Auth, by isinstance(), repeat a request; any other callable may
+        # block the event loop. A base class would need httpx, and this object may be made before
+        # httpx is imported. So `__class__` tells isinstance(), as proxies and mocks do.
         httpx = sys.modules.get("httpx")
         return ClientAuth if httpx is None else _as_auth(httpx.Auth)
 
@@ -82,7 +82,7 @@ class ClientAuth:
         """The response, or that of the repeated request."""
         request = response.request
         token: str | None = str(request.headers.get(_HEADER, "")).partition("Bearer ")[2]
-        if not token or not self._covers(request.url):  # a redirect has led elsewhere
+        if not token or not self._covers(request.url):  # a redirect has led to another host
             return response
         repeated = False
         while response.status_code == 401:
@@ -94,7 +94,7 @@ class ClientAuth:
             response.content  # noqa: B018 - read, so that the connection serves the repetition
             response.close()
             before, repeated = response, True
-            response = before.connection.send(again, **options)  # which calls no hooks
+            response = before.connection.send(again, **options)  # an adapter calls no hooks
             response.history.append(before)
             response.request = again
         return response
@@ -127,7 +127,7 @@ class ClientAuth:
             repeated = True
 
     def _is_refused(self, response: Any) -> bool:
-        # A redirect may have led elsewhere.
+        # A redirect may have led to another host.
         return response.status_code == 401 and self._covers(response.request.url)
 
     # -- both ---------------------------------------------------------------------------------
@@ -189,7 +189,8 @@ def _start_of(request: Any) -> Any:
 
 def _begins_anew(request: Any, start: Any) -> bool:
     """Whether the body of an ``httpx.Request`` can be sent again; a generator's is spent."""
-    if hasattr(request, "_content") or hasattr(request.stream, "fields"):  # bytes, or multipart
+    # The content is bytes, or multipart.
+    if hasattr(request, "_content") or hasattr(request.stream, "fields"):
         return True
     try:
         request.stream._stream.seek(start)
@@ -204,7 +205,7 @@ async def in_thread(call: Callable[[], T]) -> T:
 
     try:
         asyncio.get_running_loop()
-    except RuntimeError:  # trio's, which httpx drives through anyio
+    except RuntimeError:  # under trio, httpx uses anyio
         from anyio import to_thread
 
         return await to_thread.run_sync(call)

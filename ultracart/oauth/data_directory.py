@@ -28,7 +28,7 @@ def data_directory() -> str:
 
 
 def _absolute(given: str | None, otherwise: str, variable: str) -> str:
-    # The specification has relative paths ignored.
+    # The XDG specification says to ignore relative paths.
     base = given if given and os.path.isabs(given) else os.path.expanduser(otherwise)
     if not os.path.isabs(base):
         raise ConfigurationError("no home directory is known: set %s to a directory" % variable)

@@ -66,7 +66,7 @@ class Trace:
         self.kind, self.token = kind, token
 
     def failed(self, error: Exception, *, has_ended: bool = False) -> None:
-        """It failed; with ``has_ended``, the grant is no more."""
+        """It failed; with ``has_ended``, because the grant was revoked or has expired."""
         self.kind = "grant_ended" if has_ended else "refresh_failed"
         self.error = error
 

@@ -1,28 +1,28 @@
 """The refresh policy: when a token is refreshed, by whom, and what the other callers get.
 
 R1   Fresh: returned from memory, without lock, store or request.
-R2   A fresh token is compared with the store now and then (``store_recheck``), by one caller: what
-     another process stored or deleted is adopted. If the store fails, that is logged.
-R3   Stale: one caller refreshes, the winner of a non-blocking try; the others keep the valid token.
-     If the refresh fails, that is reported, and the next early one waits.
+R2   Every ``store_recheck`` seconds one caller compares a fresh token with the store, and adopts
+     what another process stored or deleted. If the store fails, that is logged.
+R3   Stale: one caller refreshes, the winner of a non-blocking try; the others get the valid token.
+     If the refresh fails, that is reported, and the next early refresh waits.
 R4   Expired or rejected: all callers wait for one refresh and share its result or its error.
 R5   One refresh: take the store's lock; read the store again, since anything read earlier may be
-     outdated; adopt what somebody else refreshed, else ask UltraCart; save; leave the lock.
+     outdated; adopt what somebody else refreshed, else ask UltraCart; save; release the lock.
 R6   A new token is pending from before its save until a read has shown it a minute later. While the
      store shows a predecessor, the pending token is saved again before anything else.
-R7   A login or a deletion that meets a refresh wins: nothing is saved over it.
+R7   A login or a deletion during a refresh wins: nothing is saved over it.
 R8   ``invalid_grant``: read the store once more, for writers that take no lock; then the grant has
      ended. The stored token stays until it is replaced or deleted.
 R9   A refusal is remembered for its refresh token: an ended grant for good, a ``Retry-After`` and a
-     refused application for a while. A forced refresh asks all the same.
+     refused application for a while. A forced refresh is sent all the same.
 R10  A 401: adopt the stored token if it is another one, else refresh. A token that is rejected
      within seconds of its refresh is kept: its successor would be rejected as well.
 R11  A token is sent only to the server and by the application that it belongs to (SafeStore), and a
      response for another merchant is refused.
-R12  Events are reported after every lock was left.
+R12  Events are reported after every lock was released.
 
-A lost response is asked for again by TokenEndpoint, while the lock is held. ``test/model`` explores
-R4 to R7 with everything that can go wrong in two processes, and says what breaks without each.
+TokenEndpoint repeats a request whose response was lost, while the lock is held. ``test/model``
+explores R4 to R7 with all failures in two processes, and says what breaks without each rule.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ from .token import Token
 from .token_cache import CachedToken, TokenCache, expired
 from .token_endpoint import Issued, TokenEndpoint, attempts_of
 
-# Seconds; a failed early refresh is repeated after half of what is left, at most this.
+# Seconds; a failed early refresh is retried after half of the token's remaining time, at most this.
 MAX_REFRESH_BACKOFF = 30.0
-# Seconds until a token that another process refreshes right now is looked for in the store.
+# Seconds until the store is read again for a token that another process is refreshing.
 PEER_REFRESH_RECHECK = 0.25
-# How often a refresh is tried whose token has expired by the time it comes.
+# How often to refresh if the new token has already expired when it comes.
 _TRIES = 2
 
 _logger = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ class Refresher:
             return self._refresh_for_all(account, None, trace)
 
     def refresh_unless_newer(self, account: str, token: Token) -> SessionEvent | None:
-        """Refresh ``token`` unless the store has another one; what happened, if anything did."""
+        """Refresh ``token`` unless the store has another one; returns the event, if any."""
         with self._reporter.reporting(account) as trace:
             try:
                 self._refresh_for_all(account, expired(token), trace)
@@ -293,8 +293,8 @@ class Refresher:
     def _newer(self, account: str, seen: CachedToken | None, *, final_only: bool) -> Token | None:
         """The stored token, if somebody has refreshed it since ``seen``.
 
-        Raises the refusal that is remembered for the stored token (R9); with ``final_only`` none
-        that passes, for an early refresh has a backoff of its own.
+        Raises the remembered refusal of the stored token (R9); with ``final_only`` only one that
+        is final, because an early refresh has a backoff of its own.
         """
         if seen is None:
             return None
@@ -313,7 +313,7 @@ class Refresher:
     def _refresh_under_lock(self, account: str, trace: Trace) -> tuple[Token, float | None]:
         """Refresh the stored token and save the result.
 
-        Returns the token, and its age in seconds where the clock need not be trusted for it.
+        Returns the token, and its age in seconds if this process measured it.
         """
         old = self._store.load(account)
         if old is None:

@@ -1,7 +1,7 @@
 """Remembered refusals: the refresh tokens that the server refused, and until when not to ask again.
 
-One merchant whose grant has ended, polled every three seconds, would otherwise spend the
-application's requests of an hour on being refused.
+Without this, polling for one merchant whose grant was revoked would spend the application's hourly
+requests: every three seconds one request, each refused.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Refusal(NamedTuple):
 
     @property
     def is_final(self) -> bool:
-        """Whether the grant has ended: nothing helps but another token."""
+        """Whether the grant has ended, so that only another token helps."""
         return self.until == math.inf
 
 
@@ -61,7 +61,7 @@ class Refusals:
         error: UltraCartError,
         now: float,
     ) -> None:
-        """``error`` came of ``token``; kept if asking again soon would bring it again."""
+        """Keep the ``error`` of a request with ``token``, if an early retry would fail again."""
         pause = _pause(error)
         if not pause:
             return
@@ -123,7 +123,7 @@ class Refusals:
 
 
 def _pause(error: UltraCartError) -> float:
-    """Seconds for which asking again is useless; infinite once the grant has ended."""
+    """Seconds before which a retry is useless; infinite once the grant has ended."""
     if isinstance(error, ReauthorizationRequired):
         return math.inf
     retry_after = getattr(error, "retry_after", None)

@@ -104,7 +104,7 @@ _by_store: WeakKeyDictionary[Any, _Shared] = WeakKeyDictionary()
 
 
 class SafeStore:
-    """A store whose every failure is a TokenStoreError, also if it has fewer abilities.
+    """A store whose failures are all TokenStoreErrors, and which may lack optional abilities.
 
     A store may lack ``replace`` and the argument ``blocking`` of ``lock``.
 

@@ -110,7 +110,7 @@ class TokenCache:
         renew_after_fork(self)
 
     def version(self, account: str) -> Version:
-        """The entry's version: taken before the store is read, or under the store's lock."""
+        """The entry's version. Take it before you read the store, or under the store's lock."""
         return self._invalidations, self.entries.get(account)
 
     def put(
@@ -171,7 +171,7 @@ class TokenCache:
         return self._replace(account, entry, entry.refresh_at, self._next_recheck())
 
     def forget(self, account: str) -> None:
-        """Drop the account, and refuse what is being read of it right now."""
+        """Drop the account, and invalidate reads of it that are in progress."""
         with self._lock:
             self._invalidations += 1
             self.entries.pop(account, None)

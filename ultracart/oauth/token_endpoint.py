@@ -195,7 +195,7 @@ def attempts_of(error: Exception) -> int:
 
 
 def may_have_been_lost(error: ApiException) -> bool:
-    """Whether no response to this request came that is the server's own decision."""
+    """Whether no response with the server's decision came, so that a retry may help."""
     if error.status == 429:  # whatever code the body has
         return True
     if isinstance(error, OAuthError):

@@ -39,14 +39,14 @@ def create_app(
     app = Flask("ultracart.sandbox", static_url_path=f"{BASE_PATH}/sandbox")
     app.config.update(
         SECRET_KEY=secrets.token_bytes(32),
-        # Cookies know no ports, so each sandbox has a name of its own.
+        # Cookies ignore ports, so each sandbox's cookie has a name of its own.
         SESSION_COOKIE_NAME=f"sandbox_{secrets.token_hex(4)}",
         # Not Strict: a link from the application on another host name would come without the cookie
-        # and get a new one, which spoils the form in every tab that is open already.
+        # and get a new one, which invalidates the form in every tab that is already open.
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_PATH=f"{BASE_PATH}/oauth",
     )
-    app.url_map.merge_slashes = False  # //orders is another path, as it is at UltraCart
+    app.url_map.merge_slashes = False  # as at UltraCart, //orders is another path
     app.session_interface = _PageSessions()
     app.register_blueprint(dashboard)
     app.register_blueprint(_token_endpoints(state, server), url_prefix=BASE_PATH)
@@ -63,7 +63,7 @@ def create_app(
         if version == API_VERSION or path in PAGE_PATHS or is_dashboard(request.path):
             return None
         if version is None and path == "/oauth/me":
-            return None  # a first token is tried out with a plain curl
+            return None  # serve a plain curl, so that a first token can be tried out
         sent = "none was sent" if version is None else f"{quoted(version)} was sent"
         return ultracart_error(
             400,

@@ -95,7 +95,7 @@ def _is_loopback_redirect(redirect_uri: str) -> bool:
         # RFC 6749, section 3.1.2 allows no fragment; looking at the port checks it. Before an "@"
         # stands a user name, which may look like a host.
         return is_loopback and not parts.fragment and parts.port != 0 and "@" not in parts.netloc
-    except ValueError:  # no URI at all, such as http://[
+    except ValueError:  # not a valid URI, such as http://[
         return False
 
 

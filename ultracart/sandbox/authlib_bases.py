@@ -19,7 +19,7 @@ from authlib.oauth2 import (  # type: ignore[import-untyped, unused-ignore]
 )
 
 if TYPE_CHECKING:
-    # A base class of type Any would make everything public of its subclasses unknown.
+    # With a base class of type Any, checkers would not know the public names of its subclasses.
     class _Untyped:
         def __init__(self, *args: Any, **kwargs: Any) -> None: ...
         def __getattr__(self, name: str) -> Any: ...

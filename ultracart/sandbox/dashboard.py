@@ -47,7 +47,7 @@ _STATIC = f"{BASE_PATH}/sandbox/"
 #: The most requests and grants that are shown; ``sandbox.requests`` has them all.
 _SHOWN_REQUESTS = 50
 _SHOWN_GRANTS = 25
-#: How long a request for news waits for some, and how often it looks.
+#: Seconds that a request for changes waits, and between two looks.
 _NEWS_SECONDS = 15.0
 _LOOK_SECONDS = 0.25
 
@@ -97,7 +97,7 @@ class Dashboard:
         self._faults = faults
         self._answers = answers
         self._recording = recording
-        #: Only this page knows it, and so only its forms are obeyed.
+        #: The forms carry this token; only this page knows it.
         self.form_token: str = secrets.token_urlsafe(24)
         self._actions: dict[str, Callable[[], None]] = {
             "expire": lambda: self._state.expire(self._grant()),
@@ -292,7 +292,7 @@ def create_dashboard(
 
     @blueprint.post(f"{_CONSOLE}<action>")
     def act(action: str) -> Response:
-        # No Origin comes from curl alone, which has read the token from the page.
+        # Only curl sends no Origin, and it has read the token from the page.
         origin = request.headers.get("Origin", request.host_url.rstrip("/"))
         sent = request.form.get("form_token", "")
         if origin != request.host_url.rstrip("/") or not secrets.compare_digest(
@@ -374,7 +374,8 @@ def _left(seconds: float) -> str:
 def _clock_time(seconds: float) -> str:
     try:
         return time.strftime("%H:%M:%S", time.localtime(seconds))
-    except (OverflowError, ValueError, OSError):  # a clock of the user's that is far away
+    # The user's own clock may be far from the real time.
+    except (OverflowError, ValueError, OSError):
         return f"{seconds:g}"
 
 

@@ -62,7 +62,7 @@ class CodeGrant(AuthorizationCodeGrant):
         redirect_uri: str = super().validate_authorization_request()
         request = self.request
         if self.server.state.scope_to_grant(request.client, request.payload.scope) is None:
-            # Versions of Authlib after 1.6 look themselves, and first.
+            # Versions of Authlib after 1.6 check this themselves, before this hook.
             raise InvalidScopeError(redirect_uri=redirect_uri)  # pragma: no cover - see above
         return redirect_uri
 

@@ -92,7 +92,7 @@ def decide(state: State, server: SandboxAuthorizationServer, merchant: str | Non
             return _refusal(server, error)
         response: Response = server.create_authorization_response(grant_user=merchant, grant=grant)
     if response.status_code == 302:  # pragma: no branch - so far nothing else follows a grant
-        # 303 tells the browser never to post the form to the callback (RFC 9700, section 4.12).
+        # After 303 the browser sends a GET, and never the form, to the callback (RFC 9700, 4.12).
         response.status_code = 303
     return response
 

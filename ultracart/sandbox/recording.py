@@ -12,7 +12,7 @@ from werkzeug.datastructures import Authorization, EnvironHeaders, MultiDict
 
 from .paths import below_base, segments_of
 
-#: The most requests that are kept, and the most bytes of their bodies; beyond, the oldest go.
+#: The most requests that are kept, and bytes of their bodies; then the oldest are dropped.
 MAX_REQUESTS = 10_000
 MAX_BODY_BYTES = 64 * 1024 * 1024
 
@@ -104,7 +104,7 @@ class RecordedRequest:
         """The decoded segments of the path: what path templates are compared with."""
         try:
             path = urlsplit(self._target).path if "://" in self._target else self._target
-        except ValueError:  # an absolute URI that is none, such as http://[
+        except ValueError:  # not a valid absolute URI, such as http://[
             path = self.path
         return segments_of(below_base(path.partition("?")[0]))
 
@@ -128,7 +128,7 @@ class Recording:
         self._bytes += len(request.body)
         del self.requests[:-MAX_REQUESTS]
         if self._bytes > MAX_BODY_BYTES:
-            # Counted anew: the list is the user's too, who may have cleared it.
+            # Count again: the user may have cleared the list.
             self._bytes = sum(len(item.body) for item in self.requests)
             while self._bytes > MAX_BODY_BYTES and len(self.requests) > 1:
                 self._bytes -= len(self.requests.pop(0).body)

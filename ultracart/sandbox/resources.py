@@ -118,7 +118,7 @@ class Answer:
 
     def respond(self, seen: RecordedRequest) -> Response | None:
         """The response; None where a function has none for this request."""
-        with self._lock:  # the next of a sequence, or its last one again
+        with self._lock:  # the next response of a sequence, or the last one again
             ready = self._last = next(self._responses, self._last)
         if not isinstance(ready, _Ready):
             body = ready(seen)
@@ -175,7 +175,7 @@ class Answers:
         elif hasattr(sequence, "__next__"):
             responses = _lazily(sequence, usual)
         else:
-            # Written now, so that what JSON cannot hold fails where it was given.
+            # Encode it now, so that the error for an impossible body is raised by this call.
             items = [_item(item, usual, flask_style=True) for item in sequence]
             if not items:
                 raise ValueError("sequence must hold at least one answer")

@@ -11,7 +11,7 @@ from typing import Any
 from flask import Response
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-#: What the server writes itself; two of them would spoil the connection.
+#: Headers that the server writes itself; a second one would break the connection.
 _FRAMING = frozenset({"connection", "content-length", "transfer-encoding"})
 _LONGEST_QUOTE = 80
 

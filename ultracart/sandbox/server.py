@@ -60,7 +60,8 @@ class Sandbox(Switches):
 
     def __post_init__(self) -> None:
         for name in ("merchants", "simple_keys"):
-            if isinstance(getattr(self, name), str):  # a text is a collection too: of its letters
+            # A str would count as a collection of its letters.
+            if isinstance(getattr(self, name), str):
                 raise TypeError(f"{name} must be a list, such as [{getattr(self, name)!r}]")
         if self.on_request is not None and not callable(self.on_request):
             raise ValueError(f"on_request must be a function or None, not {self.on_request!r}")
@@ -288,7 +289,7 @@ class Sandbox(Switches):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # Where the block has failed, a fault that was never met is no news.
+        # If the block has raised an error, do not also warn of faults that no request has met.
         if self._close() and kind is None:
             warn_of(self._faults.unused(), stacklevel=2)
 

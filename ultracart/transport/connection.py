@@ -1,9 +1,9 @@
 """Connections and pools of urllib3 that keep to a call's time and read responses strictly.
 
 These are mixins; ``rest`` puts them before urllib3's classes. HTTP itself is parsed by
-``http.client``: parsing it by hand would be faster and is not worth one smuggled response. Added
-here: a deadline on each read and write, interim (1xx) responses skipped, malformed responses
-refused instead of logged, and a connection with unread bytes never used again.
+``http.client``: a parser of our own would be faster and is not worth the risk of misreading one
+response. Added here: a deadline on each read and write; interim (1xx) responses are skipped;
+malformed responses are errors; a connection with unread bytes is never used again.
 """
 
 from __future__ import annotations
@@ -101,8 +101,8 @@ class _SocketReader(io.RawIOBase):
         self.ended = False
         self.finished = False
         if hasattr(sock, "suppress_ragged_eofs"):
-            # TLS that ends without its goodbye was cut, perhaps by somebody on the way, and a body
-            # that only the end of the connection delimits would look complete (RFC 9112, 9.8).
+            # Without close_notify somebody on the way may have cut the connection, and a body that
+            # is delimited by its end would look complete (RFC 9112, 9.8).
             sock.suppress_ragged_eofs = False
 
     def readable(self) -> bool:

@@ -1,14 +1,14 @@
 """The limits of one call: its time, its attempts, the size of its response.
 
-Time: urllib3's own timeouts bound each ``recv``, so a server that drips a byte a second holds its
-caller for ever. Here each phase of a call ends at a monotonic instant that reads and writes ask for
-(see ``connection``).
+Time: urllib3's own timeouts bound each ``recv``, so a server that sends a byte a second blocks its
+caller for ever. Here each phase of a call has a monotonic deadline, which every read and write
+observes (see ``connection``).
 
-Attempts: only what cannot have happened is repeated: no connection was made, or the server said
-with 429 or 503 and ``Retry-After`` that it did not serve the request. UltraCart has no idempotency
-key, so anything else would risk spending an authorization code or a refresh token twice. GET and
-HEAD change nothing: they are repeated once where a kept connection died without a response, as
-happens whenever a load balancer closes what seems idle to it (RFC 9110, section 9.2.2).
+Attempts: a request is retried if it never reached the server (no connection was made), or if the
+server says by 429 or 503 with ``Retry-After`` that it did not process it. UltraCart has no
+idempotency key, so any other retry could spend an authorization code or refresh token twice. GET
+and HEAD change nothing, so they are retried once if a kept connection died without a response, as
+happens when a load balancer closes idle connections (RFC 9110, section 9.2.2).
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Deadline:
         return max(0.0, self._call_ends - monotonic())
 
     def start_attempt(self) -> None:
-        """A connection is wanted from now on."""
+        """An attempt begins: from now on the time for connecting runs."""
         self.request_sent = self.response_begun = False
         self._phase_ends = min(self._call_ends, monotonic() + self._connect)
 
@@ -119,7 +119,7 @@ class Deadline:
         self._phase_ends = min(self._call_ends, monotonic() + self._answer)
 
     def hand_over(self) -> None:
-        """The caller reads the body itself: from now on only silence is bounded."""
+        """The caller reads the body itself: from now on only each wait for data is bounded."""
         self._streaming = True
 
     def left(self) -> float:
@@ -157,8 +157,8 @@ class RetryDecision:
                 return None
             self._budget -= max(pause, _LEAST_CHARGE)
         elif isinstance(error, ApiConnectionError) and error.request_sent is False:
-            # A certificate (status 0) or a proxy (its status) that refuses will refuse again; a
-            # handshake that was cut has refused nothing.
+            # Do not retry after a refused certificate (status 0) or a refusal of the proxy (its
+            # status): it would fail again. Retry after a handshake that was cut.
             refused = error.status is not None and not is_cut(error.__cause__)
             if refused or self._reconnects >= len(_RECONNECT_AFTER):
                 return None
@@ -181,7 +181,7 @@ class RetryDecision:
 
 
 def is_cut(error: BaseException | None) -> bool:
-    """Whether TLS ended without a goodbye."""
+    """Whether the connection was closed without TLS's close_notify."""
     return isinstance(error, ssl.SSLEOFError)
 
 

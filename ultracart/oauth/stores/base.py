@@ -130,7 +130,7 @@ def check_account(account: str) -> None:
         try:
             account.encode("utf-8")
         except UnicodeEncodeError:
-            # Its text would quote what a driver was about to send, the token with it.
+            # The UnicodeError would quote what a driver was about to send, including the token.
             raise ApiValueError("account must be text that UTF-8 can write") from None
 
 

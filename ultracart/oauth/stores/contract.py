@@ -297,7 +297,8 @@ def _count_up(store: TokenStore, times: int) -> None:
         with store.lock("merchant-7"):
             token = store.load("merchant-7")
             assert token is not None
-            threading.Event().wait(0.001)  # lets another in, if it can get in
+            # Time for another thread to enter, if the lock does not exclude it.
+            threading.Event().wait(0.001)
             store.save("merchant-7", Token(str(int(token.access_token) + 1)))
 
 

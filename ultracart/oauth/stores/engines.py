@@ -160,7 +160,7 @@ def _understood(url: URL) -> URL:
         )
     database = url.database
     if url.get_backend_name() == "sqlite" and database and not _is_special(database):
-        # The working directory may change before the first use.
+        # An absolute path, because the working directory may change before the first use.
         url = url.set(database=os.path.realpath(database))
     return url
 

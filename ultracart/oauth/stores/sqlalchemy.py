@@ -227,7 +227,7 @@ class SQLAlchemyTokenStore(TokenStore):
 
     @contextmanager
     def _live_connection(self) -> Iterator[Connection]:
-        """A connection that has just answered: a kept one may be dead, as after a restart."""
+        """A connection that has just responded: a kept one may be dead after a server restart."""
         for last in (False, True):
             with connection_of(self._transaction, LOCK_STATEMENT_TIMEOUT) as connection:
                 try:
