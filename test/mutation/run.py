@@ -22,11 +22,11 @@ ENOUGH = 0.95
 #: Module below ultracart/ -> the tests that hold it, below test/.
 TARGETS = {
     "redaction": "core/test_showing.py hostile/test_secrets.py",
-    "oauth/authorization": "oauth/test_authorization.py oauth/test_pending.py",
+    "oauth/authorization": "oauth/test_authorization.py oauth/test_pending_logins.py",
     "oauth/binding": "oauth/test_binding.py",
     "oauth/consent": "oauth/test_authorization.py oauth/test_newest_token.py",
     "oauth/loopback": "cli/test_loopback.py cli/test_login.py",
-    "oauth/pending": "oauth/test_pending.py",
+    "oauth/pending_logins": "oauth/test_pending_logins.py",
     "oauth/refusals": "oauth/test_refusals.py",
     "oauth/safe_store": "oauth/test_faults.py oauth/test_newest_token.py oauth/test_endings.py "
     "oauth/test_store_recheck.py",

@@ -19,6 +19,12 @@ def test_callback_carries_code_and_state(sandbox):
     assert set(query_of(sandbox.authorize())) == {"code"}
 
 
+def test_the_location_of_what_was_no_redirect(sandbox):
+    """An application under test answered 400, say, and has no Location."""
+    with pytest.raises(TypeError, match=r"authorization_url .* redirect"):
+        sandbox.authorize(None)
+
+
 def test_codes_differ(sandbox):
     codes = {query_of(sandbox.authorize())["code"] for _ in range(20)}
     assert len(codes) == 20

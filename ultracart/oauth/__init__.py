@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; at run time _HOMES deci
     from .device import DeviceAuthorization as DeviceAuthorization
     from .events import SessionEvent as SessionEvent
     from .grants import Grant as Grant
-    from .pending import PendingLogins as PendingLogins
+    from .pending_logins import PendingLogins as PendingLogins
     from .request_limiter import RequestLimiter as RequestLimiter
     from .session import OAuthSession as OAuthSession
     from .stores.base import (
@@ -58,7 +58,7 @@ _HOMES = {
     "Grant": "grants",
     "MemoryTokenStore": "stores.memory",
     "OAuthSession": "session",
-    "PendingLogins": "pending",
+    "PendingLogins": "pending_logins",
     "RequestLimiter": "request_limiter",
     "SQLAlchemyTokenStore": "stores.sqlalchemy",
     "SQLiteTokenStore": "stores.sqlite",

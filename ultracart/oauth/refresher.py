@@ -1,11 +1,12 @@
 """The refresh policy: when a token is refreshed, by whom, and what the other callers get.
 
 R1   Fresh: returned from memory, without lock, store or request.
-R2   Every ``store_recheck`` seconds one caller compares a fresh token with the store, and adopts
-     what another process stored or deleted. If the store fails, that is logged.
+R2   Every ``store_recheck`` seconds, and a second after a refresh, one caller compares a fresh
+     token with the store, and adopts what another process stored or deleted. A failure is logged.
 R3   Stale: one caller refreshes, the winner of a non-blocking try; the others get the valid token.
      If the refresh fails, that is reported, and the next early refresh waits.
-R4   Expired or rejected: all callers wait for one refresh and share its result or its error.
+R4   Expired or rejected: all callers of a process wait for one refresh and share its result or its
+     error. The lock of R5 joins the processes.
 R5   One refresh: take the store's lock; read the store again, since anything read earlier may be
      outdated; adopt what somebody else refreshed, else ask UltraCart; save; release the lock.
 R6   A new token is pending from before its save until a read has shown it a minute later. While the
@@ -16,7 +17,8 @@ R8   ``invalid_grant``: read the store once more, for writers that take no lock;
 R9   A refusal is remembered for its refresh token: an ended grant for good, a ``Retry-After`` and a
      refused application for a while. A forced refresh is sent all the same.
 R10  A 401: adopt the stored token if it is another one, else refresh. A token that is rejected
-     within seconds of its refresh is kept: its successor would be rejected as well.
+     within ten seconds of its refresh is kept, doubled each time: its successor would be
+     rejected as well.
 R11  A token is sent only to the server and by the application that it belongs to (SafeStore), and a
      response for another merchant is refused.
 R12  Events are reported after every lock was released.
@@ -34,7 +36,6 @@ from functools import partial
 
 from ..exceptions import (
     ApiException,
-    InvalidClientError,
     InvalidGrantError,
     OAuthSessionError,
     ReauthorizationRequired,
@@ -45,6 +46,7 @@ from ..exceptions import (
 from .binding import Binding
 from .checks import check_call
 from .events import EventReporter, SessionEvent, Trace
+from .refusals import reauthorization_required, says_that_it_has_ended
 from .safe_store import SafeStore
 from .single_flight import SingleFlight
 from .token import Token
@@ -402,27 +404,9 @@ class Refresher:
                 raise OAuthSessionError("UltraCart did not revoke the grant; it is kept")
         except (ApiException, OAuthSessionError) as error:
             trace.attempts = attempts_of(error) if trace.attempts else 0
-            if not _says_that_it_has_ended(error):
+            if not says_that_it_has_ended(error):
                 if not forget:
                     raise
                 trace.error = error
         finally:
             trace.duration = self._monotonic() - began
-
-
-def _says_that_it_has_ended(error: UltraCartError) -> bool:
-    """Whether an error of the revocation endpoint means that there is nothing left to revoke."""
-    if not isinstance(error, ApiException) or isinstance(error, InvalidClientError):
-        return False
-    return error.error in ("invalid_grant", "invalid_token") or error.status in (404, 410)
-
-
-def reauthorization_required(
-    account: str, why: str = "no token is stored for it"
-) -> ReauthorizationRequired:
-    """The error that says what an application has to do next."""
-    return ReauthorizationRequired(
-        "account %r must authorize again: %s. Send the merchant to create_authorization_url()"
-        % (account, why),
-        account=account,
-    )

@@ -134,3 +134,21 @@ def _pause(error: UltraCartError) -> float:
     if isinstance(error, refused) or (isinstance(error, ApiException) and error.status == 410):
         return _APPLICATION_REFUSED
     return 0.0
+
+
+def says_that_it_has_ended(error: UltraCartError) -> bool:
+    """Whether an error of the revocation endpoint means that there is nothing left to revoke."""
+    if not isinstance(error, ApiException) or isinstance(error, InvalidClientError):
+        return False
+    return error.error in ("invalid_grant", "invalid_token") or error.status in (404, 410)
+
+
+def reauthorization_required(
+    account: str, why: str = "no token is stored for it"
+) -> ReauthorizationRequired:
+    """The error that says what an application has to do next."""
+    return ReauthorizationRequired(
+        "account %r must authorize again: %s. Send the merchant to create_authorization_url()"
+        % (account, why),
+        account=account,
+    )

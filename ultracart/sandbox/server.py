@@ -134,7 +134,7 @@ class Sandbox(Switches):
 
     def authorize(
         self,
-        authorization_url: str | None = None,
+        authorization_url: str = "",
         *,
         merchant: str = "DEMO",
         approve: bool = True,
@@ -164,7 +164,12 @@ class Sandbox(Switches):
             "code_challenge_method": code_challenge_method,
         }
         given = {name: value for name, value in parameters.items() if value is not None}
-        if authorization_url is None:
+        if not isinstance(authorization_url, str):
+            raise TypeError(
+                f"authorization_url must be the URL of the consent page as str, not "
+                f"{type(authorization_url).__name__}: did the application answer with a redirect?"
+            )
+        if not authorization_url:
             query = urlencode({"response_type": "code", **self._defaults(client_id), **given})
         elif given:
             raise ValueError(f"give {', '.join(given)} inside authorization_url, or give no URL")
