@@ -19,7 +19,7 @@ TOP_LEVEL = """
     CHANGELOG.md .ci
 """.split()
 #: Seconds for one command; some download packages.
-_DEADLINE = 110
+_DEADLINE = 300
 _CACHES = shutil.ignore_patterns("__pycache__", ".*_cache", "*.pyc")
 
 

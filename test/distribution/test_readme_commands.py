@@ -9,6 +9,10 @@ import pytest
 
 from .conftest import Run
 
+# Most of the time is pip's.
+pytestmark = pytest.mark.timeout(400)
+
+CORE = "pip install -e '.[dev]' && pytest test/core"
 DEMO = "python -m pip install '.[sandbox]' && python -m ultracart demo"
 
 
@@ -20,6 +24,11 @@ def _in_fresh_environment(command: str, python: Path, checkout: Path, run: Run) 
 def test_demo(checkout: Path, fresh_python: Path, run: Run) -> None:
     told = _in_fresh_environment(DEMO, fresh_python, checkout, run)
     assert "revoke" in told.lower()
+
+
+def test_core(checkout: Path, fresh_python: Path, run: Run) -> None:
+    told = _in_fresh_environment(CORE, fresh_python, checkout, run)
+    assert " passed" in told.splitlines()[-1]
 
 
 @pytest.mark.parametrize("extra", ["sql", "dev"])

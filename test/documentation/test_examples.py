@@ -26,17 +26,28 @@ from sybil.parsers.markdown import CodeBlockParser
 
 from ultracart.sandbox import Sandbox
 
-from .pages import PAGES, ROOT, SPEC_EXAMPLES, fences, relative
+from .pages import PAGES, README, ROOT, SPEC_EXAMPLES, fences, relative
 
 #: Seconds for one example.
 DEADLINE = 60
 NOT_RUN = {"text", "mermaid", "json", "html", "ini", "toml", "yaml", "nginx", "dockerfile", "http"}
-#: What needs a checkout or cannot run inside itself, and the file that runs the same words.
+_CONTRIBUTING = ROOT / "docs" / "Contributing.md"
+#: What needs a checkout or cannot run inside itself: its page, and the file that runs the same words.
 RUN_ELSEWHERE = {
     "python -m pip install '.[sandbox]' && python -m ultracart demo": (
-        "test/distribution/test_readme_commands.py"
+        README,
+        "test/distribution/test_readme_commands.py",
     ),
-    "python -m pip install tox && tox": ".ci/run",
+    "pip install -e '.[dev]' && pytest test/core": (
+        _CONTRIBUTING,
+        "test/distribution/test_readme_commands.py",
+    ),
+    "python -m pip install tox && tox": (README, ".ci/run"),
+    'for bin in "$(pyenv root)"/versions/3.*/bin; do PATH="$PATH:$bin"; done': (
+        _CONTRIBUTING,
+        ".ci/run",
+    ),
+    'newest=$(.ci/pythons)\nPATH="$PATH${newest:+:$newest}"': (_CONTRIBUTING, ".ci/run"),
 }
 #: Installing alone is tried by test/distribution for each extra.
 _INSTALL = re.compile(r"(python -m pip install '?\.(\[[a-z,]+\])?'?\n)+")
@@ -135,8 +146,8 @@ def test_transcripts_are_compared(page: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(("block", "runner"), RUN_ELSEWHERE.items())
-def test_blocks_run_elsewhere_are_run_there(block: str, runner: str) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert "```bash\n%s\n```" % block in readme
+@pytest.mark.parametrize(("block", "place"), RUN_ELSEWHERE.items())
+def test_blocks_run_elsewhere_are_run_there(block: str, place: tuple[Path, str]) -> None:
+    page, runner = place
+    assert block in [fence.source.strip() for fence in fences(page)]
     assert block in (ROOT / runner).read_text(encoding="utf-8")
