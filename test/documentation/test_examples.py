@@ -32,7 +32,7 @@ from .pages import PAGES, README, ROOT, SPEC_EXAMPLES, fences, relative
 DEADLINE = 60
 NOT_RUN = {"text", "mermaid", "json", "html", "ini", "toml", "yaml", "nginx", "dockerfile", "http"}
 _CONTRIBUTING = ROOT / "docs" / "Contributing.md"
-#: What needs a checkout or cannot run inside itself: its page, and the file that runs the same words.
+#: What needs a checkout or cannot run inside itself: its page, and the file that runs these words.
 RUN_ELSEWHERE = {
     "python -m pip install '.[sandbox]' && python -m ultracart demo": (
         README,
