@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import threading
 import time
 import warnings
@@ -30,6 +29,10 @@ _numbers = itertools.count(1)
 _METHODS = (*METHODS, "HEAD", "OPTIONS")
 _OAUTH_SEGMENTS = [path.split("/") for path in OAUTH_PATHS]
 _HTML = "<!doctype html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
+
+
+class ConditionError(Exception):
+    """The ``when`` of a fault has raised."""
 
 
 class Fault:
@@ -61,8 +64,16 @@ class Fault:
         return (
             (self._path is None or self._path.match(request.segments) is not None)
             and (self._method is None or self._method == request.method)
-            and (self._when is None or self._when(request))
+            and self._condition_holds(request)
         )
+
+    def _condition_holds(self, request: RecordedRequest) -> bool:
+        try:
+            return self._when is None or bool(self._when(request))
+        except Exception as error:
+            raise ConditionError(
+                f"The fault for {self.target} raised {type(error).__name__}: {error}"
+            ) from error
 
     def wait(self, closing: Event) -> None:
         """Hold the request for the delay, but not beyond the sandbox's end."""
@@ -193,21 +204,27 @@ class Faults:
             self._faults = [other for other in self._faults if other is not fault]
 
     def take(self, request: RecordedRequest) -> Fault | None:
-        """The fault that acts on this request, counted as used."""
+        """The fault that acts on this request, counted as used.
+
+        Raises:
+            ConditionError: the ``when`` of a fault has raised.
+        """
         if not self._faults:
             return None
+        # Outside the lock: a condition may look at the faults, or change them.
+        return next((each for each in self if each.matches(request) and self._use(each)), None)
+
+    def _use(self, fault: Fault) -> bool:
+        """Count a request; False for a fault that is spent or forgotten by now."""
         with self._lock:
-            for fault in self._faults:
-                if fault.matches(request):
-                    break
-            else:
-                return None
+            if fault not in self._faults:
+                return False
             fault.hits += 1
             if fault.remaining is not None:
                 fault.remaining -= 1
                 if fault.remaining == 0:
                     self._faults.remove(fault)
-            return fault
+            return True
 
     def unused(self) -> list[Fault]:
         """Those that no request has met so far."""
@@ -242,8 +259,7 @@ def _name_of(function: object) -> str:
 
 def _check_path(path: str) -> PathTemplate:
     template = PathTemplate(path)
-    first = template.text.split("/")[1].lower()
-    if first == "oauth" and not any(template.match(known) is not None for known in _OAUTH_SEGMENTS):
+    if template.is_oauth and all(template.match(known) is None for known in _OAUTH_SEGMENTS):
         raise ValueError(f"path {path!r} is none of the OAuth server's: {', '.join(OAUTH_PATHS)}")
     return template
 
@@ -260,7 +276,7 @@ def _check_delay(delay: Any) -> float | threading.Event | None:
     if delay is None or isinstance(delay, threading.Event):
         return delay
     is_number = isinstance(delay, (int, float)) and not isinstance(delay, bool)
-    if not is_number or not 0 <= delay < math.inf:
+    if not is_number or not 0 <= delay <= threading.TIMEOUT_MAX:
         raise ValueError(
             f"delay must be a number of seconds, not negative, or an event, not {delay!r}"
         )

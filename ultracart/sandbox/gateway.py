@@ -13,7 +13,7 @@ from ..locks import Event, Lock
 from . import placeholders
 from .applications import LOOPBACK_HOSTS
 from .dashboard import is_dashboard
-from .faults import Fault, Faults
+from .faults import ConditionError, Fault, Faults
 from .recording import RecordedRequest, Recording
 from .resources import RECORDED
 from .responses import quoted, ultracart_error
@@ -97,7 +97,12 @@ class Gateway:
     def _respond(
         self, request: RecordedRequest, environ: dict[str, Any], start_response: _StartResponse
     ) -> Iterable[bytes]:
-        fault: Fault | None = self._faults.take(request)
+        fault: Fault | None
+        try:
+            fault = self._faults.take(request)
+        except ConditionError as error:
+            _logger.exception("The condition of a fault has failed")
+            return ultracart_error(500, str(error))(environ, start_response)
         if fault is None:
             return self._app(environ, start_response)
         fault.wait(self.closing)

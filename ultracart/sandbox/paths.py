@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote
@@ -20,6 +21,8 @@ OAUTH_PATHS = (
     "/oauth/token",
 )
 
+#: Where the files of the sandbox's own page lie.
+_PAGE_FILES = "/sandbox/"
 _PARAMETER = re.compile(r"\{([^{}]*)\}")
 _DOT_SEGMENTS = frozenset({".", ".."})
 
@@ -51,7 +54,8 @@ class PathTemplate:
             if mark in path:
                 raise ValueError(f"path must not hold a {name}: {path!r}")
         below = below_base(path)
-        if not below.strip("/") or not path.isprintable():
+        is_served_elsewhere = below.startswith(("//", _PAGE_FILES))
+        if not below.strip("/") or is_served_elsewhere or not path.isprintable():
             raise ValueError(f"path must be the path of a resource, not {path!r}")
         self._segments = below.split("/")
         if _DOT_SEGMENTS.intersection(self._segments):
@@ -69,9 +73,9 @@ class PathTemplate:
         self._patterns = [_pattern(segment) for segment in self._segments]
 
     @property
-    def is_literal(self) -> bool:
-        """Whether it stands for one path alone."""
-        return self.literal_segments == len(self._segments)
+    def is_oauth(self) -> bool:
+        """Whether it is written below ``/oauth``, where the OAuth server has its paths."""
+        return self._segments[1].lower() == "oauth"
 
     def match(self, segments: Sequence[str]) -> dict[str, str] | None:
         """The parameters of a request's path, or None when it is another path."""
@@ -140,6 +144,8 @@ def _values(name: str, value: object) -> tuple[str, ...] | None:
 def _text(name: str, value: object) -> str:
     if isinstance(value, bool):  # as JSON and every UltraCart client spell it
         return str(value).lower()
-    if isinstance(value, (str, int, float)):
+    if isinstance(value, str):
+        return str.__str__(value)  # of an Enum the value, as it is sent
+    if isinstance(value, (int, float)) and math.isfinite(value):
         return str(value)
     raise ValueError(f"query must give a text or a number for {name}, not {value!r}")

@@ -98,7 +98,7 @@ class Answer:
         self._responses = responses
         self._usual = usual
         self._lock = Lock()
-        self._last: _Ready | _Function = usual
+        self._last: _Ready | _Function = _exhausted
 
     def match(self, seen: RecordedRequest) -> dict[str, str] | None:
         """The parameters in the path of a request that it is for; None for any other request."""
@@ -162,7 +162,8 @@ class Answers:
         method = check_method(method)
         template = PathTemplate(path)
         for fixed in _FIXED_PATHS:
-            if template.match(fixed.split("/")) is not None:
+            # A path such as /{resource}/{id} is for all the others.
+            if template.is_oauth and template.match(fixed.split("/")) is not None:
                 raise ValueError(f"{fixed} is the OAuth server's: use faults.add({fixed!r}, ...)")
         usual = _Ready(check_status(status, has_body=False), b"", check_headers(headers))
         if sequence is None:
@@ -187,6 +188,8 @@ class Answers:
 
     def respond(self, seen: RecordedRequest) -> Response | None:
         """The response of the answer that says most exactly that it is for this request."""
+        if seen.path in _FIXED_PATHS:
+            return None
         found: list[tuple[tuple[int, int], int, Answer, dict[str, str]]] = []
         for number, answer in enumerate(self._answers.values()):
             parameters = answer.match(seen)
@@ -211,6 +214,10 @@ class Answers:
 
     def __iter__(self) -> Iterator[Answer]:
         return iter(list(self._answers.values()))
+
+
+def _exhausted(seen: RecordedRequest) -> NoReturn:
+    raise ValueError("the iterator has given nothing")
 
 
 def _lazily(items: Any, usual: _Ready) -> Iterator[_Ready | _Function]:

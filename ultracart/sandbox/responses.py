@@ -14,6 +14,8 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 #: Headers that the server writes itself; a second one would break the connection.
 _FRAMING = frozenset({"connection", "content-length", "transfer-encoding"})
 _LONGEST_QUOTE = 80
+#: Clients give up on a header line of 65,536 bytes.
+_LONGEST_HEADER = 1000
 
 
 def ultracart_error(
@@ -59,10 +61,11 @@ def json_text(body: object) -> str:
 
 
 def header_text(message: str) -> str:
-    """A message as a header can hold it: printable ASCII, in one line."""
-    return "".join(
+    """A message as a header can hold it: printable ASCII, in one line, shortened."""
+    text = "".join(
         char if char.isascii() and char.isprintable() else ascii(char)[1:-1] for char in message
     )
+    return text if len(text) <= _LONGEST_HEADER else text[:_LONGEST_HEADER] + "..."
 
 
 def quoted(value: object) -> str:

@@ -60,16 +60,12 @@ class Sandbox(Switches):
 
     def __post_init__(self) -> None:
         for name in ("merchants", "simple_keys"):
-            # A str would count as a collection of its letters.
-            if isinstance(getattr(self, name), str):
-                raise TypeError(f"{name} must be a list, such as [{getattr(self, name)!r}]")
+            setattr(self, name, _texts(name, getattr(self, name)))
         if self.on_request is not None and not callable(self.on_request):
             raise ValueError(f"on_request must be a function or None, not {self.on_request!r}")
-        if self.port not in range(65536):
+        if type(self.port) is not int or self.port not in range(65536):
             raise ValueError(f"port must be a number from 0 to 65535, not {self.port!r}")
-        registered = tuple(self.applications)
-        if not registered:
-            raise ValueError("applications must hold at least one Application")
+        registered = _applications(self.applications)
         self._first = registered[0]
         self._initial = {item.name: getattr(self, item.name) for item in fields(Switches)}
         self._state = State(self, (*registered, placeholders.APPLICATION), self.merchants)
@@ -314,3 +310,25 @@ class Sandbox(Switches):
                 f"it must start with {self.host}/oauth/authorize"
             )
         return parts.query
+
+
+def _applications(given: Any) -> tuple[Application, ...]:
+    found = tuple(given) if isinstance(given, Iterable) else ()
+    if not found or not all(isinstance(item, Application) for item in found):
+        raise ValueError(f"applications must be a list of at least one Application, not {given!r}")
+    ids = [item.client_id for item in found]
+    if len(set(ids)) < len(ids):
+        raise ValueError(f"applications must have client ids of their own, not {', '.join(ids)}")
+    return found
+
+
+def _texts(name: str, given: Any) -> Any:
+    """A list, or a mapping, of texts that can be sent and shown."""
+    # A str would count as a collection of its letters.
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise TypeError(f"{name} must be a list, not {type(given).__name__}")
+    found = dict(given) if isinstance(given, Mapping) else list(given)
+    for text in (*found, *(found.values() if isinstance(found, dict) else ())):
+        if not isinstance(text, str) or not text.strip() or not text.isprintable():
+            raise ValueError(f"{name} must hold texts of one line, none of them empty")
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,9 @@ RefreshTokens = Literal["rotate", "same", "absent"]
 ExpiresIn = Literal["number", "text", "absent"]
 
 Kind = Literal["seconds", "flag", "choice", "status", "text"]
+
+#: The most seconds, some 30,000 years: added to the time of day, more than it would lose precision.
+_LONGEST = 1e12
 
 
 class Switch(NamedTuple):
@@ -89,7 +91,7 @@ def _is_number(value: Any) -> bool:
 #: What each kind takes: a test, and in words.
 _KINDS: dict[Kind, tuple[Callable[[Any], bool], str]] = {
     "seconds": (
-        lambda value: _is_number(value) and 0 <= value < math.inf,
+        lambda value: _is_number(value) and 0 <= value <= _LONGEST,
         "a number of seconds, not negative",
     ),
     "flag": (lambda value: isinstance(value, bool), "True or False"),
