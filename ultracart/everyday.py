@@ -17,13 +17,30 @@ from .transport.call import OwnHeaders, RawContent
 
 if TYPE_CHECKING:
     import os
-    from typing import TypeAlias
+    from typing import TypeAlias, TypedDict
+
+    from typing_extensions import Unpack
 
     # Loaded when first needed; named here for tools that bundle applications (PyInstaller).
     from . import downloads as downloads, paging as paging
 
     Values: TypeAlias = "Mapping[str, Any] | Iterable[tuple[str, Any]] | None"
     PathT = TypeVar("PathT", bound="str | os.PathLike[str]")
+
+    class Options(TypedDict, total=False):
+        """What the calls with a body take, beside ``response_type``."""
+
+        json: Any
+        form: Values
+        content: bytes | str | None
+        files: Mapping[str, Any] | None
+        query: Values
+        path: Values
+        headers: Mapping[str, Any] | None
+        timeout: Timeout
+        auth_settings: Iterable[str] | None
+        collection_formats: Mapping[str, str] | None
+
 
 T = TypeVar("T")
 
@@ -127,39 +144,11 @@ class EverydayCalls:
         )
 
     @overload
-    def post(
-        self,
-        resource: str,
-        *,
-        json: Any = None,
-        form: Values = None,
-        content: bytes | str | None = None,
-        files: Mapping[str, Any] | None = None,
-        query: Values = None,
-        path: Values = None,
-        headers: Mapping[str, Any] | None = None,
-        timeout: Timeout = None,
-        response_type: type[T],
-        auth_settings: Iterable[str] | None = None,
-        collection_formats: Mapping[str, str] | None = None,
-    ) -> T: ...
+    def post(self, resource: str, *, response_type: type[T], **options: Unpack[Options]) -> T: ...
 
     @overload
     def post(
-        self,
-        resource: str,
-        *,
-        json: Any = None,
-        form: Values = None,
-        content: bytes | str | None = None,
-        files: Mapping[str, Any] | None = None,
-        query: Values = None,
-        path: Values = None,
-        headers: Mapping[str, Any] | None = None,
-        timeout: Timeout = None,
-        response_type: str | None = "object",
-        auth_settings: Iterable[str] | None = None,
-        collection_formats: Mapping[str, str] | None = None,
+        self, resource: str, *, response_type: str | None = "object", **options: Unpack[Options]
     ) -> Any: ...
 
     def post(
@@ -207,39 +196,11 @@ class EverydayCalls:
         )
 
     @overload
-    def put(
-        self,
-        resource: str,
-        *,
-        json: Any = None,
-        form: Values = None,
-        content: bytes | str | None = None,
-        files: Mapping[str, Any] | None = None,
-        query: Values = None,
-        path: Values = None,
-        headers: Mapping[str, Any] | None = None,
-        timeout: Timeout = None,
-        response_type: type[T],
-        auth_settings: Iterable[str] | None = None,
-        collection_formats: Mapping[str, str] | None = None,
-    ) -> T: ...
+    def put(self, resource: str, *, response_type: type[T], **options: Unpack[Options]) -> T: ...
 
     @overload
     def put(
-        self,
-        resource: str,
-        *,
-        json: Any = None,
-        form: Values = None,
-        content: bytes | str | None = None,
-        files: Mapping[str, Any] | None = None,
-        query: Values = None,
-        path: Values = None,
-        headers: Mapping[str, Any] | None = None,
-        timeout: Timeout = None,
-        response_type: str | None = "object",
-        auth_settings: Iterable[str] | None = None,
-        collection_formats: Mapping[str, str] | None = None,
+        self, resource: str, *, response_type: str | None = "object", **options: Unpack[Options]
     ) -> Any: ...
 
     def put(
@@ -276,39 +237,11 @@ class EverydayCalls:
         )
 
     @overload
-    def patch(
-        self,
-        resource: str,
-        *,
-        json: Any = None,
-        form: Values = None,
-        content: bytes | str | None = None,
-        files: Mapping[str, Any] | None = None,
-        query: Values = None,
-        path: Values = None,
-        headers: Mapping[str, Any] | None = None,
-        timeout: Timeout = None,
-        response_type: type[T],
-        auth_settings: Iterable[str] | None = None,
-        collection_formats: Mapping[str, str] | None = None,
-    ) -> T: ...
+    def patch(self, resource: str, *, response_type: type[T], **options: Unpack[Options]) -> T: ...
 
     @overload
     def patch(
-        self,
-        resource: str,
-        *,
-        json: Any = None,
-        form: Values = None,
-        content: bytes | str | None = None,
-        files: Mapping[str, Any] | None = None,
-        query: Values = None,
-        path: Values = None,
-        headers: Mapping[str, Any] | None = None,
-        timeout: Timeout = None,
-        response_type: str | None = "object",
-        auth_settings: Iterable[str] | None = None,
-        collection_formats: Mapping[str, str] | None = None,
+        self, resource: str, *, response_type: str | None = "object", **options: Unpack[Options]
     ) -> Any: ...
 
     def patch(
@@ -345,39 +278,11 @@ class EverydayCalls:
         )
 
     @overload
-    def delete(
-        self,
-        resource: str,
-        *,
-        json: Any = None,
-        form: Values = None,
-        content: bytes | str | None = None,
-        files: Mapping[str, Any] | None = None,
-        query: Values = None,
-        path: Values = None,
-        headers: Mapping[str, Any] | None = None,
-        timeout: Timeout = None,
-        response_type: type[T],
-        auth_settings: Iterable[str] | None = None,
-        collection_formats: Mapping[str, str] | None = None,
-    ) -> T: ...
+    def delete(self, resource: str, *, response_type: type[T], **options: Unpack[Options]) -> T: ...
 
     @overload
     def delete(
-        self,
-        resource: str,
-        *,
-        json: Any = None,
-        form: Values = None,
-        content: bytes | str | None = None,
-        files: Mapping[str, Any] | None = None,
-        query: Values = None,
-        path: Values = None,
-        headers: Mapping[str, Any] | None = None,
-        timeout: Timeout = None,
-        response_type: str | None = "object",
-        auth_settings: Iterable[str] | None = None,
-        collection_formats: Mapping[str, str] | None = None,
+        self, resource: str, *, response_type: str | None = "object", **options: Unpack[Options]
     ) -> Any: ...
 
     def delete(
