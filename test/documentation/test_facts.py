@@ -174,7 +174,7 @@ def test_switches_of_the_sandbox() -> None:
     assert {name: ast.literal_eval(_code(cell)[0]) for name, cell in rows.items()} == defaults
 
 
-_MARGIN = "a tenth of its life, at most %d" % token._MAX_MARGIN
+_MARGIN = "a tenth of its lifetime, at most %d" % token._MAX_MARGIN
 _NUMBERS = "no one two three four five six seven eight nine ten eleven twelve".split()
 _POOL_SIZE = sum(engines._POOL.values())
 #: What a page says, word for word, with the code's value in it.
@@ -194,8 +194,8 @@ CLAIMS = [
         ),
     ),
     ("Network.md", "The default is `%s`", Configuration().timeout),
-    ("Network.md", "times of their own, `%s`", token_endpoint._TIMEOUT),
-    ("Network.md", "twice more, after %s and %s seconds", limits._RECONNECT_AFTER),
+    ("Network.md", "have their own timeout, `%s`", token_endpoint._TIMEOUT),
+    ("Network.md", "two retries, after %s and %s seconds", limits._RECONNECT_AFTER),
     ("Network.md", "`retry_budget`, %d seconds", Configuration().retry_budget),
     ("OAuthSession.md", "at most %s times", _NUMBERS[token_endpoint.MAX_ATTEMPTS]),
     ("OAuthSession.md", "within %s seconds", _NUMBERS[int(token_endpoint.ATTEMPTS_WITHIN)]),
