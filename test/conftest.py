@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -28,6 +29,9 @@ _OUTSIDE = dict(os.environ)
 
 def pytest_configure(config: pytest.Config) -> None:
     loopback_only.install()
+    # A shell's background jobs ignore Ctrl-C, and so would every process that tests interrupt.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in list(os.environ):
         foreign = name.startswith("ULTRACART_") and not name.startswith("ULTRACART_TEST_")
         if foreign or name.lower().endswith("_proxy") or name in _FOREIGN_SETTINGS:
