@@ -182,7 +182,7 @@ CLAIMS = [
     ("Compatibility.md", "`X-UltraCart-Api-Version: %s`", ultracart.api_client.API_VERSION),
     ("CommandLine.md", "X-UltraCart-Api-Version: %s", ultracart.api_client.API_VERSION),
     ("DeviceLogin.md", "(%s seconds by default", _NUMBERS[int(device._DEFAULT_INTERVAL)]),
-    ("ManyMerchants.md", "ended by the server after %d seconds", sql_locks._IDLE_TIMEOUT),
+    ("ManyMerchants.md", "server closes its connection after %d seconds", sql_locks._IDLE_TIMEOUT),
     ("ManyMerchants.md", "opens at most %s", _NUMBERS[_POOL_SIZE]),
     (
         "ManyMerchants.md",
