@@ -60,7 +60,7 @@ def _upload(field: str, given: Any) -> tuple[str | None, bytes, str]:
     content = _content(field, source)
     if isinstance(name, (str, os.PathLike)):
         # What the system could not decode must not keep the file from being sent.
-        name = os.fsencode(os.path.basename(name)).decode("utf-8", "replace")
+        name = _sendable_name(field, os.path.basename(name))
     elif name is not None or not isinstance(given, tuple):
         raise ApiTypeError("files[%r]: the file name must be str" % field)
     if kind is not None and not isinstance(kind, str):
@@ -68,6 +68,14 @@ def _upload(field: str, given: Any) -> tuple[str | None, bytes, str]:
     if kind is None:
         kind = mimetypes.guess_type(name or "")[0] or "application/octet-stream"
     return name, content, kind
+
+
+def _sendable_name(field: str, name: Any) -> str:
+    try:
+        return os.fsencode(name).decode("utf-8", "replace")
+    except UnicodeEncodeError:
+        pass  # the UnicodeError must not become the context
+    raise ApiValueError("files[%s]: the file name holds a lone surrogate" % ascii(field))
 
 
 def _encoded(field: str, text: str) -> bytes:
@@ -98,6 +106,8 @@ def _content(field: str, source: Any) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path, or a closed file
         why = getattr(error, "strerror", None) or error
         raise ApiValueError("files[%r] cannot be read: %s" % (field, why)) from None
+    if isinstance(content, (bytearray, memoryview)):
+        content = bytes(content)
     if not isinstance(content, bytes):
         raise ApiTypeError("files[%r] must be opened in binary mode ('rb')" % field)
     return content

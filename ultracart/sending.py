@@ -7,6 +7,7 @@ guessed or sent as a Python ``repr``.
 from __future__ import annotations
 
 import datetime
+from collections import UserString
 from collections.abc import Iterable, Mapping, Sequence, Set, ValuesView
 from itertools import chain
 from math import isfinite
@@ -20,6 +21,8 @@ _SEQUENCES = frozenset([list, tuple])
 _TWO = frozenset([2])
 _SEPARATORS = {"csv": ",", "ssv": " ", "tsv": "\t", "pipes": "|"}
 _FORMATS = ("csv", "multi", "pipes", "ssv", "tsv")
+# Digits of a number in a path, query, form or header; Python writes no longer int either.
+_MOST_DIGITS = 4300
 # Deepest nesting that is sent; a cyclic argument would otherwise end in RecursionError.
 _DEEPEST = 200
 # Printable ASCII, which stays unchanged in a path that has other characters too.
@@ -76,11 +79,12 @@ def sanitize(value: Any, depth: int = 0, again: Any = None) -> Any:
 def _less_usual(value: Any, depth: int, nested: Any) -> Any:
     from decimal import Decimal  # imported late: only such values need these
     from enum import Enum
-    from numbers import Integral
+    from numbers import Integral, Real
     from uuid import UUID
 
     if isinstance(value, Decimal):
-        return value if value.is_finite() else _finite(float("nan"))
+        # A subclass may write itself in another way.
+        return _finite(value if type(value) is Decimal else Decimal(value))
     if isinstance(value, UUID):
         return str(value)
     if isinstance(value, Enum):
@@ -89,22 +93,43 @@ def _less_usual(value: Any, depth: int, nested: Any) -> Any:
         return bytes(value)
     if isinstance(value, Mapping):
         return nested(dict(value), depth)
+    if isinstance(value, UserString):
+        return str(value)
     if isinstance(value, (Sequence, Set, ValuesView)):
         return nested(list(value), depth)
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    if kind in ("M", "m") and not hasattr(value, "to_numpy"):  # numpy's own, not pandas'
+        return nested(_numpy_times(value, kind), depth)
     if isinstance(value, Integral):
         return int(value)
-    if hasattr(value, "dtype") and hasattr(value, "tolist"):  # numpy: an array, or one number of it
+    if kind == "f" and isinstance(value, Real):  # one number, which tolist() may leave as it is
+        return _finite(float(value))
+    if hasattr(value, "dtype") and hasattr(value, "tolist"):  # an array, or one value of one
         return nested(value.tolist(), depth)
     if callable(getattr(value, "isoformat", None)):
         return _iso(value)
-    raise ApiTypeError(
+    raise _no_value(value)
+
+
+def _no_value(value: Any) -> ApiTypeError:
+    return ApiTypeError(
         "cannot send a value of type %s: use str, numbers, bool, dates, lists, dicts or models"
         % type(value).__name__
     )
 
 
+def _numpy_times(value: Any, kind: str) -> Any:
+    """Times of numpy as ISO 8601: ``tolist()`` would make numbers of those with nanoseconds."""
+    if kind == "m":  # a duration, as which ``datetime.timedelta`` is refused too
+        raise _no_value(value)
+    texts = value.astype(str)
+    if "NaT" in texts:
+        raise ApiValueError("cannot send NaT: it is no date")
+    return texts.tolist() if hasattr(texts, "tolist") else str(texts)
+
+
 def _finite(number: Any) -> Any:
-    if not isfinite(number):
+    if not number.is_finite() if hasattr(number, "is_finite") else not isfinite(number):
         raise ApiValueError("cannot send %s: neither JSON nor a form has it" % number)
     return number
 
@@ -186,6 +211,8 @@ def as_text(name: str, value: Any) -> str:
         raise ApiTypeError("%s must be text, not bytes" % name)
     made = None if isinstance(value, (list, tuple, Mapping)) else sanitize(value)
     if hasattr(made, "as_tuple"):  # a Decimal: in plain digits, as money is written
+        if max(abs(made.adjusted()), abs(made.as_tuple().exponent)) > _MOST_DIGITS:
+            raise ApiValueError("%s has too many digits" % name)
         return format(made, "f")
     if made is None or isinstance(made, (list, tuple, dict)):
         raise ApiTypeError(
@@ -258,6 +285,8 @@ def format_collections(
             raise ApiValueError(
                 "collection_formats[%s] must be one of %s" % (ascii(name), ", ".join(_FORMATS))
             )
+        if value is None:
+            continue
         if isinstance(value, Mapping):
             raise ApiTypeError("%s is a dict, of which no collection can be made" % ascii(name))
         # Text is no collection of letters.
@@ -279,9 +308,9 @@ def _without_none(value: Any) -> Any:
     """``value``, as :func:`sanitize` leaves it, without what is ``None`` in lists and dicts."""
     if type(value) is dict:
         return {key: _without_none(item) for key, item in value.items() if item is not None}
-    if type(value) in _SEQUENCES:
-        return type(value)([_without_none(item) for item in value if item is not None])
-    return value
+    if type(value) is list:
+        return [_without_none(item) for item in value if item is not None]
+    return value  # a tuple is a file, which may have no name
 
 
 def joined_headers(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

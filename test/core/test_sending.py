@@ -9,6 +9,7 @@ import decimal
 import email.policy
 import enum
 import json
+import numbers
 import types
 import uuid
 from collections.abc import Callable, Iterator
@@ -34,6 +35,10 @@ class Color(enum.Enum):
     DUE = datetime.date(2026, 5, 9)
 
 
+class Nothing(enum.Enum):
+    NONE = None
+
+
 class Number:
     """As a number or array of numpy looks."""
 
@@ -44,6 +49,51 @@ class Number:
 
     def tolist(self) -> Any:
         return self.value
+
+
+class Times:
+    """As times of numpy look, whose ``tolist()`` makes numbers of nanoseconds."""
+
+    def __init__(self, kind: str, text: Any) -> None:
+        self.dtype = types.SimpleNamespace(kind=kind)
+        self.text = text
+
+    def astype(self, type_: type) -> Any:
+        return self.text
+
+    def __int__(self) -> int:
+        return 1704164645123456789
+
+    def tolist(self) -> int:
+        return int(self)
+
+
+numbers.Integral.register(Times)  # as numpy's durations are
+
+
+class Loud(decimal.Decimal):
+    """A number that writes itself in a way of its own."""
+
+    def __str__(self) -> str:
+        return "loud"
+
+    def __format__(self, *_: Any) -> str:
+        return "loud"
+
+
+class LongDouble:
+    """As numpy's long double looks, of which ``tolist()`` makes no other number."""
+
+    dtype = types.SimpleNamespace(kind="f")
+
+    def __float__(self) -> float:
+        return 0.5
+
+    def tolist(self) -> LongDouble:
+        return self
+
+
+numbers.Real.register(LongDouble)
 
 
 class Point(NamedTuple):
@@ -75,6 +125,10 @@ JSON_VALUES = {
     "time": (datetime.time(4, 5), '"04:05:00"'),
     "numpy number": ([Number(1.5)], "[1.5]"),
     "numpy array": (Number([1, 2]), "[1, 2]"),
+    "numpy times": (Times("M", "2024-01-02T03:04:05.123456789"), '"2024-01-02T03:04:05.123456789"'),
+    "numpy long double": ([LongDouble()], "[0.5]"),
+    "user string": (collections.UserString("a"), '"a"'),
+    "decimal that writes itself": ([Loud("1.20")], "[1.20]"),
     "keys of other types": (
         {Color.RED: 1, uuid.UUID(int=7): 2, datetime.date(2026, 5, 9): 3},
         '{"red": 1, "00000000-0000-0000-0000-000000000007": 2, "2026-05-09": 3}',
@@ -100,6 +154,8 @@ TEXT_VALUES = {
     "true": (True, "True"),
     "float": (0.5, "0.5"),
     "numpy number": (Number(7), "7"),
+    "numpy time": (Times("M", "2024-01-02"), "2024-01-02"),
+    "decimal that writes itself": (Loud("1.20"), "1.20"),
 }
 
 
@@ -142,6 +198,17 @@ def test_multipart_values(sandbox: Sandbox, client: ApiClient) -> None:
     assert _parts(sandbox) == {"price": "1.50", "color": "red", "f": "1"}
 
 
+@pytest.mark.parametrize("format_", ["csv", "multi", None])
+@pytest.mark.parametrize("none", [None, Nothing.NONE])
+def test_none_is_never_sent(
+    sandbox: Sandbox, client: ApiClient, none: Any, format_: str | None
+) -> None:
+    formats = {"q": format_} if format_ else None
+    client.call_api("/x", "GET", query_params={"q": none}, collection_formats=formats)
+    assert sandbox.requests[-1].query.to_dict() == {}
+    assert sandbox.requests[-1].query_string == ""
+
+
 NAN, INFINITY = float("nan"), float("-inf")
 CYCLE: list[Any] = []
 CYCLE.append(CYCLE)
@@ -161,7 +228,23 @@ REFUSED: dict[str, tuple[str, dict[str, Any], type[Exception], str]] = {
         "p",
     ),
     "cycle": ("POST", {"body": CYCLE}, ValueError, "holds itself"),
-    "bytes in JSON": ("POST", {"body": {"a": b"x"}}, TypeError, "bytes"),
+    "bytes in JSON": ("POST", {"body": {"a": [b"x"]}}, TypeError, r"body\['a'\]\[0\]: .*bytes"),
+    "digits beyond JSON": ("POST", {"body": {"a": 10**5000}}, ValueError, r"body\['a'\].*digits"),
+    "no time of numpy": ("POST", {"body": [Times("M", "NaT")]}, ValueError, r"body\[0\].*NaT"),
+    "numpy duration": ("POST", {"body": Times("m", "5 seconds")}, TypeError, "Times"),
+    "infinite decimal": ("POST", {"body": decimal.Decimal("-inf")}, ValueError, "-Infinity"),
+    "decimal of endless digits": (
+        "GET",
+        {"query_params": {"q": decimal.Decimal("1E+999999999999")}},
+        ValueError,
+        "'q' has too many digits",
+    ),
+    "decimal of endless zeros": (
+        "GET",
+        {"path": "/{p}", "path_params": {"p": decimal.Decimal("1E-9999")}},
+        ValueError,
+        "'p' has too many digits",
+    ),
     "generator": ("POST", {"body": (i for i in "ab")}, TypeError, "generator"),
     "object": ("POST", {"body": {"a": [object()]}}, TypeError, r"body\['a'\]\[0\].*object"),
     "function": ("POST", {"body": print}, TypeError, "builtin_function"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.policy
 import io
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -61,6 +62,7 @@ def path(tmp_path: Path) -> Path:
         lambda path: ("items.csv", CONTENT),
         lambda path: ("items.csv", bytearray(CONTENT)),
         lambda path: ("items.csv", io.BytesIO(CONTENT), "text/csv"),
+        lambda path: ("items.csv", types.SimpleNamespace(read=lambda: bytearray(CONTENT))),
         lambda path: ("folder/items.csv", memoryview(CONTENT), None),
         lambda path: [path],
     ],
@@ -82,6 +84,11 @@ def test_what_has_no_name_has_that_of_its_field(sandbox: Sandbox, client: ApiCli
     for content in (CONTENT, io.BytesIO(CONTENT), bytearray(CONTENT)):
         client.call_api("/x", "PUT", files={"feed": content})
         assert parts(sandbox) == [Part("feed", "feed", CONTENT, kind)]
+
+
+def test_a_part_without_a_file_name(sandbox: Sandbox, client: ApiClient) -> None:
+    client.post("/x", files={"feed": (None, b"{}", "application/json")}, form={"none": None})
+    assert parts(sandbox) == [Part("feed", None, b"{}", "application/json")]
 
 
 def test_several_files_beside_a_form(sandbox: Sandbox, client: ApiClient, path: Path) -> None:
@@ -107,6 +114,8 @@ CLOSED.close()
 @pytest.mark.parametrize(
     ("files", "error", "words"),
     [
+        ({"f": ("\ud800", b"1")}, ValueError, r"files\['f'\]: the file name.*surrogate"),
+        ({"\ud800": b"1"}, ValueError, r"files\['\\ud800'\]"),
         ({"f": "/nowhere/at/all"}, ValueError, "f.*No such file"),
         ({"f": ("n", Path("/nowhere"))}, ValueError, "f.*No such file"),
         ({"f": "a\0b"}, ValueError, "f.*cannot be read"),

@@ -10,7 +10,7 @@ from urllib.parse import quote_plus, urlsplit
 
 from ..exceptions import ApiTypeError, ApiValueError
 from ..json_body import content_type_parts
-from ..sending import BODILESS, as_text, is_encodable, require_no_body
+from ..sending import BODILESS, as_text, is_encodable, require_no_body, sanitize_argument
 from .call import RawContent
 from .settings import TransportSettings
 
@@ -116,8 +116,9 @@ def target(url: str, settings: TransportSettings, query: Any) -> str:
     path = parts.path or "/"
     if parts.query:
         path += "?" + parts.query
-    if query:
-        path += ("&" if parts.query else "?") + encode_form(query)
+    encoded = encode_form(query) if query else ""
+    if encoded:
+        path += ("&" if parts.query else "?") + encoded
     if not path.isascii() or " " in path:
         raise ApiValueError("the path holds characters that must be percent-encoded")
     origin = settings.origin
@@ -228,16 +229,32 @@ def _quoted(name: Any, part: Any) -> str:
 
 
 def _json(body: Any) -> bytes:
-    problem: ApiTypeError | ApiValueError
     try:
         try:
             return json.dumps(body, allow_nan=False).encode("ascii")
         except TypeError:
             return _exact_json(body).encode("ascii")
+    except (TypeError, ValueError, RecursionError):
+        pass  # the error may hold the whole body, so it must not become the context
+    sanitize_argument("body", body, _require_json)
+    raise ApiTypeError("body is too deep for JSON")
+
+
+def _require_json(value: Any) -> None:
+    try:
+        _exact_json(value)
+    except TypeError:
+        problem: Any = ApiTypeError(
+            "JSON cannot carry this, such as bytes: decode them, or send them as base64"
+        )
     except ValueError:
-        problem = ApiValueError("body holds a number that is not finite, or itself")
-    except (TypeError, RecursionError):
-        problem = ApiTypeError("body holds what JSON cannot carry, such as bytes, or is too deep")
+        problem = ApiValueError(
+            "a number is not finite or has too many digits, or a list holds itself"
+        )
+    except RecursionError:
+        problem = ApiTypeError("the value is too deep for JSON")
+    else:
+        return
     raise problem
 
 
