@@ -283,3 +283,15 @@ def test_a_session_goes_on_in_the_target(source, target, make_session, sandbox, 
     assert sandbox.counters.reuse_detections == 0
     with pytest.raises(ReauthorizationRequired):
         after.access_token("b")
+
+
+def test_two_objects_on_one_store_are_refused_at_once(tmp_path, source):
+    source.save("merchant-7", Token("a", "r"))
+    twins = [
+        SQLiteTokenStore(tmp_path / "source.db"),
+        SQLAlchemyTokenStore("sqlite:///%s" % (tmp_path / "source.db")),
+    ]
+    for twin in twins:
+        with pytest.raises(ValueError, match="two stores"):
+            copy_tokens(source, twin)
+        twin.close()

@@ -250,7 +250,11 @@ def test_a_log_handler_that_fails_harms_nothing(session, monkeypatch):
         logger.removeHandler(handler)
 
 
-@pytest.mark.parametrize("on_event", ["print", 7, []])
+async def _coroutine(event):
+    """What nobody would await."""
+
+
+@pytest.mark.parametrize("on_event", ["print", 7, [], _coroutine])
 def test_what_cannot_be_called_is_refused(make_session, on_event):
     with pytest.raises(TypeError, match="on_event"):
         make_session(on_event=on_event)

@@ -8,8 +8,9 @@ import pytest
 from failing_stores import FullDisk
 from waiting import TOKEN_PATH, token_requests
 
-from ultracart.exceptions import ReauthorizationRequired
+from ultracart.exceptions import ReauthorizationRequired, TokenStoreError
 from ultracart.oauth import Grant, MemoryTokenStore, OAuthSession, Token
+from ultracart.oauth.stores.base import decode_token
 
 DAY = 86400.0
 
@@ -209,3 +210,75 @@ def test_names_are_exported():
 
     assert {"Grant", "SessionEvent"} <= set(oauth.__all__)
     assert OAuthSession.grants.__doc__
+
+
+# -- what goes wrong on the way --
+
+
+class PartlyUnreadable(MemoryTokenStore):
+    """Some rows were encrypted under another key."""
+
+    unreadable: tuple[str, ...] = ()
+
+    def load(self, account):
+        if account in self.unreadable:
+            return decode_token(b"damaged", None, account)
+        return super().load(account)
+
+
+@pytest.fixture
+def damaged(make_session, sandbox, log_in_to, time_):
+    store = PartlyUnreadable()
+    session = make_session(token_store=store)
+    for name in ("a", "b", "c"):
+        log_in_to(session, sandbox, name)
+    time_.pass_(DAY)
+    store.unreadable = ("b",)
+    return session, store
+
+
+def test_one_token_that_cannot_be_read_stops_nobody_else(damaged, caplog):
+    session, store = damaged
+    assert list(states(session)) == ["a", "c"]
+    assert [event.account for event in session.keep_alive()] == ["a", "c"]
+    assert "'b' is left out" in caplog.text
+    store.unreadable = ("a", "b", "c")
+    for use in (session.grants, session.keep_alive):
+        with pytest.raises(TokenStoreError, match="cipher"):
+            use()
+
+
+def test_a_token_that_cannot_be_read_can_be_forgotten(damaged, sandbox):
+    session, store = damaged
+    sandbox.requests.clear()
+    with pytest.raises(TokenStoreError, match="cipher"):
+        session.revoke("b")
+    assert store.accounts() == ["a", "b", "c"]
+    session.revoke("b", forget=True)
+    assert store.accounts() == ["a", "c"]
+    assert sandbox.requests == []
+
+
+def test_an_outage_ends_the_run(session, sandbox, log_in_to, time_):
+    for number in range(9):
+        log_in_to(session, sandbox, "merchant-%d" % number)
+        time_.pass_(1)
+    time_.pass_(DAY)
+    sandbox.faults.add(TOKEN_PATH, status=500, times=None)
+    assert [event.kind for event in session.keep_alive()] == ["refresh_failed"] * 3
+    sandbox.faults.clear()
+    sandbox.faults.add(TOKEN_PATH, status=500, times=8)
+    assert [event.kind for event in session.keep_alive()] == ["refresh_failed"] * 2 + [
+        "refreshed"
+    ] * 7
+
+
+def test_a_refresh_token_that_has_expired_is_not_sent(session, sandbox, log_in_to, time_, store):
+    log_in_to(session, sandbox)
+    token = store.load("default")
+    store.save("default", token.replaced(refresh_token_expires_at=time_.now + 10))
+    time_.pass_(DAY)
+    sandbox.requests.clear()
+    assert session.keep_alive() == []
+    assert sandbox.requests == []
+    assert states(session) == {"default": "ended"}

@@ -415,3 +415,29 @@ def test_a_cipher_s_own_words_are_never_shown(tmp_path):
         assert "secret" not in str(caught.value)
         assert caught.value.__suppress_context__
     store.close()
+
+
+@pytest.mark.parametrize(
+    "make", [SQLiteTokenStore, lambda p: SQLAlchemyTokenStore(f"sqlite:///{p}")]
+)
+def test_a_file_of_one_byte_is_no_empty_database(tmp_path, make):
+    path = tmp_path / "VERSION"
+    path.write_text("7")
+    path.chmod(0o644)
+    store = make(path)
+    with pytest.raises(TokenStoreError, match="not a database"):
+        store.save("merchant-7", Token("a", "r"))
+    store.close()
+    assert path.read_text() == "7"
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("content", ["text", 5, 10**12, 1.5, b""])
+def test_what_is_no_token_in_the_table_is_a_clear_error(tmp_path, open_store, content):
+    store = open_store(tmp_path / "tokens.db")
+    store.save("merchant-7", TOKEN)
+    with sqlite3.connect(tmp_path / "tokens.db") as connection:
+        connection.execute("UPDATE ultracart_token SET token = ?", (content,))
+    connection.close()
+    with pytest.raises(TokenStoreError, match="'merchant-7' cannot be read"):
+        store.load("merchant-7")

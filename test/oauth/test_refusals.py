@@ -259,3 +259,122 @@ def test_what_another_refreshed_since_is_adopted_at_once(make_session, sandbox, 
     assert two.invalidate("default", rejected)
     assert two.access_token() == newest
     assert sandbox.counters.refreshes == 2
+
+
+class OneProcess(MemoryTokenStore):
+    """What one process sees of a store: its tokens, and none of what others have met."""
+
+    def __init__(self, shared):
+        super().__init__()
+        self.load, self.save, self.delete = shared.load, shared.save, shared.delete
+        self.accounts, self.lock, self.replace = shared.accounts, shared.lock, shared.replace
+
+
+def test_processes_do_not_replace_each_other_s_tokens_with_each_call(
+    make_session, sandbox, log_in_to, store, time_
+):
+    sessions = [make_session(token_store=OneProcess(store)) for _ in range(8)]
+    log_in_to(sessions[0], sandbox)
+    sandbox.faults.add("/oauth/me", status=401, times=None)
+    for _ in range(20):
+        for session in sessions:
+            with pytest.raises(UnauthorizedException):
+                me(session)
+    assert sandbox.counters.refreshes <= 8
+    # Polled every three seconds for an hour, by one process after another:
+    for number in range(1200):
+        time_.pass_(3)
+        with pytest.raises(UnauthorizedException):
+            me(sessions[number % 8])
+    assert sandbox.counters.refreshes < 300
+
+
+def test_what_others_refreshed_is_replaced_again_after_a_while(
+    make_session, sandbox, log_in_to, store, time_
+):
+    one, two = (make_session(token_store=OneProcess(store)) for _ in range(2))
+    log_in_to(one, sandbox)
+
+    def is_replaced_after(seconds):
+        time_.pass_(seconds)
+        one.refresh()
+        newest = store.load("default").access_token
+        known = two.access_token()
+        if known != newest:
+            two.invalidate("default", known)
+        assert two.access_token() == newest
+        return two.invalidate("default", newest)
+
+    assert is_replaced_after(0)
+    for wait in (10, 20, 40, 80):
+        assert not is_replaced_after(wait - 1)
+        assert is_replaced_after(1.5)
+    assert is_replaced_after(1000)
+    assert not is_replaced_after(9)
+    assert is_replaced_after(2)
+
+
+def invalid_client(sandbox):
+    return sandbox.faults.add(TOKEN_PATH, status=401, body={"error": "invalid_client"}, times=None)
+
+
+@pytest.fixture
+def many_expired(session, sandbox, log_in_to, time_):
+    for number in range(20):
+        log_in_to(session, sandbox, "merchant-%d" % number)
+    time_.pass_(3601)
+    sandbox.requests.clear()
+    return ["merchant-%d" % number for number in range(20)]
+
+
+def fail_all(session, accounts):
+    for account in accounts:
+        with pytest.raises(InvalidClientError):
+            session.access_token(account)
+
+
+def test_a_refused_application_is_refused_for_all_accounts(session, sandbox, many_expired, time_):
+    fault = invalid_client(sandbox)
+    for minute in range(1, 6):
+        fail_all(session, many_expired)
+        fail_all(session, many_expired)
+        assert fault.hits == 2 * minute
+        time_.pass_(61)
+
+
+@pytest.mark.parametrize("how", ["login", "refresh"])
+def test_an_application_that_is_accepted_again_is_so_for_all_accounts(
+    session, sandbox, many_expired, log_in_to, how
+):
+    invalid_client(sandbox)
+    fail_all(session, many_expired)
+    sandbox.faults.clear()
+    if how == "login":
+        log_in_to(session, sandbox, "another")
+    else:
+        assert session.refresh(many_expired[7])
+    assert session.access_token(many_expired[5])
+
+
+def test_one_account_s_invalid_client_is_not_another_s(session, sandbox, many_expired):
+    fault = invalid_client(sandbox)
+    fail_all(session, many_expired[:1] * 3)
+    assert fault.hits == 1
+    sandbox.faults.clear()
+    assert session.access_token(many_expired[1])
+
+
+@pytest.mark.parametrize("value", [0, "Wed, 21 Oct 2015 07:28:00 GMT"])
+def test_a_retry_after_that_is_over_does_not_repeat_at_once(expired, sandbox, time_, value):
+    sandbox.faults.add(TOKEN_PATH, status=503, headers={"Retry-After": str(value)}, times=4)
+    fail(expired, 1, ApiException)
+    assert len(time_.slept) == 3
+    assert min(time_.slept) > 0.1
+
+
+def test_a_refusal_shows_no_secret(expired, sandbox, store):
+    sandbox.revoke()
+    fail(expired, 1, ReauthorizationRequired)
+    shown = repr(vars(expired._store.refusals))
+    assert "Refusal(ReauthorizationRequired" in shown
+    assert store.load("default").refresh_token not in shown

@@ -456,3 +456,11 @@ def test_a_server_that_takes_bytes_and_sends_none_is_given_up(proxied, monkeypat
             work()
     proxy.half_open = False
     assert store.load("merchant-7") == Token("old", "r")
+
+
+def test_the_short_name_of_postgresql_may_name_its_driver():
+    store = SQLAlchemyTokenStore("postgres+psycopg://user:secret@localhost/app")
+    assert repr(store) == "SQLAlchemyTokenStore('postgresql+psycopg://user:***@localhost/app')"
+    store.close()
+    with pytest.raises(ConfigurationError, match="asynchronous"):
+        SQLAlchemyTokenStore("postgres+psycopg_async://user:secret@localhost/app")

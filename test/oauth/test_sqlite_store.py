@@ -301,7 +301,9 @@ def test_tokens_at_rest_are_encrypted_and_keys_rotate(path):
         SQLiteTokenStore(path, cipher=old).load("merchant-7")
 
 
-@pytest.mark.parametrize("path", [None, 7, b"tokens.db", "", ":memory:"])
+@pytest.mark.parametrize(
+    "path", [None, 7, b"tokens.db", "", ":memory:", "file:tokens.db?mode=rw", "a\0b"]
+)
 def test_an_impossible_path_is_refused(path):
     with pytest.raises((TypeError, ValueError), match="path"):
         SQLiteTokenStore(path)

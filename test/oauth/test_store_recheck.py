@@ -97,7 +97,7 @@ def test_a_time_that_is_no_number(make_session, value):
         make_session(store_recheck=value)
 
 
-@pytest.mark.parametrize("value", [-1, math.nan])
+@pytest.mark.parametrize("value", [-1, math.nan, -math.inf, 10**400])
 def test_a_time_that_cannot_be(make_session, value):
     with pytest.raises(ValueError, match="store_recheck"):
         make_session(store_recheck=value)

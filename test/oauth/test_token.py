@@ -300,3 +300,22 @@ def test_a_dict_that_is_no_token(values):
     with pytest.raises((TypeError, ValueError)) as caught:
         Token.from_dict(values)
     assert "secret-7" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "named"),
+    [
+        ({"expires_in": "soon"}, {}, "expires_in"),
+        ({"expires_in": "soon", "refresh_token": "r"}, {}, "expires_in"),
+        ({"expires_in": [1]}, {}, "expires_in"),
+        ({"extra": "abc"}, {}, "extra"),
+        ({"extra": [("a", 1)]}, {}, "extra"),
+        ({"expires_in": 5}, {"issued_at": "yesterday"}, "issued_at"),
+        ({"expires_in": 5}, {"issued_at": math.nan}, "issued_at"),
+        ({"expires_in": 5}, {"issued_at": 10**400}, "issued_at"),
+        ({"expires_in": 5}, {"issued_at": object()}, "issued_at"),
+    ],
+)
+def test_what_cannot_be_read_is_named(values, options, named):
+    with pytest.raises((TypeError, ValueError), match="^" + named):
+        Token.from_dict({"access_token": "a", **values}, **options)

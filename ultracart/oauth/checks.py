@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import ipaddress
 import math
 from collections.abc import Mapping
@@ -33,6 +34,8 @@ def check_options(
     for name, value in callables.items():
         if not callable(value):
             raise ApiTypeError("%s must be callable, not %s" % (name, type(value).__name__))
+        if inspect.iscoroutinefunction(value):
+            raise ApiTypeError("%s must be a plain function: nobody would await it" % name)
     if isinstance(token_store, type):
         raise ApiTypeError("token_store must be an instance: write %s(...)" % token_store.__name__)
     for name, value in seconds.items():
@@ -43,7 +46,11 @@ def check_seconds(name: str, value: Any) -> None:
     """Raise ApiTypeError or ApiValueError unless ``value`` is a number of seconds, 0 or more."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ApiTypeError("%s must be seconds, not %s" % (name, type(value).__name__))
-    if math.isnan(value) or value < 0:
+    try:
+        seconds = float(value)
+    except OverflowError:
+        raise ApiValueError("%s must be seconds; math.inf is without end" % name) from None
+    if math.isnan(seconds) or seconds < 0:
         raise ApiValueError("%s must not be negative" % name)
 
 

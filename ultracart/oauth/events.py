@@ -61,8 +61,8 @@ class Trace:
         self.error: Exception | None = None
         self.event: SessionEvent | None = None
 
-    def done(self, kind: EventKind, token: Token) -> None:
-        """It succeeded, with ``token``."""
+    def done(self, kind: EventKind, token: Token | None) -> None:
+        """It succeeded, with ``token``, or with one that could not be read."""
         self.kind, self.token = kind, token
 
     def failed(self, error: Exception, *, has_ended: bool = False) -> None:

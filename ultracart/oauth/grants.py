@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Literal
 
-from ..exceptions import InvalidClientError, TokenStoreError
+from ..exceptions import ApiException, InvalidClientError, TokenStoreError
 from .events import SessionEvent
 from .refresher import Refresher
 from .safe_store import SafeStore
+from .stores.base import UnreadableToken
 from .token import Token
 from .token_cache import TokenCache
+from .token_endpoint import may_have_been_lost
+
+_logger = logging.getLogger(__name__)
+# Accounts in a row whose refresh got no response: UltraCart is out of order, or not to be reached.
+_OUTAGE = 3
 
 GrantState = Literal["fresh", "stale", "expired", "ended"]
 
@@ -61,14 +69,17 @@ class Grants:
 
     def keep_alive(self, idle: float, limit: int | None) -> list[SessionEvent]:
         """Refresh what was not refreshed for ``idle`` seconds, the longest idle first."""
-        due = sorted(
+        now = self._clock()
+        due = [
             (token.issued_at or 0.0, account, token)
             for account, token in self._tokens()
-            if (token.issued_at or 0.0) <= self._clock() - idle and token.refresh_token
-        )
+            if (token.issued_at or 0.0) <= now - idle
+            and token.refresh_token
+            and not _has_passed(token, now)
+        ]
         done: list[SessionEvent] = []
-        asked = 0
-        for _, account, token in due:
+        asked = lost = 0
+        for _, account, token in sorted(due, key=itemgetter(0, 1)):
             if limit is not None and asked >= limit:
                 break
             event = self._refresher.refresh_unless_newer(account, token)
@@ -77,15 +88,26 @@ class Grants:
             done.append(event)
             # A grant that turns out to be revoked does not count towards ``limit``.
             asked += event.kind != "grant_ended"
-            if _asks_to_stop(event.error):
+            lost = lost + 1 if _was_lost(event.error) else 0
+            if lost == _OUTAGE or _asks_to_stop(event.error):
                 break
         return done
 
     def _tokens(self) -> Iterator[tuple[str, Token]]:
+        """Raises UnreadableToken if there are tokens and none can be read."""
+        unreadable, is_readable = None, False
         for account in self._store.accounts():
-            token = self._store.load_any(account)
+            try:
+                token = self._store.load_any(account)
+            except UnreadableToken as error:
+                unreadable = unreadable or error
+                _logger.warning("account %r is left out: %s", account, error)
+                continue
+            is_readable = True
             if token is not None and self._store.is_own(token):
                 yield account, self._store.pending.latest(account, token)
+        if unreadable is not None and not is_readable:
+            raise unreadable
 
     def _grant(self, account: str, token: Token) -> Grant:
         is_login = token.granted_at is None or token.granted_at == token.issued_at
@@ -114,6 +136,10 @@ class Grants:
 def _has_passed(token: Token, now: float) -> bool:
     expires_at = token.refresh_token_expires_at
     return expires_at is not None and expires_at <= now
+
+
+def _was_lost(error: Exception | None) -> bool:
+    return isinstance(error, ApiException) and may_have_been_lost(error)
 
 
 def _asks_to_stop(error: Exception | None) -> bool:

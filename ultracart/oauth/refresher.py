@@ -49,6 +49,7 @@ from .events import EventReporter, SessionEvent, Trace
 from .refusals import reauthorization_required, says_that_it_has_ended
 from .safe_store import SafeStore
 from .single_flight import SingleFlight
+from .stores.base import UnreadableToken
 from .token import Token
 from .token_cache import CachedToken, TokenCache, expired
 from .token_endpoint import Issued, TokenEndpoint, attempts_of
@@ -137,18 +138,22 @@ class Refresher:
         entry = self._cache.entries.get(account) or self._read(account)
         if entry is None or entry.access_token != access_token:
             return True
-        if self._was_just_refreshed(account, entry):
+        if self._is_young(entry):
             stored = self._store.load(account)
-            if stored is None or stored.is_same_issue(entry.token):
+            is_newest = stored is None or stored.is_same_issue(entry.token)
+            refusals, now = self._store.refusals, self._monotonic()
+            if is_newest and not refusals.may_replace(account, entry.refreshed_at, now):
                 return False
         self._cache.expire(account, access_token)
         return True
 
-    def _was_just_refreshed(self, account: str, entry: CachedToken) -> bool:
+    def _is_young(self, entry: CachedToken) -> bool:
+        """Whether half of the token's time is still to come; later it may be near its expiry."""
         now = self._monotonic()
-        if now >= (entry.refreshed_at + entry.refresh_at) / 2:
-            return False  # the token may be near its expiry, or another process refreshes it now
-        return not self._store.refusals.may_replace(account, entry.refreshed_at, now)
+        if math.isfinite(entry.refreshed_at):
+            return now < (entry.refreshed_at + entry.refresh_at) / 2
+        lifetime = entry.token.lifetime
+        return lifetime is None or now < entry.refresh_at - lifetime / 2
 
     def is_untried(self, account: str, access_token: str) -> bool:
         """Whether this token was adopted, not refreshed by this process (R10)."""
@@ -171,6 +176,7 @@ class Refresher:
                 version = self._cache.version(account)
             self._cache.put(account, token, age=age, if_version=version, invalidate_readers=True)
             self._store.refusals.forget(account)
+            self._store.refusals.accept(self._endpoint.identity)
             trace.duration, trace.attempts = age, issued.attempts
             trace.done("issued", token)
         return token
@@ -180,15 +186,17 @@ class Refresher:
         with self._reporter.reporting(account) as trace:
             try:
                 with self._store.lock(account):
-                    token = self._store.load_any(account)
+                    token = self._load_to_revoke(account, trace, forget)
                     if token is not None:
                         token = self._store.pending.latest(account, token)
                         self._revoke_under_lock(account, token, trace, forget)
+                    if token is not None or trace.error is not None:
                         self._store.delete(account)
             finally:
                 self._cache.forget(account)
             if token is not None:
                 self._store.pending.drop(account, token)
+            if token is not None or trace.error is not None:
                 self._store.refusals.forget(account)
                 trace.done("revoked", token)
 
@@ -346,6 +354,7 @@ class Refresher:
         try:
             issued = self._endpoint.refresh(old.refresh_token)
             trace.attempts = issued.attempts
+            self._store.refusals.accept(self._endpoint.identity)
             merchant = issued.response.merchant_id
             if merchant and old.merchant_id and merchant != old.merchant_id:  # R11
                 raise TokenBindingError(
@@ -393,6 +402,15 @@ class Refresher:
         self._store.refusals.remember(account, old, self._endpoint.identity, error, now)
         trace.failed(error, has_ended=True)
         return error
+
+    def _load_to_revoke(self, account: str, trace: Trace, forget: bool) -> Token | None:
+        try:
+            return self._store.load_any(account)
+        except UnreadableToken as error:
+            if not forget:
+                raise
+            trace.error = error
+            return None
 
     def _revoke_under_lock(self, account: str, token: Token, trace: Trace, forget: bool) -> None:
         began = self._monotonic()

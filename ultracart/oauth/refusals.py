@@ -26,6 +26,8 @@ _APPLICATION_REFUSED = 60.0
 # Seconds after a refresh during which a 401 of its token asks for no other; doubled each time.
 _REJECTED_SOON = 10.0
 _MOST_DOUBLINGS = 6
+# So many times the last pause without a rejection end a series of them.
+_SERIES = 4
 # Seconds; the longest Retry-After that is waited out.
 _MAX_RETRY_AFTER = 86400.0
 
@@ -38,6 +40,9 @@ class Refusal(NamedTuple):
     error: Exception
     until: float
 
+    def __repr__(self) -> str:
+        return "Refusal(%s, until=%r)" % (type(self.error).__name__, self.until)
+
     @property
     def is_final(self) -> bool:
         """Whether the grant has ended, so that only another token helps."""
@@ -45,13 +50,24 @@ class Refusal(NamedTuple):
 
 
 class Refusals:
-    """The refusals of one store's accounts in this process, one for each account."""
+    """The refusals of one store's accounts in this process, one for each account.
+
+    An application whose client id or secret is refused (``invalid_client``) for two accounts within
+    a minute is refused for all: their refresh tokens have nothing to do with it.
+    """
 
     def __init__(self) -> None:
         # No lock: a dict's single operations are atomic.
         self._by_account: dict[str, Refusal] = {}
+        # By application: the account that was last refused as invalid_client and the refusal; and
+        # the refusal that holds for all accounts.
+        self._last_invalid: dict[Hashable, tuple[str, Refusal]] = {}
+        self._by_application: dict[Hashable, Refusal] = {}
         # How often in a row a token was rejected soon after its refresh, and when that was.
         self._rejected: dict[str, tuple[int, float]] = {}
+        # The same of tokens that other processes refreshed: how often in a row one was rejected
+        # soon after another such one was replaced, and when that was.
+        self._adopted: dict[str, tuple[int, float]] = {}
 
     def remember(
         self,
@@ -69,12 +85,21 @@ class Refusals:
         kept = equal_error(error)
         if isinstance(error.__cause__, Exception):
             kept.__cause__ = equal_error(error.__cause__)
-        self._by_account[account] = Refusal(token.refresh_token, asked_by, kept, now + pause)
+        refusal = Refusal(token.refresh_token, asked_by, kept, now + pause)
+        self._by_account[account] = refusal
+        if isinstance(error, InvalidClientError):
+            other, last = self._last_invalid.get(asked_by, (account, refusal))
+            if other != account and now < last.until:
+                self._by_application[asked_by] = refusal
+            self._last_invalid[asked_by] = account, refusal
 
     def check(
         self, account: str, token: Token, asked_by: Hashable, now: float, *, final_only: bool
     ) -> None:
         """Raise the refusal that still holds for this token, asked by this application."""
+        everybody = self._by_application.get(asked_by)
+        if everybody is not None and now < everybody.until:
+            raise equal_error(everybody.error)
         refusal = self._by_account.get(account)
         if refusal is None or now >= refusal.until:
             return
@@ -101,6 +126,12 @@ class Refusals:
         """The account has a new grant, or none."""
         self._by_account.pop(account, None)
         self._rejected.pop(account, None)
+        self._adopted.pop(account, None)
+
+    def accept(self, asked_by: Hashable) -> None:
+        """The server has accepted this application."""
+        self._last_invalid.pop(asked_by, None)
+        self._by_application.pop(asked_by, None)
 
     def may_replace(self, account: str, refreshed_at: float, now: float) -> bool:
         """Whether a token that is rejected ``now`` is to be refreshed again.
@@ -111,14 +142,26 @@ class Refusals:
         Args:
             refreshed_at: when this process refreshed it; minus infinity if it did not.
         """
+        if not math.isfinite(refreshed_at):
+            return self._may_replace_adopted(account, now)
         count, rejected = self._rejected.get(account, (0, -math.inf))
         if now - refreshed_at < _REJECTED_SOON * 2**count:
             self._rejected[account] = count, refreshed_at
             return False
-        if rejected == refreshed_at and math.isfinite(refreshed_at):
+        if rejected == refreshed_at:
             self._rejected[account] = min(count + 1, _MOST_DOUBLINGS), refreshed_at
-        elif math.isfinite(refreshed_at):
+        else:
             self._rejected.pop(account, None)
+        return True
+
+    def _may_replace_adopted(self, account: str, now: float) -> bool:
+        """Many processes on one store would else replace each other's tokens with each call."""
+        count, replaced = self._adopted.get(account, (-1, -math.inf))
+        pause = _REJECTED_SOON * 2 ** max(count, 0)
+        if now - replaced < pause:
+            return False
+        is_series = now - replaced < _SERIES * pause
+        self._adopted[account] = (min(count + 1, _MOST_DOUBLINGS) if is_series else 0), now
         return True
 
 

@@ -453,8 +453,9 @@ class OAuthSession:
         """End the grant at UltraCart, then forget it; nothing happens without a token.
 
         Args:
-            forget: forget it also if UltraCart could not be told or refused, or if the token
-                belongs to another server or application, which is told nothing.
+            forget: forget it also if UltraCart could not be told or refused, if the token
+                belongs to another server or application, which is told nothing, or if it cannot
+                be read.
 
         Raises:
             ApiException, OAuthSessionError: UltraCart could not be told, or refused; the token is
@@ -469,8 +470,10 @@ class OAuthSession:
     def grants(self) -> list[Grant]:
         """What this session's accounts have, and in which state; reads the whole store.
 
+        An account whose token is damaged, or encrypted under another key, is left out, and logged.
+
         Raises:
-            TokenStoreError: the store failed.
+            TokenStoreError: the store failed, or no token in it can be read.
         """
         return self._grants.all()
 
@@ -478,7 +481,8 @@ class OAuthSession:
         """Refresh the grants that were not refreshed for long: unused ones die at many servers.
 
         One after another, the longest idle first. Grants that have ended are left alone, and it
-        stops when UltraCart asks to wait or refuses the application.
+        stops when UltraCart asks to wait, refuses the application, or does not respond three times
+        in a row.
 
         Args:
             idle: seconds since the last refresh or login.
@@ -490,7 +494,7 @@ class OAuthSession:
 
         Raises:
             ApiTypeError, ApiValueError: an argument that is no number, or negative.
-            TokenStoreError: the store failed.
+            TokenStoreError: the store failed, or no token in it can be read.
         """
         check_seconds("idle", idle)
         if limit is not None:

@@ -189,21 +189,23 @@ class Token:
             raise ApiValueError("values must hold an access_token or a refresh_token")
         fields = {name: values[name] for name in _FIELDS if values.get(name) is not None}
         fields.setdefault("access_token", "")
-        for name in _TIMES & fields.keys():
-            fields[name] = _number(name, fields[name])
         if issued_at is not None:
             fields["issued_at"] = issued_at
+        for name in _TIMES & fields.keys():
+            fields[name] = _number(name, fields[name])
         issued_at = fields.get("issued_at")
         if isinstance(fields.get("scope"), (list, tuple, set, frozenset)):
             fields["scope"] = " ".join(map(str, fields["scope"]))
         if isinstance(fields.get("token_type"), str):
             fields["token_type"] = fields["token_type"].strip().lower() or "bearer"
         lifetime = values.get("expires_in")
+        if lifetime is not None:
+            lifetime = _number("expires_in", lifetime)
         if not fields["access_token"]:
             fields["expires_at"] = 0.0
         elif "expires_at" not in fields and lifetime is not None:
             if issued_at is not None:
-                fields["expires_at"] = _expiry(_number("expires_in", lifetime), issued_at)
+                fields["expires_at"] = _expiry(lifetime, issued_at)
             elif fields.get("refresh_token"):
                 fields["expires_at"] = 0.0
         unknown = {
@@ -213,7 +215,7 @@ class Token:
         }
         if issued_at is not None and "refresh_token_expires_at" not in fields:
             fields["refresh_token_expires_at"] = _refresh_expiry(unknown, issued_at)
-        fields["extra"] = {**fields.get("extra", {}), **unknown}
+        fields["extra"] = {**_mapping("extra", fields.get("extra")), **unknown}
         return cls(**fields)
 
     def replaced(self, **changes: Any) -> Token:

@@ -177,7 +177,7 @@ class TokenEndpoint:
             except ApiException as error:
                 vars(error)["attempts"] = count
                 pause = error.retry_after
-                if pause is None:
+                if not pause:  # also where Retry-After is 0, or a moment that has passed
                     # Spread, so that many accounts do not come back at one moment.
                     spread = random.uniform(0.75, 1.25)  # noqa: S311 - no secret
                     pause = _FIRST_PAUSE * 2 ** (count - 1) * spread

@@ -24,6 +24,10 @@ _MOST_NAMED = 5
 _SEALED_FOR = "sealed_for"
 
 
+class UnreadableToken(TokenStoreError):
+    """One account's token cannot be read: it is damaged, or not what this store has saved."""
+
+
 class TokenStore(ABC):
     """Where tokens are kept, one for each account.
 
@@ -201,12 +205,12 @@ def decode_token(data: bytes, cipher: Cipher | None, account: str) -> Token:
             sealed_for = json.loads(text).get(_SEALED_FOR, account)
         token = Token.from_json(text)
     except Exception as error:  # a cipher may raise anything; none of it may quote the data
-        raise TokenStoreError(
+        raise UnreadableToken(
             "the stored token of account %r cannot be read (%s): is cipher= the one it was saved"
             " with?" % (account, type(error).__name__)
         ) from None
     if sealed_for != account:
-        raise TokenStoreError(
+        raise UnreadableToken(
             "the stored token of account %r was saved for another account: its row was moved"
             % account
         )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import secrets
+
 from ...exceptions import ApiTypeError, ApiValueError
 from ..token import Token
 from .base import TokenStore, for_each_account
@@ -31,8 +34,8 @@ def copy_tokens(source: TokenStore, target: TokenStore) -> list[str]:
     for name, store in (("source", source), ("target", target)):
         if not all(callable(getattr(store, method, None)) for method in _METHODS):
             raise ApiTypeError("%s must be a TokenStore, not %s" % (name, type(store).__name__))
-    if source is target:
-        raise ApiValueError("source and target must be two stores")
+    if source is target or _share_their_locks(source, target):
+        raise ApiValueError("source and target must be two stores, each with its own locks")
 
     def copy(account: str) -> bool:
         with source.lock(account), target.lock(account):
@@ -43,6 +46,15 @@ def copy_tokens(source: TokenStore, target: TokenStore) -> list[str]:
             return True
 
     return for_each_account(source.accounts(), copy, "copied")
+
+
+def _share_their_locks(source: TokenStore, target: TokenStore) -> bool:
+    """Whether both objects keep one store: a copy would wait for its own lock."""
+    if "blocking" not in inspect.signature(target.lock).parameters:
+        return False
+    name = "copy-" + secrets.token_hex(16)  # an account that nobody has, so its lock is free
+    with source.lock(name), target.lock(name, blocking=False) as held:
+        return held is False
 
 
 def _replaces(token: Token, stored: Token | None) -> bool:

@@ -149,8 +149,9 @@ def _warn_of_statements(engine: Engine) -> None:
 
 def _understood(url: URL) -> URL:
     """``url`` with a name that SQLAlchemy knows, a driver that is installed, an absolute path."""
-    if url.drivername == "postgres":  # what many hosts put into DATABASE_URL
-        url = url.set(drivername="postgresql")
+    name, plus, driver = url.drivername.partition("+")
+    if name == "postgres":  # what many hosts put into DATABASE_URL
+        url = url.set(drivername="postgresql" + plus + driver)
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+" + _installed_postgresql_driver())
     if url.get_backend_name() not in DATABASES:

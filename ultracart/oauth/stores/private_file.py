@@ -96,8 +96,11 @@ def _is_wide(path: str) -> bool:
 
 
 def _check_content(path: str, application_id: int | None) -> None:
-    if os.path.getsize(path) == 0:
+    size = os.path.getsize(path)
+    if size == 0:
         return
+    if size == 1:  # SQLite takes it for an empty database, and would overwrite it
+        raise NotOurs("file is not a database")
     # By SQLite, not by open(): closing a file drops all locks that this process has on it, also
     # those of a store that is open. Immutable: nothing is locked, written or made beside it.
     uri = Path(path).as_uri() + "?mode=ro&immutable=1"

@@ -434,7 +434,8 @@ class _TokenBytes(TypeDecorator[bytes]):
         return None if value is None else bytes(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        return None if value is None else _Hidden(value)
+        # SQLite keeps text and numbers in a column of bytes too; neither is a token.
+        return _Hidden(value if isinstance(value, (bytes, bytearray, memoryview)) else b"")
 
 
 def _table(name: str, schema: str | None) -> Table:

@@ -52,6 +52,8 @@ class SQLiteTokenStore(TokenStore):
             raise ApiTypeError("path must be str or PathLike, not %s" % type(path).__name__)
         if os.fsdecode(path) in ("", ":memory:"):
             raise ApiValueError("path must name a file; MemoryTokenStore keeps tokens in memory")
+        if os.fsdecode(path).startswith("file:") or "\0" in os.fsdecode(path):
+            raise ApiValueError("path must be the file's path, not a file: URI, and without NUL")
         # The working directory may change before the first use. Symbolic links are followed, as
         # SQLite does, because the locks are found by this name.
         self._path = os.path.realpath(os.fsdecode(path))
