@@ -76,6 +76,20 @@ def test_none_is_never_sent_to_a_resource(serve: Any, client_of: Any) -> None:
     assert "x-none" not in request.headers
 
 
+@pytest.mark.parametrize("character", ["\0", "\x01", "\n", "\r", "\x1f", "\x7f"], ids=ascii)
+@pytest.mark.parametrize("value", [str, str.encode])
+def test_control_characters_in_a_header(
+    server: Any, client_of: Any, character: str, value: Any
+) -> None:
+    headers = {"X-Own": value("a%sb" % character)}
+    refused(lambda: client_of(server).get("/x", headers=headers), server, "X-Own", "control")
+
+
+def test_a_tab_in_a_header(server: Any, client_of: Any) -> None:
+    client_of(server).get("/x", headers={"X-Own": "a\tb"})
+    assert server.requests[0].headers["x-own"] == "a\tb"
+
+
 WRONG_CALLS = {
     "unknown keyword": (lambda api: api.oauth_me(colour="red"), "colour"),
     "missing argument": (lambda api: api.oauth_revoke("c"), "token"),

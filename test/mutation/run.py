@@ -21,7 +21,7 @@ SURVIVORS = Path(__file__).with_name("survivors.txt")
 ENOUGH = 0.95
 #: Module below ultracart/ -> the tests that hold it, below test/.
 TARGETS = {
-    "redaction": "core/test_showing.py hostile/test_secrets.py",
+    "redaction": "core/test_redaction.py hostile/test_showing.py",
     "oauth/authorization": "oauth/test_authorization.py oauth/test_pending_logins.py",
     "oauth/binding": "oauth/test_binding.py",
     "oauth/consent": "oauth/test_authorization.py oauth/test_newest_token.py",
@@ -47,8 +47,18 @@ TARGETS = {
     "transport/pools": "hostile/test_objects.py hostile/test_processes.py",
     "transport/tls": "hostile/test_host_names.py hostile/test_certificates.py",
 }
-#: ``X | None`` in an annotation is no expression that runs, and there is no other "|" here.
-LEFT_OUT = ["core/ReplaceBinaryOperator_BitOr_.*"]
+#: Operators of Cosmic Ray that tell nothing here, as patterns.
+LEFT_OUT = [
+    # ``X | None`` in an annotation is no expression that runs; the three other "|" join flags of
+    # files and locks (oauth/stores/private_file and file_lock).
+    "core/ReplaceBinaryOperator_BitOr_.*",
+    # "%" only formats messages: with any other operator that is a TypeError, or a garbled text.
+    "core/ReplaceBinaryOperator_Mod_.*",
+    # One wrong result stands for all: "+" becomes "-", every other operator "+" and "-".
+    "core/ReplaceBinaryOperator_[A-Za-z]+_(?!Add$|Sub$).*",
+    # Whether equal values are one object is Python's business, not a rule of this package.
+    "core/ReplaceComparisonOperator_(Eq|NotEq|Lt|LtE|Gt|GtE)_(Is|IsNot)$",
+]
 CONFIGURATION = """
 [cosmic-ray]
 module-path = "ultracart/%(module)s.py"

@@ -176,6 +176,8 @@ CALLBACKS = {
     "no code": (bad(code=None), OAuthSessionError),
     "empty code": (bad(code=""), OAuthSessionError),
     "forged iss": (bad(iss="https://evil.example"), StateMismatchError),
+    "empty iss": (bad(iss=""), StateMismatchError),
+    "iss of another port": (bad(iss="http://127.0.0.1:1"), StateMismatchError),
     "iss that is no URL": (bad(iss="http://[::1"), StateMismatchError),
     "iss twice": (bad(iss=["https://a", "https://b"]), OAuthSessionError),
     "a megabyte": (bad(more="x" * 2**20), OAuthSessionError),
@@ -240,6 +242,38 @@ def test_a_callback_works_once(session, sandbox):
     with pytest.raises(StateMismatchError, match="used"):
         session.fetch_token(callback, request=request)
     assert sandbox.requests == []
+
+
+def test_a_used_code_is_remembered_for_as_long_as_a_login_may_take(session, sandbox, time_):
+    code = query_of(sandbox.authorize(state="mine"))["code"]
+    session.fetch_token(code=code)
+    sandbox.requests.clear()
+    time_.pass_(3600)
+    with pytest.raises(StateMismatchError, match="used"):
+        session.fetch_token(code=code)
+    assert sandbox.requests == []
+    time_.pass_(0.5)
+    with pytest.raises(InvalidGrantError):  # the server's to refuse, from here on
+        session.fetch_token(code=code)
+
+
+@pytest.mark.parametrize("late", [0, 0.5])
+def test_a_request_is_good_to_the_last_second(session, sandbox, time_, late):
+    request = session.create_authorization_url()
+    time_.pass_(3600 + late)
+    query = "?error=access_denied&state=" + request.state
+    with pytest.raises(StateMismatchError if late else AccessDeniedError):
+        session.fetch_token(query, request=request)
+
+
+def test_how_long_a_callback_may_be(session):
+    request = session.create_authorization_url()
+    query = "?error=access_denied&state=%s&more=" % request.state
+    longest = query + "x" * (16384 - len(query))
+    with pytest.raises(OAuthSessionError, match="too long"):
+        session.fetch_token(longest + "x", request=request)
+    with pytest.raises(AccessDeniedError):
+        session.fetch_token(longest, request=request)
 
 
 def test_a_callback_that_never_left_may_be_repeated(session, sandbox, time_):

@@ -53,6 +53,17 @@ def test_abandoned_logins_fill_no_cookie(session):
     assert PendingLogins(web_session).take(_callback(requests[-1])) is not None
 
 
+@pytest.mark.parametrize(("limit", "kept"), [(None, 5), (1, 1), (2, 2)])
+def test_the_newest_logins_are_kept(session, limit, kept):
+    web_session: dict[str, Any] = {}
+    logins = PendingLogins(web_session, **({} if limit is None else {"limit": limit}))
+    requests = [session.create_authorization_url() for _ in range(8)]
+    for request in requests:
+        logins.add(request)
+    states = [login["state"] for login in web_session["ultracart_logins"]]
+    assert states == [request.state for request in requests[-kept:]]
+
+
 def test_an_old_login_is_dropped(session):
     request = session.create_authorization_url()
     web_session: dict[str, Any] = {}
@@ -60,6 +71,17 @@ def test_an_old_login_is_dropped(session):
     late = PendingLogins(web_session, clock=lambda: request.created_at + 3601)
     assert late.take(_callback(request)) is None
     assert web_session == {"ultracart_logins": []}
+
+
+@pytest.mark.parametrize(("lifetime", "seconds"), [(None, 3600), (60.0, 60)])
+def test_a_login_is_kept_to_the_last_second(session, lifetime, seconds):
+    request = session.create_authorization_url()
+    options = {} if lifetime is None else {"lifetime": lifetime}
+    for late, found in ((0, True), (0.5, False)):
+        clock = lambda late=late: request.created_at + seconds + late  # noqa: E731
+        logins = PendingLogins({}, key="mine", clock=clock, **options)
+        logins.add(request)
+        assert (logins.take(_callback(request)) is not None) is found
 
 
 @pytest.mark.parametrize(
@@ -95,7 +117,7 @@ def test_a_request_without_an_age_is_kept():
 
 
 def test_arguments_that_cannot_work():
-    with pytest.raises(ApiTypeError, match="web_session"):
+    with pytest.raises(ApiTypeError, match="web_session must be a mapping, not list"):
         PendingLogins(["no mapping"])  # type: ignore[arg-type]
     with pytest.raises(ApiValueError, match="limit"):
         PendingLogins({}, limit=0)

@@ -88,13 +88,15 @@ def test_the_locks_may_come_first(tmp_path, open_store):
         assert {mode(p) for p in found if p.is_file()} == {0o600}
 
 
-def test_locks_that_others_may_touch_are_closed_to_them(tmp_path, open_store):
+@pytest.mark.parametrize("others", [0o070, 0o007])
+def test_locks_that_others_may_touch_are_closed_to_them(tmp_path, open_store, others):
     path = tmp_path / "tokens.db"
     locks = tmp_path / "tokens.db-locks"
     with open_store(path).lock("merchant-7"):
         (name,) = os.listdir(locks)
-    locks.chmod(0o777)
-    (locks / name).touch(0o666)
+    locks.chmod(0o700 | others)
+    (locks / name).touch()
+    (locks / name).chmod(0o600 | others & 0o066)
     with open_store(path).lock("merchant-7"):
         assert mode(locks) == 0o700
         assert mode(locks / name) == 0o600

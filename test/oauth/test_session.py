@@ -6,11 +6,12 @@ import logging
 import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from waiting import TOKEN_PATH, token_requests, wait_until, waiting_threads
 
-from ultracart import OauthApi
+from ultracart import Configuration, OauthApi
 from ultracart.exceptions import (
     InvalidGrantError,
     OAuthError,
@@ -33,6 +34,51 @@ class CountingStore(MemoryTokenStore):
     def lock(self, account, *, blocking=True):
         self.asked.append("lock")
         return super().lock(account, blocking=blocking)
+
+
+class StrictStore(MemoryTokenStore):
+    """Counts the saves made under the account's lock, and refuses others."""
+
+    held = saves = 0
+
+    @contextmanager
+    def lock(self, account, *, blocking=True):
+        with super().lock(account, blocking=blocking) as held:
+            self.held += 1
+            try:
+                yield held
+            finally:
+                self.held -= 1
+
+    def save(self, account, token):
+        assert self.held == 1
+        self.saves += 1
+        super().save(account, token)
+
+    def replace(self, account, old, new):
+        assert self.held == 1
+        self.saves += 1
+        return super().replace(account, old, new)
+
+
+def test_every_token_is_saved_under_the_lock(make_session, sandbox, log_in_to):
+    store = StrictStore()
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+    session.refresh()
+    assert store.saves == 2
+
+
+def test_a_session_calls_no_hook_of_its_configuration(make_session, sandbox, log_in_to):
+    """The hook is for the keys of one merchant, which a session drops: it has grants of many."""
+    called: list[Configuration] = []
+    configuration = Configuration()
+    configuration.host = sandbox.host
+    configuration.refresh_api_key_hook = called.append
+    session = make_session(configuration=configuration)
+    log_in_to(session, sandbox)
+    assert OauthApi(session.api_client()).oauth_me().merchant_id == "default"
+    assert called == []
 
 
 # -- fresh --

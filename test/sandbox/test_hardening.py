@@ -28,6 +28,12 @@ def get(path, host="127.0.0.1"):
     return f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode("latin-1")
 
 
+def test_other_machines_cannot_connect(sandbox):
+    """127.0.0.2 stands for the machine's other addresses: it listens on all of them or on none."""
+    with pytest.raises(OSError, match=r"refused|assign|unreachable"):
+        socket.create_connection(("127.0.0.2", sandbox.port), DEADLINE).close()
+
+
 @pytest.mark.parametrize(
     "host",
     [
