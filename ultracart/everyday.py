@@ -345,11 +345,11 @@ class EverydayCalls:
 
         ``_offset`` in ``query`` is where to begin, default 0. The response's
         ``metadata.result_set`` says where to go on; a response without one is the last. So is one
-        that names an offset that has been asked for. The other arguments are those of
+        that names an offset that has been asked for, and the tenth empty one in a row. The other arguments are those of
         :class:`EverydayCalls`.
 
         Raises:
-            ApiResponseError: the response has no list of that name.
+            ApiResponseError: the response has no list of that name, or a next offset that is none.
         """
 
         path, auth_settings = _kept(path), _kept(auth_settings)

@@ -9,6 +9,8 @@ from typing import Any
 from .exceptions import ApiResponseError, ApiTypeError, ApiValueError
 
 _logger = logging.getLogger(__name__)
+# Empty pages in a row after which a server that says "more" is not believed.
+_MOST_EMPTY = 10
 
 
 class Paging:
@@ -35,22 +37,28 @@ class Paging:
         self._ask = ask
         self._items = items
         self._query = [pair for pair in pairs if pair[0] not in ("_limit", "_offset")]
+        given = {name: value for name, value in given.items() if value is not None}
         self._limit = _whole("limit", given.get("_limit", limit), 1)
         self._offset = _whole("_offset", given.get("_offset", 0), 0)
 
     def __iter__(self) -> Iterator[Any]:
         offset = self._offset
         asked = set()
-        while offset not in asked:
+        empty = 0
+        while offset not in asked and empty < _MOST_EMPTY:
             asked.add(offset)
             page = self._ask([*self._query, ("_limit", self._limit), ("_offset", offset)])
             found = self._list_in(page)
             yield from found
+            empty = 0 if found else empty + 1
             following = _next_offset(page, offset, len(found))
             if following is None:
                 return
             offset = following
-        _logger.warning("the server says again that the next page begins at %d: ended", offset)
+        if empty < _MOST_EMPTY:
+            _logger.warning("the server says again that the next page begins at %d: ended", offset)
+        else:
+            _logger.warning("%d pages in a row are empty and say that there is more: ended", empty)
 
     def _list_in(self, page: Any) -> list[Any]:
         if self._items is None:
@@ -72,6 +80,8 @@ def _no_list(problem: str, page: Any) -> ApiResponseError:
     if isinstance(page, Mapping):
         lists = [str(name) for name, value in page.items() if isinstance(value, list)]
     known = "among its fields are the lists %s" % ", ".join(lists) if lists else "it has no list"
+    if isinstance(page, list):
+        known = "it is one: leave items out"
     return ApiResponseError(reason=problem + known, request_sent=True)
 
 
@@ -84,12 +94,18 @@ def _result_set(page: Any) -> Mapping[str, Any]:
 def _next_offset(page: Any, offset: int, count: int) -> int | None:
     """Where the next page begins; ``None`` after the last."""
     result_set = _result_set(page)
-    if result_set.get("more") is not True:
+    if str(result_set.get("more")).lower() not in ("true", "1"):  # also as text
         return None
     following = result_set.get("next_offset")
     if following is None:
         return offset + count
-    return _whole("next_offset of the response", following, 0)
+    if isinstance(following, float) and following.is_integer():
+        following = int(following)
+    try:
+        return _whole("next_offset of the response", following, 0)
+    except (ApiTypeError, ApiValueError) as error:
+        reason = str(error)
+    raise ApiResponseError(reason=reason, request_sent=True)
 
 
 def _whole(name: str, value: Any, least: int) -> int:

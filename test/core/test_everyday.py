@@ -341,6 +341,29 @@ def test_a_repeated_offset_ends(
     assert "again" in caplog.text
 
 
+def test_endless_empty_pages_end(
+    client: ApiClient, shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(seen: Seen) -> Any:
+        offset = int(seen.query["_offset"])
+        result_set = {"more": True, "next_offset": offset + 1}
+        return {"orders": [offset] * (offset == 9), "metadata": {"result_set": result_set}}
+
+    shop.answer = answer
+    with caplog.at_level(logging.WARNING, "ultracart"):
+        assert list(client.pages("/o", "orders")) == [9]
+    assert len(shop.requests) == 20
+    assert "empty" in caplog.text
+
+
+@pytest.mark.parametrize("following", ["soon", -1, 1.5, [1], True])
+def test_a_next_offset_that_is_none(client: ApiClient, shop: Shop, following: Any) -> None:
+    result_set = {"more": True, "next_offset": following}
+    shop.answer = lambda seen: {"orders": [1], "metadata": {"result_set": result_set}}
+    with pytest.raises(ApiResponseError, match="next_offset of the response"):
+        list(client.pages("/o", "orders"))
+
+
 @pytest.mark.parametrize(
     ("answers", "items", "expected"),
     [
@@ -362,11 +385,12 @@ def test_a_repeated_offset_ends(
         ([{"items": [], "metadata": {"result_set": {"more": True}}}], "items", []),
         (
             [
-                {"items": [1], "metadata": {"result_set": {"more": True, "next_offset": "1"}}},
-                {"items": [2]},
+                {"items": [1], "metadata": {"result_set": {"more": "true", "next_offset": "1"}}},
+                {"items": [2], "metadata": {"result_set": {"more": 1, "next_offset": 2.0}}},
+                {"items": [3], "metadata": {"result_set": {"more": "false", "next_offset": 3}}},
             ],
             "items",
-            [1, 2],
+            [1, 2, 3],
         ),
     ],
 )
@@ -385,6 +409,7 @@ def test_other_shapes_of_pages(
         ({"orders": []}, None, "lists orders"),
         ("text", "orders", "it has no list"),
         ({"orders": {}}, "orders", "it has no list"),
+        ([1], "orders", "leave items out"),
     ],
 )
 def test_a_response_without_the_list(
