@@ -345,8 +345,8 @@ class EverydayCalls:
 
         ``_offset`` in ``query`` is where to begin, default 0. The response's
         ``metadata.result_set`` says where to go on; a response without one is the last. So is one
-        that names an offset that has been asked for, and the tenth empty one in a row. The other arguments are those of
-        :class:`EverydayCalls`.
+        that names an offset that has been asked for, and the tenth empty one in a row. The other
+        arguments are those of :class:`EverydayCalls`.
 
         Raises:
             ApiResponseError: the response has no list of that name, or a next offset that is none.
@@ -409,7 +409,7 @@ class EverydayCalls:
                 query=query,
                 path=path,
                 # ``Content-Length`` of a compressed response is not the size of the file.
-                headers={"Accept": "*/*", "Accept-Encoding": "identity", **(headers or {})},
+                headers=_with_defaults(headers, {"Accept": "*/*", "Accept-Encoding": "identity"}),
                 timeout=timeout,
                 response_type=None,
                 auth_settings=auth_settings,
@@ -487,6 +487,12 @@ def _renamed(message: str) -> str:
 def _kept(values: Any) -> Any:
     """``values``, to be read more than once."""
     return list(values) if isinstance(values, Iterator) else values
+
+
+def _with_defaults(headers: Any, defaults: dict[str, Any]) -> Any:
+    if headers is None or isinstance(headers, Mapping):
+        return {**defaults, **(headers or {})}
+    return headers  # an invalid type is refused where headers are merged
 
 
 def _as_it_is(content: Any) -> tuple[RawContent, str]:

@@ -77,18 +77,21 @@ class Deserializer:
         Raises:
             ApiTypeError: no such type.
         """
-        reader = self._readers.get(type_)
+        try:
+            reader = self._readers.get(type_)
+        except TypeError:  # not hashable, which every type and name is
+            raise _no_type(type_) from None
         if reader is None:
             reader = self._readers[type_] = self._build(type_)
         return reader
 
     def _build(self, type_: Any) -> Reader:
         if isinstance(type_, str):
-            if type_.startswith("list["):
+            if type_.startswith("list[") and type_.endswith("]"):
                 return self._list_reader(type_[5:-1], type_)
-            _, comma, value_type = type_.partition(", ")
+            _, comma, value_type = type_.partition(",")
             if type_.startswith("dict(") and type_.endswith(")") and comma:
-                return self._dict_reader(value_type[:-1], type_)
+                return self._dict_reader(value_type[:-1].strip(), type_)
             type_name, native = type_, self.natives.get(type_)
             type_ = getattr(self.models, type_, None) if native is None else native
             if type_ is None:
@@ -97,12 +100,15 @@ class Deserializer:
                     "(the JSON as it is), 'str', 'int', 'float', 'bool', 'bytes', 'date', "
                     "'datetime', 'file', 'list[X]', 'dict(str, X)'" % ascii(type_name)
                 )
-        if not isinstance(type_, type) and not hasattr(type_, "from_wire"):
-            raise ApiTypeError(
-                "response_type must be the name of a type or a class, not %s" % type(type_).__name__
-            )
-        if type_ is object:
+        origin = getattr(type_, "__origin__", type_)
+        if origin is list or origin is dict:
+            *_, item_type = getattr(type_, "__args__", None) or (object,)
+            make = self._list_reader if origin is list else self._dict_reader
+            return make(item_type, getattr(type_, "__name__", origin.__name__))
+        if type_ is object or type_ is Any:
             return _identity
+        if not isinstance(type_, type) and not hasattr(type_, "from_wire"):
+            raise _no_type(type_)
         # Subclasses too: test libraries that stop the clock replace datetime by a subclass.
         if isinstance(type_, type) and issubclass(type_, datetime.datetime):
             return _read_datetime
@@ -112,7 +118,8 @@ class Deserializer:
             return _primitive_reader(type_)
         return self._model_reader(type_)
 
-    def _list_reader(self, item_type: str, name: str) -> Reader:
+    def _list_reader(self, item_type: Any, name: str) -> Reader:
+        self.prepare(item_type)  # an unknown type is refused before anything is sent
         read = self.read
 
         def read_list(data: Any) -> Any:
@@ -122,7 +129,8 @@ class Deserializer:
 
         return read_list
 
-    def _dict_reader(self, item_type: str, name: str) -> Reader:
+    def _dict_reader(self, item_type: Any, name: str) -> Reader:
+        self.prepare(item_type)  # as above
         read = self.read
 
         def read_dict(data: Any) -> Any:
@@ -155,6 +163,13 @@ class Deserializer:
             return read(data, child) if child else instance
 
         return read_model
+
+
+def _no_type(type_: Any) -> ApiTypeError:
+    return ApiTypeError(
+        "response_type must be the name of a type, a class, list[...] or dict[str, ...], not %s"
+        % type(type_).__name__
+    )
 
 
 def _construct(model: Any, given: Mapping[str, Any]) -> Any:

@@ -441,6 +441,52 @@ def test_what_cannot_be_paged_is_refused_at_once(
     assert shop.requests == []
 
 
+GENERICS: list[tuple[Any, Any, Any]] = [
+    (list[str], [1, "a"], ["1", "a"]),
+    (list, [1], [1]),
+    (dict[str, int], {"a": "1"}, {"a": 1}),
+    ("dict(str,int)", {"a": "1"}, {"a": 1}),
+    (dict, {"a": 1}, {"a": 1}),
+    (list[dict[str, list[int]]], [{"a": ["1"]}], [{"a": [1]}]),
+    (Any, {"a": 1}, {"a": 1}),
+]
+
+
+@pytest.mark.parametrize(("type_", "answer", "expected"), GENERICS)
+def test_generic_types(
+    client: ApiClient, shop: Shop, type_: Any, answer: Any, expected: Any
+) -> None:
+    shop.answer = lambda seen: answer
+    assert client.get("/x", response_type=type_) == expected
+
+
+def test_a_list_of_a_class(client: ApiClient, shop: Shop) -> None:
+    shop.answer = lambda seen: [{"merchant_id": "DEMO"}]
+    (me,) = client.get("/x", response_type=list[OauthMeResponse])
+    assert me.merchant_id == "DEMO"
+
+
+@pytest.mark.parametrize(("type_", "answer"), [(list, {}), (dict, []), (dict[str, int], [1])])
+def test_a_response_of_another_shape(
+    client: ApiClient, shop: Shop, type_: Any, answer: Any
+) -> None:
+    shop.answer = lambda seen: answer
+    with pytest.raises(ApiResponseError, match=r"not a (list|dict)"):
+        client.get("/x", response_type=type_)
+
+
+@pytest.mark.parametrize(
+    "type_",
+    ["list[Nope]", "list[", "dict(str, list[Nope])", ["str"], tuple[str, str]],
+)
+def test_a_type_that_does_not_exist_is_refused_before_anything_is_sent(
+    client: ApiClient, shop: Shop, type_: Any
+) -> None:
+    with pytest.raises(ApiTypeError, match="response_type"):
+        client.post("/x", json={}, response_type=type_)
+    assert shop.requests == []
+
+
 # -- downloads --------------------------------------------------------------------------------
 
 PDF = b"%PDF-1.7 " + bytes(range(256)) * 1000
@@ -580,6 +626,11 @@ def test_a_folder_that_takes_no_files(client: ApiClient, shop: Shop) -> None:
     with pytest.raises(ApiValueError, match="to: the folder cannot be written to"):
         client.download("/a", to="/proc/self/a")
     assert shop.requests == []
+
+
+def test_headers_of_a_download_must_be_a_mapping(client: ApiClient, tmp_path: Path) -> None:
+    with pytest.raises(ApiTypeError, match="headers must be a dict"):
+        client.download("/f", tmp_path / "f", headers=5)  # type: ignore[arg-type]
 
 
 def test_progress_must_be_a_function(client: ApiClient, tmp_path: Path) -> None:
