@@ -158,6 +158,8 @@ def test_every_switch_is_an_option(ultracart: CommandLine) -> None:
         (["--application", "shop,name=A,name=B"], "name= is given twice"),
         (["--merchant", "=Name"], "write it as ID or ID=NAME"),
         (["--requir-pkce"], "--requir-pkce"),
+        (["--simple-key", ""], "--simple-key must hold texts"),
+        (["--application", "a", "--application", "a"], "--application must have client ids"),
     ],
 )
 def test_wrong_options_are_refused_by_name(
@@ -190,7 +192,7 @@ def test_answers_from_files(ultracart: CommandLine, tmp_path: Path) -> None:
         {"method": "GET", "path": "/order/orders/{order_id}", "body": {"order": 1}},
         {"method": "GET", "path": "/order/orders", "body": [], "query": {"_offset": 0}},
     ]
-    file.write_text(json.dumps(answers), encoding="utf-8")
+    file.write_text(json.dumps(answers), encoding="utf-8-sig")  # as some editors save it
     running, told = start(ultracart, "--answer", str(file))
     key = {"x-ultracart-simple-key": "YOUR_API_KEY"}
     assert ask(told["host"] + "/order/orders/A", **key) == (200, {"order": 1})
@@ -202,6 +204,7 @@ def test_answers_from_files(ultracart: CommandLine, tmp_path: Path) -> None:
     ("content", "words"),
     [
         ("{", "holds no JSON"),
+        ("[" * 100_000, "holds no JSON"),
         ('[{"method": "GET"}]', "answer 1: must be an object with method and path"),
         ('[{"method": "GET", "path": "/a"}, 5]', "answer 2: must be an object"),
         ('{"method": "GET", "path": "/a", "boby": 1}', "answer 1: must be an object"),

@@ -50,6 +50,12 @@ def test_an_argument_that_makes_no_sense_is_refused_by_its_name(name: str, value
         Sandbox(**{name: value})
 
 
+@pytest.mark.parametrize("merchant", ["", " ", "SHOP\n", None, 7])
+def test_a_merchant_that_cannot_be_shown_is_refused(sandbox: Sandbox, merchant: Any) -> None:
+    with pytest.raises(ValueError, match="merchant must be a text of one line"):
+        sandbox.authorize(merchant=merchant)
+
+
 def test_merchants_and_keys_may_come_from_an_iterator() -> None:
     with Sandbox(merchants=iter(["OAK"]), simple_keys=iter(["key"])) as sandbox:
         assert sandbox.merchants == ["OAK"]

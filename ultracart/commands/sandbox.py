@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..oauth.browser import open_browser
-from .console import CommandError, is_terminal, printable, put, put_json, say, width_of
+from .console import CommandError, UsageError, is_terminal, printable, put, put_json, say, width_of
 
 try:
     from ..sandbox import Application, RecordedRequest, Sandbox as Sandbox
@@ -34,6 +35,8 @@ Press Ctrl-C to stop; whatever it issued ends with it."""
 
 _APPLICATION_KEYS = ("redirect", "name", "scope")
 _ANSWER_KEYS = frozenset({"method", "path", "body", "sequence", "query", "status", "headers"})
+# Arguments of a Sandbox that hold what an option gives each time.
+_ARGUMENTS = re.compile("^(applications|merchants|simple_keys)")
 _COLOURS = {2: 32, 3: 36, 4: 33, 5: 31}  # green, cyan, yellow, red (ECMA-48, 8.3.117)
 #: Columns that the path keeps at least, however narrow the terminal is.
 _SHORTEST_PATH = 12
@@ -102,15 +105,22 @@ def open_sandbox(port: int = 0, **options: Any) -> Sandbox:
 
     Raises:
         CommandError: the port is taken or may not be used.
+        UsageError: an argument makes no sense.
     """
     try:
         return Sandbox(port=port, **options)
+    except ValueError as error:
+        raise UsageError(_ARGUMENTS.sub(_option, str(error))) from error
     except OSError as error:
         raise CommandError(
             "port %d cannot be used (%s): choose another with --port, 0 takes any free one"
             # What follows " (" in the text is about sockets.
             % (port, str(error.strerror).partition(" (")[0])
         ) from error
+
+
+def _option(argument: re.Match[str]) -> str:
+    return "--" + argument[0].removesuffix("s").replace("_", "-")
 
 
 class RequestLines:
@@ -265,10 +275,10 @@ def _answers(files: list[str]) -> list[tuple[str, Mapping[str, Any]]]:
     found: list[tuple[str, Mapping[str, Any]]] = []
     for file in files:
         try:
-            content = json.loads(Path(file).read_text(encoding="utf-8"))
+            content = json.loads(Path(file).read_bytes())  # which knows a byte order mark
         except OSError as error:
             raise CommandError("%s cannot be read: %s" % (file, error.strerror)) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise CommandError("%s holds no JSON: %s" % (file, error)) from error
         items = content if isinstance(content, list) else [content]
         found += [("%s, answer %d" % (file, number), i) for number, i in enumerate(items, 1)]

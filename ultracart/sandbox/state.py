@@ -199,8 +199,8 @@ class State:
             self.pending_device(user_code).denied = True
 
     def register_merchant(self, merchant: str) -> str:
-        if not merchant:
-            raise ValueError("merchant must not be empty")
+        if not isinstance(merchant, str) or not merchant.strip() or not merchant.isprintable():
+            raise ValueError(f"merchant must be a text of one line, not {merchant!r}")
         self.merchants.setdefault(merchant, merchant)
         return merchant
 
