@@ -145,13 +145,6 @@ class CommandLine:
         return lines[-1]
 
 
-@pytest.fixture(autouse=True, scope="session")
-def ctrl_c_works() -> None:
-    """A shell starts background jobs with SIGINT ignored, which commands would inherit."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 @pytest.fixture
 def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """A fresh server, with the arguments that a test gives by indirect parameters."""

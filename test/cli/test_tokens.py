@@ -70,11 +70,12 @@ def test_whoami(ultracart: CommandLine) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "sandbox", [{"merchants": {"DEMO": "S\u00f8n \x1b[31m\x7f\x9b\u202e\u2066& Co"}}], indirect=True
-)
-def test_a_merchants_name_cannot_steer_the_terminal(ultracart: CommandLine) -> None:
+def test_a_merchants_name_cannot_steer_the_terminal(
+    ultracart: CommandLine, sandbox: Sandbox
+) -> None:
     ultracart.succeed("login")
+    name = "S\u00f8n \x1b[31m\x7f\x9b\u202e\u2066& Co"
+    sandbox.answer("GET", "/oauth/me", {"merchant_id": "DEMO", "merchant_name": name})
     assert "S\u00f8n  [31m    & Co\n" in ultracart.succeed("whoami", PYTHONIOENCODING="utf-8")
     assert "S\\xf8n  [31m    & Co\n" in ultracart.succeed("whoami", PYTHONIOENCODING="ascii")
 
