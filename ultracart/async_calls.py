@@ -32,7 +32,7 @@ class AsyncResult(Generic[T]):
             Exception: whatever the call raised.
         """
         if not self._done.wait(timeout):
-            raise TimeoutError("the call has not ended within %s seconds" % timeout)
+            raise TimeoutError("the call has not finished within %s seconds" % timeout)
         if self._error is not None:
             raise self._error
         return self._value  # type: ignore[no-any-return]
@@ -52,7 +52,7 @@ class AsyncResult(Generic[T]):
             ValueError: it has not ended.
         """
         if not self.ready():
-            raise ValueError("the call has not ended yet")
+            raise ValueError("the call has not finished yet")
         return self._error is None
 
     def run(self, call: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> None:

@@ -358,7 +358,9 @@ class Configuration(_Namespace):
             try:
                 _debug_log().format_changed(value)
             except (TypeError, ValueError) as error:
-                text = "Configuration.logger_format is no format of logging: %s" % error
+                text = (
+                    "Configuration.logger_format is not a format of the logging module: %s" % error
+                )
                 raise ConfigurationError(text) from error
             self._logger_format = value
 

@@ -65,7 +65,7 @@ def _checked(to: Any) -> str:
         if not os.fspath(to) or b"\0" in os.fsencode(target):
             raise ValueError
     except ValueError:
-        raise ApiValueError("to must be a name that the system takes") from None
+        raise ApiValueError("to must be a file name that the system accepts") from None
     if os.path.isdir(target) or os.fsdecode(to).endswith(os.sep):
         raise ApiValueError("to names a folder: name a file in it")
     if not os.path.isdir(os.path.dirname(target)):

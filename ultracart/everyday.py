@@ -499,7 +499,7 @@ def _as_it_is(content: Any) -> tuple[RawContent, str]:
     """The body of ``content``, and the content type of what is nothing more special."""
     if isinstance(content, str):
         if not is_encodable(content):
-            raise ApiValueError("content holds a lone surrogate, which no encoding can carry")
+            raise ApiValueError("content holds a lone surrogate, which cannot be encoded")
         return RawContent(content.encode("utf-8")), "text/plain; charset=utf-8"
     if isinstance(content, (bytes, bytearray, memoryview)):
         return RawContent(content), "application/octet-stream"

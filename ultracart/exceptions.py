@@ -304,7 +304,7 @@ class UnsupportedGrantTypeError(OAuthError):
 
 
 class AccessDeniedError(OAuthError):
-    """The merchant said no (RFC 6749, 4.1.2.1; RFC 8628, 3.5)."""
+    """The merchant did not allow it (RFC 6749, 4.1.2.1; RFC 8628, 3.5)."""
 
     error: str | None = "access_denied"
 

@@ -83,7 +83,7 @@ def _encoded(field: str, text: str) -> bytes:
         return text.encode("utf-8")
     except UnicodeEncodeError:
         pass  # the UnicodeError holds the whole text, so it must not become the context
-    raise ApiValueError("files[%r] holds a lone surrogate, which no encoding can carry" % field)
+    raise ApiValueError("files[%r] holds a lone surrogate, which cannot be encoded" % field)
 
 
 def _content(field: str, source: Any) -> bytes:
@@ -126,7 +126,7 @@ def check_folder(folder: Any) -> None:
         if b"\0" in os.fsencode(folder or ""):
             raise ValueError
     except ValueError:
-        raise ApiValueError("%s must be a name that the system takes" % name) from None
+        raise ApiValueError("%s must be a file name that the system accepts" % name) from None
 
 
 def save_response(response: Any, folder: str | None) -> str:

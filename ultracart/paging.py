@@ -64,7 +64,7 @@ class Paging:
         if self._items is None:
             if isinstance(page, list):
                 return page
-            raise _no_list("the response is no list: name the field that has it, ", page)
+            raise _no_list("the response is not a list: name the field that holds it, ", page)
         if isinstance(page, Mapping):
             found = page.get(self._items)
             if isinstance(found, list):

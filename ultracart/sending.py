@@ -56,7 +56,7 @@ def sanitize(value: Any, depth: int = 0, again: Any = None) -> Any:
     if isinstance(value, bytes):
         return value
     if depth > _DEEPEST:
-        raise ApiValueError("the value to send is nested too deeply, or holds itself")
+        raise ApiValueError("the value to send is nested too deeply, or contains itself")
     stays, nested = (_SENT_AS_IT_IS, sanitize) if again is None else (frozenset(), again)
     depth += 1
     if isinstance(value, list):
@@ -136,7 +136,7 @@ def _finite(number: Any) -> Any:
 
 def _iso(value: Any) -> str:
     if value != value:  # pandas.NaT
-        raise ApiValueError("cannot send %s: it is no date" % value)
+        raise ApiValueError("cannot send %s: it is not a date" % value)
     return str(value.isoformat())
 
 

@@ -170,7 +170,7 @@ def test_wrong_usage(
 def test_a_body_that_is_no_json(logged_in: CommandLine, tmp_path: Path, text: str) -> None:
     file = tmp_path / "body.json"
     file.write_text(text, encoding="utf-8")
-    assert "body.json holds no JSON" in logged_in.fail("api", "/a", "--json-body", str(file))
+    assert "body.json is not JSON" in logged_in.fail("api", "/a", "--json-body", str(file))
     missing = str(tmp_path / "missing")
     assert "cannot read " + missing in logged_in.fail("api", "/a", "--json-body", missing)
 
@@ -191,4 +191,4 @@ def test_the_token_of_the_environment(logged_in: CommandLine, sandbox: Sandbox) 
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.strip() != token
     message = logged_in.fail("token", ULTRACART_ACCESS_TOKEN="two words")
-    assert "ULTRACART_ACCESS_TOKEN is no access token" in message
+    assert "ULTRACART_ACCESS_TOKEN is not an access token" in message

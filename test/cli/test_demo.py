@@ -23,7 +23,7 @@ def test_tells_the_life_of_a_grant(ultracart: CommandLine) -> None:
         "merchant: DEMO",
         "the refresh token gets the next one",
         "The access token is a new one",
-        "oauth_revoke() ends the grant",
+        "oauth_revoke() revokes the grant",
         "refused, as it must be",
         "HTTP 401",
         "nothing is left running",

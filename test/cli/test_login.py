@@ -55,7 +55,7 @@ def test_store_is_private(ultracart: CommandLine) -> None:
 def test_a_no_changes_nothing(ultracart: CommandLine) -> None:
     ultracart.succeed("login")
     message = ultracart.fail("login", BROWSER=browser("deny"))
-    assert message == "ultracart: the answer was no: nothing has changed"
+    assert message == "ultracart: the merchant did not allow it: nothing has changed"
     ultracart.succeed("whoami")
 
 
@@ -139,7 +139,7 @@ def test_device_is_denied(ultracart: CommandLine, sandbox: Sandbox) -> None:
     sandbox.deny_device(running.err.wait_for("-"))
     status, _, err = running.end()
     assert status == 1
-    assert err.endswith("\nultracart: the answer was no: nothing has changed\n")
+    assert err.endswith("\nultracart: the merchant did not allow it: nothing has changed\n")
 
 
 def test_nobody_enters_the_device_code(ultracart: CommandLine, sandbox: Sandbox) -> None:
@@ -219,7 +219,7 @@ def test_a_dead_server_is_found_at_once(
     sandbox.close()
     opened = tmp_path / "opened"
     message = ultracart.fail("login", *way, BROWSER="touch %s" % opened)
-    assert message.startswith("ultracart: no answer from %s (" % sandbox.host)
+    assert message.startswith("ultracart: no response from %s (" % sandbox.host)
     assert not opened.exists()
 
 
@@ -362,7 +362,7 @@ def test_the_old_grant_stays_alive_and_that_is_said(
     ultracart.succeed("login")
     old = ultracart.succeed("token").strip()
     ran = ultracart("login", "--json")
-    assert "stays alive at UltraCart; --revoke-old would end it." in ran.stderr
+    assert "is still valid; --revoke-old would revoke it." in ran.stderr
     assert json.loads(ran.stdout)["old_grant"] == "alive"
     ultracart.succeed("whoami", ULTRACART_ACCESS_TOKEN=old)
 
@@ -382,7 +382,7 @@ def test_an_old_grant_that_cannot_be_revoked(ultracart: CommandLine, sandbox: Sa
     sandbox.faults.add("/oauth/revoke", status=500, times=None)
     ran = ultracart("login", "--revoke-old")
     assert ran.returncode == 0
-    assert "could not be revoked and stays alive: " in ran.stderr
+    assert "could not be revoked and is still valid: " in ran.stderr
     ultracart.succeed("whoami")
 
 

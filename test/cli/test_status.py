@@ -25,7 +25,7 @@ def test_a_login_that_works(ultracart: CommandLine, sandbox: Sandbox) -> None:
         "    client id:     sandbox_client\n"
         "    scopes:        item_read order_read\n"
         r"    access token:  \S+Z \(in 59 min\)" + "\n"
-        "    refresh token: the server has set no end\n",
+        "    refresh token: the server names no expiry\n",
         told,
     )
     (entry,) = json.loads(ultracart.succeed("status", "--json"))
@@ -98,7 +98,7 @@ def test_a_login_without_refresh_token(ultracart: CommandLine, sandbox: Sandbox)
         assert token is not None
         store.save(key, Token(token.access_token, None, token.expires_at))
     told = ultracart.succeed("status")
-    assert "refresh token: none: log in again when the access token ends\n" in told
+    assert "refresh token: none: log in again when the access token expires\n" in told
 
 
 def test_a_server_that_does_not_answer(ultracart: CommandLine, sandbox: Sandbox) -> None:
@@ -107,7 +107,7 @@ def test_a_server_that_does_not_answer(ultracart: CommandLine, sandbox: Sandbox)
     ran = ultracart("status")
     assert ran.returncode == 1
     assert "state:         could not be checked\n" in ran.stdout
-    assert "no answer from " + sandbox.host in ran.stdout
+    assert "no response from " + sandbox.host in ran.stdout
     assert json.loads(ultracart("status", "--json").stdout)[0]["state"] == "unknown"
 
 

@@ -245,4 +245,4 @@ def test_a_response_cannot_steer_the_terminal(ultracart: CommandLine, sandbox: S
     assert terminal.seen == "a  [31m red  2J word\r\n"
     terminal = Terminal(ultracart, "api", "/picture", columns=80)
     assert terminal.end() == 0
-    assert "The response is no text: write it to a file" in terminal.seen
+    assert "The response is not text: write it to a file" in terminal.seen

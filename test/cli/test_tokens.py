@@ -143,7 +143,7 @@ def test_no_network(ultracart: CommandLine, sandbox: Sandbox) -> None:
     sandbox.close()
     for command in (["whoami"], ["login", "--device"]):
         message = ultracart.fail(*command)
-        assert message.startswith("ultracart: no answer from %s (" % sandbox.host)
+        assert message.startswith("ultracart: no response from %s (" % sandbox.host)
         assert "onnection refused" in message
         assert message.endswith("Is the sandbox running? Start it with: ultracart sandbox")
     assert "/oauth/me" in ultracart.fail("whoami")
@@ -153,7 +153,7 @@ def test_a_lost_answer(ultracart: CommandLine, sandbox: Sandbox) -> None:
     ultracart.succeed("login")
     sandbox.faults.add("/oauth/me", drop="after", times=None)
     message = ultracart.fail("whoami")
-    assert message.startswith("ultracart: no answer from %s (" % sandbox.host)
+    assert message.startswith("ultracart: no response from %s (" % sandbox.host)
     assert "Is the sandbox running" not in message  # it is
 
 

@@ -80,9 +80,9 @@ def test_keys(ultracart: CommandLine, path: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["list"], 2, "which store? Give --store URL, or set ULTRACART_STORE"),
-        (["copy", "--store", "{path}"], 2, "where to? Give --to URL"),
-        (["reencrypt", "--store", "{path}"], 2, "with which key? Give --keys FILE"),
+        (["list"], 2, "no store: give --store URL, or set ULTRACART_STORE"),
+        (["copy", "--store", "{path}"], 2, "no target store: give --to URL"),
+        (["reencrypt", "--store", "{path}"], 2, "no key: give --keys FILE"),
         (["forget", "--store", "{path}"], 2, "invalid choice"),
         (["list", "--store", "{path}.none"], 1, "there is no token store at "),
         (["list", "--store", "{path}", "--keys", "{path}.none"], 1, "cannot read "),
@@ -123,7 +123,7 @@ def test_keep_alive_of_the_logins(ultracart: CommandLine, sandbox: Sandbox) -> N
     ultracart.succeed("login", "--account", "office")
     ran = ultracart("keep-alive")
     assert (ran.returncode, ran.stdout) == (0, "")
-    assert ran.stderr == "No grant was idle for so long.\n"
+    assert ran.stderr == "No grant was idle for that long.\n"
     before = ultracart.succeed("token")
     ran = ultracart("keep-alive", "--idle", "1e-9")
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -143,7 +143,7 @@ def test_keep_alive_asks_once_for_a_grant_that_has_ended(
     assert ran.returncode == 0
     assert "default  DEMO  ended: " in ran.stdout
     assert ultracart.succeed("accounts").endswith("ended: log in again\n")
-    assert ultracart("keep-alive", "--idle", "1e-9").stderr == "No grant was idle for so long.\n"
+    assert ultracart("keep-alive", "--idle", "1e-9").stderr == "No grant was idle for that long.\n"
 
 
 def test_a_keep_alive_that_fails(ultracart: CommandLine, sandbox: Sandbox) -> None:

@@ -227,7 +227,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], type[Exception], str]] = {
         ValueError,
         "p",
     ),
-    "cycle": ("POST", {"body": CYCLE}, ValueError, "holds itself"),
+    "cycle": ("POST", {"body": CYCLE}, ValueError, "contains itself"),
     "bytes in JSON": ("POST", {"body": {"a": [b"x"]}}, TypeError, r"body\['a'\]\[0\]: .*bytes"),
     "digits beyond JSON": ("POST", {"body": {"a": 10**5000}}, ValueError, r"body\['a'\].*digits"),
     "no time of numpy": ("POST", {"body": [Times("M", "NaT")]}, ValueError, r"body\[0\].*NaT"),

@@ -120,7 +120,7 @@ def test_what_is_missing_is_named_with_what_is_prepared(sandbox, wire):
     assert "None is prepared" in ask(wire, "/order/order/1")[1]["error"]["developer_message"]
     sandbox.answer("GET", "/order/orders/{order_id}", {}, query={"_expand": "items"})
     told = ask(wire, "/order/order/\u20ac")[1]["error"]["developer_message"]
-    assert "no answer for GET /order/order/\u20ac" in told
+    assert "no response for GET /order/order/\u20ac" in told
     assert "Prepared: GET /order/orders/{order_id}?_expand=items." in told
 
 

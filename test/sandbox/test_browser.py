@@ -268,7 +268,7 @@ def test_wrong_device_code_then_the_right_one(person, shop, connect):
     person.open(device["verification_uri"])
     person.enter_code("WRONG-CODE")
     person.press("Continue")
-    person.see("That code is not known")
+    person.see("There is no such code")
     person.enter_code(device["user_code"].lower())
     person.press("Continue")
     person.see(device["user_code"])

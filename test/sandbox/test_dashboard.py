@@ -228,7 +228,7 @@ def test_devices(page, wire):
     assert poll(second)["error"] == "access_denied"
     again = page.post("approve", user_code=first["user_code"], merchant="DEMO")
     assert again.status == 400
-    assert "no device waits" in again.data.decode()
+    assert "no device is waiting" in again.data.decode()
 
 
 def test_switches(page, sandbox):

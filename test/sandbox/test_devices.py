@@ -47,7 +47,7 @@ def test_denied(sandbox, start, poll):
     device = start().json()
     sandbox.deny_device(device["user_code"])
     assert poll(device).json()["error"] == "access_denied"
-    with pytest.raises(ValueError, match="no device waits"):
+    with pytest.raises(ValueError, match="no device is waiting"):
         sandbox.approve_device(device["user_code"])
 
 
@@ -98,5 +98,5 @@ def test_unknown_application(start):
 
 
 def test_unknown_user_code(sandbox):
-    with pytest.raises(ValueError, match="no device waits"):
+    with pytest.raises(ValueError, match="no device is waiting"):
         sandbox.approve_device("ABCD-EFGH")

@@ -142,7 +142,7 @@ def test_device_code_entry(sandbox, wire):
     page = wire.get("/oauth/device", **PLAIN)
     wrong = submit(wire, "/oauth/device", page, user_code="WRONG")
     assert wrong.status == 400
-    assert "not known" in wrong.data.decode()
+    assert "There is no such code" in wrong.data.decode()
     shown = submit(wire, "/oauth/device", page, user_code=device["user_code"].lower())
     assert "customer relationship" in shown.data.decode()
     fields = {"user_code": device["user_code"], "merchant": "DEMO"}

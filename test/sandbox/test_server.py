@@ -287,7 +287,7 @@ def test_reset_goes_back_to_the_start(connect):
         assert (counters.requests, counters.exchanges) == (0, 0)
         assert wire.get("/oauth/me", token["access_token"]).status == 401
         assert wire.refresh(token["refresh_token"]).json()["error"] == "invalid_grant"
-        with pytest.raises(ValueError, match="no device waits"):
+        with pytest.raises(ValueError, match="no device is waiting"):
             sandbox.approve_device(device["user_code"])
         key = {"x-ultracart-simple-key": "YOUR_API_KEY"}
         assert wire.get("/order/orders", **key).status == 404

@@ -94,7 +94,7 @@ def _read_body(name: str) -> RawContent:
             if isinstance(error, json.JSONDecodeError)
             else ""
         )
-        raise CommandError("%s holds no JSON%s" % (where, place)) from None
+        raise CommandError("%s is not JSON%s" % (where, place)) from None
     return RawContent(data)
 
 
@@ -148,7 +148,7 @@ def _put_response(include: bool, status: int, headers: Any, content: Any) -> Non
         try:
             lines = data.decode("utf-8").splitlines()
         except UnicodeDecodeError:
-            say("The response is no text: write it to a file, or pipe it to a program.")
+            say("The response is not text: write it to a file, or pipe it to a program.")
         else:
             for line in lines:
                 put(printable(line))

@@ -40,7 +40,7 @@ def environment_token(arguments: argparse.Namespace) -> str | None:
         return None
     if not (token.isascii() and token.isprintable()) or " " in token:
         raise CommandError(
-            "%s is no access token: it holds a space or a special character" % VARIABLE
+            "%s is not an access token: it holds a space or a special character" % VARIABLE
         )
     return token
 

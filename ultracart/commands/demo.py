@@ -45,7 +45,7 @@ class _Demo:
         self._tell("A sandbox, a small UltraCart, is running", self._sandbox.host)
         code, verifier = self._ask_for_consent()
         token = self._exchange(code, verifier)
-        self._who("oauth_me() tells who said yes, and to what")
+        self._who("oauth_me() says who allowed it, and what")
         token = self._refresh(token)
         self._who("The new access token works")
         self._revoke(token)
@@ -76,12 +76,12 @@ class _Demo:
         answer = parse_qs(urlsplit(callback).query)
         if answer.get("state") != [state] or "code" not in answer:
             raise CommandError(  # pragma: no cover - the sandbox is right
-                "the sandbox answered another request than ours"
+                "the callback belongs to another request"
             )
         self._tell(
             "The merchant allows it (a script stands in), and the browser comes back",
             "%s?code=%s&state=%s" % (self._sandbox.redirect_uri, mask("code"), mask("state")),
-            "The state is the one that was sent, so the answer belongs to this request.",
+            "The state is the one that was sent, so the callback belongs to this request.",
         )
         return answer["code"][0], verifier
 
@@ -116,7 +116,7 @@ class _Demo:
         self._use(refreshed)
         new = refreshed.access_token != token.access_token
         self._tell(
-            "Access tokens end soon: the refresh token gets the next one",
+            "Access tokens expire soon: the refresh token gets the next one",
             *_describe(refreshed),
             "The access token is %s." % ("a new one" if new else "the same as before"),
         )
@@ -124,11 +124,11 @@ class _Demo:
 
     def _revoke(self, token: OauthTokenResponse) -> None:
         answer = self._api.oauth_revoke(self._sandbox.client_id, token.access_token or "")
-        self._tell("oauth_revoke() ends the grant", "successful: %s" % answer.successful)
+        self._tell("oauth_revoke() revokes the grant", "successful: %s" % answer.successful)
         try:
             self._api.oauth_me()
         except UnauthorizedException as error:
-            self._tell("The revoked token is refused, as it must be", str(error))
+            self._tell("The revoked token no longer works", str(error))
         else:  # pragma: no cover - the sandbox is right
             raise CommandError("the sandbox accepted a revoked token")
 

@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             return log_in(task)
         except AccessDeniedError as error:
-            raise CommandError("the answer was no: nothing has changed") from error
+            raise CommandError("the merchant did not allow it: nothing has changed") from error
 
 
 def _check_options(arguments: argparse.Namespace) -> None:
@@ -121,7 +121,7 @@ class _Task:
         ):
             return None  # the server has returned the same grant again
         if not self.arguments.revoke_old:
-            say("The grant that it replaces stays alive at UltraCart; --revoke-old would end it.")
+            say("The grant that it replaces is still valid; --revoke-old would revoke it.")
             return "alive"
         with ApiClient(_without_credentials(self.configuration)) as client:
             try:
@@ -131,7 +131,9 @@ class _Task:
                 if error.status in (400, 401, 404, 410):
                     say("The grant that it replaces had ended before.")
                     return "ended"
-                say("The grant that it replaces could not be revoked and stays alive: %s" % error)
+                say(
+                    "The grant that it replaces could not be revoked and is still valid: %s" % error
+                )
                 return "alive"
         say("The grant that it replaces was revoked.")
         with token_client(_without_credentials(self.configuration), new.access_token) as client:

@@ -66,7 +66,7 @@ def reaching(host: str) -> Iterator[None]:
 
 def no_answer(host: str, error: ApiConnectionError | ApiTimeoutError) -> str:
     """What is said of a server that did not answer."""
-    message = "no answer from %s (%s)" % (host, error)
+    message = "no response from %s (%s)" % (host, error)
     if is_sandbox(host) and not error.request_sent:
         message += ". Is the sandbox running? Start it with: ultracart sandbox"
     return message

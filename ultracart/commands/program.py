@@ -37,9 +37,9 @@ _COMMANDS = {
     "token": _Command("tokens", "print a valid access token, and nothing else"),
     "whoami": _Command("tokens", "show which merchant authorized what"),
     "accounts": _Command("tokens", "list the logins on this machine"),
-    "revoke": _Command("tokens", "end a grant at UltraCart, and forget it"),
+    "revoke": _Command("tokens", "revoke a grant at UltraCart, and delete its token"),
     "logout": _Command("tokens", "the same as revoke"),
-    "keep-alive": _Command("upkeep", "refresh the grants that nobody has used for long"),
+    "keep-alive": _Command("upkeep", "refresh the grants that were not used for long"),
     "store": _Command("upkeep", "list, copy or reencrypt the tokens of a store"),
 }
 _VARIABLES = {
@@ -225,7 +225,9 @@ def create_parser() -> Parser:
     _add_copy_options(parsers["store"])
     for name in ("revoke", "logout"):
         parsers[name].add_argument(
-            "--forget", action="store_true", help="forget it even if UltraCart cannot be told"
+            "--forget",
+            action="store_true",
+            help="delete the login even if UltraCart cannot be told",
         )
     for name in ("login", "status", "api", "token", "whoami", "revoke", "logout"):
         _add_account_options(parsers[name])
@@ -269,7 +271,7 @@ def _add_login_options(parser: argparse.ArgumentParser) -> None:
     way.add_argument(
         "--paste",
         action="store_true",
-        help="log in with any browser, and paste the address that it ends on",
+        help="log in with any browser, and paste the address that it shows at the end",
     )
     parser.add_argument(
         "--scope", type=_text, metavar="SCOPES", help="permissions to ask for, separated by spaces"
@@ -300,7 +302,7 @@ def _add_login_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--revoke-old",
         action="store_true",
-        help="end the grant that the new login replaces",
+        help="revoke the grant that the new login replaces",
     )
 
 
@@ -393,17 +395,17 @@ def _add_keep_alive_options(parser: argparse.ArgumentParser) -> None:
         "--client-id",
         type=_text,
         metavar="ID",
-        help="the application (default: ULTRACART_CLIENT_ID); of logins: only this one's",
+        help="the application (default: ULTRACART_CLIENT_ID); for logins: only its logins",
     )
     parser.add_argument(
         "--idle",
         type=_seconds,
         default=86400,
         metavar="SECONDS",
-        help="refresh what was not refreshed for so long (default: %(default)s)",
+        help="refresh grants that were not refreshed for this long (default: %(default)s)",
     )
     parser.add_argument(
-        "--limit", type=_count, metavar="N", help="refresh so many at most (default: all)"
+        "--limit", type=_count, metavar="N", help="refresh at most this many (default: all)"
     )
 
 

@@ -31,7 +31,7 @@ for the application with the client id {client_id}. In another terminal:
     ultracart login
 
 Open that address in a browser to watch it.
-Press Ctrl-C to stop; whatever it issued ends with it."""
+Press Ctrl-C to stop; its tokens stop working then."""
 
 _APPLICATION_KEYS = ("redirect", "name", "scope")
 _ANSWER_KEYS = frozenset({"method", "path", "body", "sequence", "query", "status", "headers"})
@@ -73,7 +73,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE.json",
-        help="prepare the answers in this file: a list of objects with method, path and body",
+        help="prepare the responses in this file: a list of objects with method, path and body",
     )
     shown = parser.add_argument_group("what it shows")
     shown.add_argument("--open", action="store_true", help="open its page in the browser")
@@ -279,7 +279,7 @@ def _answers(files: list[str]) -> list[tuple[str, Mapping[str, Any]]]:
         except OSError as error:
             raise CommandError("%s cannot be read: %s" % (file, error.strerror)) from error
         except (ValueError, RecursionError) as error:
-            raise CommandError("%s holds no JSON: %s" % (file, error)) from error
+            raise CommandError("%s is not JSON: %s" % (file, error)) from error
         items = content if isinstance(content, list) else [content]
         found += [("%s, answer %d" % (file, number), i) for number, i in enumerate(items, 1)]
     return found

@@ -191,12 +191,12 @@ def _fields(each: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _expiries(each: dict[str, Any]) -> list[tuple[str, str]]:
-    untold = "the server has set no end"
+    untold = "the server names no expiry"
     if each["account"] is None:
-        return [("access token", "its end is not known here")]
+        return [("access token", "expiry unknown")]
     refresh = _end(each["refresh_token_expires_at"]) or untold
     if not each["refresh_token"]:
-        refresh = "none: log in again when the access token ends"
+        refresh = "none: log in again when the access token expires"
     return [("access token", _end(each["expires_at"]) or untold), ("refresh token", refresh)]
 
 

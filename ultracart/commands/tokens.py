@@ -151,7 +151,7 @@ def _revoke(arguments: argparse.Namespace) -> None:
         except ApiException as error:
             if not arguments.forget:
                 raise CommandError(
-                    "%s. The login was kept: try again, or forget it here alone with --forget"
+                    "%s. The login was kept: try again, or delete it only here with --forget"
                     % str(error).rstrip(".")
                 ) from error
             store.delete(login.key)
@@ -161,4 +161,4 @@ def _revoke(arguments: argparse.Namespace) -> None:
     else:
         say("Account %s is logged out." % login.account)
     if os.environ.get(VARIABLE):
-        say("The token in %s is another matter: it stays as it is." % VARIABLE)
+        say("The token in %s is not revoked." % VARIABLE)

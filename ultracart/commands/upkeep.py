@@ -57,7 +57,7 @@ def _keep_alive(arguments: argparse.Namespace) -> int:
             ],
         )
     else:
-        say("No grant was idle for so long.")
+        say("No grant was idle for that long.")
     return 1 if any(event.kind == "refresh_failed" for event in events) else 0
 
 
@@ -178,7 +178,7 @@ def _list(arguments: argparse.Namespace, store: TokenStore) -> None:
 def _copy(arguments: argparse.Namespace, store: TokenStore) -> None:
     name = arguments.to or os.environ.get(_TARGET)
     if not name:
-        raise UsageError("where to? Give --to URL, or set %s" % _TARGET)
+        raise UsageError("no target store: give --to URL, or set %s" % _TARGET)
     if _same(name, arguments.store or os.environ.get(_STORE, "")):
         raise UsageError("both stores are the same")
     keys = _read_keys(arguments.to_keys, _TARGET_KEYS) or _read_keys(arguments.keys, _KEYS)
@@ -195,7 +195,7 @@ def _same(one: str, other: str) -> bool:
 
 def _reencrypt(arguments: argparse.Namespace, store: TokenStore) -> None:
     if not _read_keys(arguments.keys, _KEYS):
-        raise UsageError("with which key? Give --keys FILE, or set %s" % _KEYS)
+        raise UsageError("no key: give --keys FILE, or set %s" % _KEYS)
     _tell(arguments, store.reencrypt(), "encrypted")
 
 
@@ -210,7 +210,7 @@ def _tell(arguments: argparse.Namespace, accounts: list[str], done: str) -> None
 def _source(arguments: argparse.Namespace) -> Iterator[TokenStore]:
     name = arguments.store or os.environ.get(_STORE)
     if not name:
-        raise UsageError("which store? Give --store URL, or set %s" % _STORE)
+        raise UsageError("no store: give --store URL, or set %s" % _STORE)
     if "://" not in name and not os.path.exists(name):
         raise CommandError("there is no token store at %s" % name)
     _warn_of_password("--store", arguments.store, _STORE)
@@ -281,5 +281,5 @@ def _cipher(keys: list[str]) -> Cipher | None:
         return MultiFernet([Fernet(key) for key in keys])
     except ValueError:
         raise CommandError(
-            "a key is no Fernet key: 32 bytes in URL-safe base64, as Fernet.generate_key() makes"
+            "a key is not a Fernet key: 32 bytes in URL-safe base64, as Fernet.generate_key() makes"
         ) from None

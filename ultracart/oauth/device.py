@@ -94,7 +94,7 @@ def poll_until_answered(
     """The tokens, once the merchant has agreed; never polls after the codes have expired.
 
     Raises:
-        AccessDeniedError: the merchant said no.
+        AccessDeniedError: the merchant did not allow it.
         ExpiredTokenError: nobody answered in time.
         ApiException: the server decided otherwise, or sent a response that cannot be used.
     """

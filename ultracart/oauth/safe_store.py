@@ -157,7 +157,7 @@ class SafeStore:
             return None
         if not isinstance(token, Token):
             raise TokenStoreError(
-                "the token store loads a %s, which is no Token" % type(token).__name__
+                "the token store returned a %s in place of a Token" % type(token).__name__
             )
         if not self._is_owner(account):  # what is seen under the lock may be rolled back
             self.pending.confirm(account, token, self._monotonic())
@@ -227,7 +227,7 @@ class SafeStore:
             # A user's store may return anything from __enter__; only False means "not acquired".
             held = entered is not False
             if blocking and not held:
-                raise TokenStoreError("the token store's lock was not to be had in time")
+                raise TokenStoreError("the token store's lock did not become free in time")
             try:
                 if held:
                     self._owners[account] = get_ident()

@@ -264,7 +264,7 @@ class OAuthSession:
         Raises:
             StateMismatchError: the callback does not belong to ``request``, or came before.
             OAuthSessionError: the callback is malformed.
-            OAuthError: the merchant or UltraCart said no, such as AccessDeniedError.
+            OAuthError: the merchant or UltraCart refused, such as AccessDeniedError.
             ApiException: the exchange failed.
             TokenStoreError: the token could not be kept.
         """
@@ -296,7 +296,7 @@ class OAuthSession:
         """Wait until the merchant has agreed, and keep the token as the account's.
 
         Raises:
-            AccessDeniedError: the merchant said no.
+            AccessDeniedError: the merchant did not allow it.
             ExpiredTokenError: nobody answered in time.
             ApiException: UltraCart refused, or sent a response that cannot be used (see ``body``);
                 a response that is lost does not end the wait.

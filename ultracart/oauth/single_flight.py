@@ -105,7 +105,7 @@ class SingleFlight(Generic[T]):
 def needs_itself() -> OAuthSessionError:
     """The error of a thread that would wait for itself."""
     return OAuthSessionError(
-        "a refresh needs its own result: a token store, cipher, log handler or signal"
+        "this refresh would wait for itself: a token store, cipher, log handler or signal"
         " handler must not ask for the token that is being refreshed"
     )
 

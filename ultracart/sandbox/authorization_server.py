@@ -109,7 +109,7 @@ class SandboxAuthorizationServer(AuthorizationServer):
         redirect_uri = sent.get("redirect_uri")
         if redirect_uri and not application.check_redirect_uri(redirect_uri):
             return about_redirect_uri(sent, application)
-        return "A parameter holds characters that it must not."
+        return "A parameter holds characters that are not allowed."
 
     def _explain(self, error: Any) -> None:
         request = flask.request

@@ -214,7 +214,7 @@ class Dashboard:
             for grant in self._state.grants_of(token=None, merchant=None):
                 if str(grant.number) == _field("grant"):
                     return grant
-        raise ValueError("This grant is not known.")
+        raise ValueError("There is no such grant.")
 
     def _revoke(self) -> None:
         grant = self._grant()
@@ -257,7 +257,7 @@ class Dashboard:
             "drop after": lambda: {"drop": "after"},
         }
         if effect not in effects:
-            raise ValueError("choose what goes wrong")
+            raise ValueError("choose a fault")
         times = _field("times")
         self._faults.add(
             _field("path") or None,

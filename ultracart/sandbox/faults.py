@@ -176,7 +176,7 @@ class Faults:
             )
         if not drop and not has_answer and delay is None:
             raise ValueError(
-                "nothing would go wrong: give delay, status, retry_after, location or drop"
+                "the fault has no effect: give delay, status, retry_after, location or drop"
             )
         if when is not None and not callable(when):
             raise ValueError(f"when must be a function of the request, not {when!r}")

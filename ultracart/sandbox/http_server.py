@@ -149,11 +149,13 @@ class _Handler(WSGIRequestHandler):
             self.rfile = lines
             environ = self.environ = self.make_environ()
         except ValueError:  # of urlsplit, for a target such as http://[
-            raise _RefusedError(400, "The target of the request is no URL.") from None
+            raise _RefusedError(400, "The target of the request is not a URL.") from None
         finally:
             self.rfile = lines
         if self.request_version >= "HTTP/1.1" and len(self.headers.get_all("Host", [])) != 1:
-            raise _RefusedError(400, "A request carries one Host header (RFC 9112, section 3.2).")
+            raise _RefusedError(
+                400, "A request must have exactly one Host header (RFC 9112, section 3.2)."
+            )
         environ["wsgi.input"] = io.BytesIO(self._read_body(environ))
         return environ
 
@@ -168,7 +170,8 @@ class _Handler(WSGIRequestHandler):
                 raise _RefusedError(too_large, f"The head is larger than {MAX_HEAD_BYTES} bytes.")
             if not line.endswith(b"\n"):
                 raise _RefusedError(
-                    408, "The request has ended, or stopped, before it was complete."
+                    408,
+                    "The request stopped before it was complete.",
                 )
             lines.append(line)
         return b"".join(lines)
@@ -177,7 +180,7 @@ class _Handler(WSGIRequestHandler):
         lengths = self.headers.get_all("Content-Length", [])
         if environ.get("wsgi.input_terminated"):
             if lengths:
-                raise _RefusedError(400, "Content-Length and chunks exclude each other.")
+                raise _RefusedError(400, "A request must not have both Content-Length and chunks.")
             self._go_on()
             try:
                 body = io.BufferedReader(environ["wsgi.input"]).read(MAX_BODY_BYTES + 1)

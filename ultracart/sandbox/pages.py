@@ -127,14 +127,14 @@ def _device_form(entered: str, problem: str = "", status: int = 200) -> Response
 
 def _unknown_merchant(state: State, sent: str) -> Response:
     known = ", ".join(map(quoted, state.merchants))
-    text = f"{quoted(sent)} is no merchant of this sandbox. Go back and choose one of {known}."
+    text = f"{quoted(sent)} is not a merchant of this sandbox. Go back and choose one of {known}."
     return _message(400, "Unknown merchant", text)
 
 
 def _unknown_code(state: State) -> str:
     waiting = [device.user_code for device in state.devices.values() if device.is_pending()]
-    codes = f"Waiting now: {', '.join(waiting)}." if waiting else "No device waits now."
-    return f"That code is not known. Compare it with the one your device shows. {codes}"
+    codes = f"Waiting now: {', '.join(waiting)}." if waiting else "No device is waiting now."
+    return f"There is no such code. Compare it with the code that your device shows. {codes}"
 
 
 def _refusal(server: SandboxAuthorizationServer, error: Any) -> Response:

@@ -286,9 +286,9 @@ def create_resources(state: State, answers: Answers, simple_keys: Iterable[str])
 
 
 def _nothing_for(seen: RecordedRequest, answers: Answers) -> str:
-    message = f"The sandbox has no answer for {seen.method} {seen.path}. "
+    message = f"The sandbox has no response for {seen.method} {seen.path}. "
     prepared = [answer.target for answer in answers]
     if not prepared:
-        return message + "None is prepared: sandbox.answer(method, path, body) does that."
+        return message + "None is prepared: call sandbox.answer(method, path, body)."
     more = f" and {len(prepared) - _LISTED} more" if len(prepared) > _LISTED else ""
     return f"{message}Prepared: {', '.join(prepared[-_LISTED:])}{more}."

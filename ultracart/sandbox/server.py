@@ -41,7 +41,7 @@ class Sandbox(Switches):
         with Sandbox(access_token_lifetime=60) as sandbox:
             callback = sandbox.authorize(merchant="DEMO", state="xyz")
 
-    Beside the switches (see :class:`Switches`), which are arguments and attributes alike, it takes:
+    Beside the switches (see :class:`Switches`), which are both arguments and attributes, it takes:
 
     port: the TCP port; 0 is any free one. OSError when it is taken.
     applications: the registered applications; the first is ``client_id`` and ``redirect_uri``. The

@@ -183,7 +183,7 @@ class State:
         device = self.find_device(user_code)
         if device is None or not device.is_pending():
             raise ValueError(
-                "no device waits with this user_code: it is unknown, expired or answered"
+                "no device is waiting with this user_code: it is unknown, expired or already used"
             )
         return device
 

@@ -60,17 +60,19 @@ SWITCHES = (
     Switch(
         "refresh_token_lifetime",
         "seconds",
-        "seconds until a refresh token expires; none is never",
+        "seconds until a refresh token expires; none: never",
         optional=True,
     ),
     Switch("code_lifetime", "seconds", "seconds until an authorization code expires"),
     Switch("refresh_tokens", "choice", "what a refresh returns", choices=get_args(RefreshTokens)),
-    Switch("reuse_detection", "flag", "a spent refresh token that comes back revokes the grant"),
+    Switch("reuse_detection", "flag", "a spent refresh token that is sent again revokes the grant"),
     Switch("reuse_grace", "seconds", "seconds in which it gets the same response again instead"),
     Switch("require_pkce", "flag", "refuse an authorization request without a code_challenge"),
     Switch("expires_in", "choice", "how the lifetime is sent", choices=get_args(ExpiresIn)),
     Switch("token_type", "text", "how the token type is spelled"),
-    Switch("granted_scope", "text", "the scope granted whatever was asked", optional=True),
+    Switch(
+        "granted_scope", "text", "the scope that is granted, whatever was asked for", optional=True
+    ),
     Switch("oauth_error_status", "status", "HTTP status of OAuth errors"),
     Switch("issuer", "text", "the iss parameter of the callback", optional=True),
     Switch("limit_concurrency", "flag", "respond 429 to an application's concurrent requests"),

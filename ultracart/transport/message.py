@@ -249,7 +249,7 @@ def _require_json(value: Any) -> None:
         )
     except ValueError:
         problem = ApiValueError(
-            "a number is not finite or has too many digits, or a list holds itself"
+            "a number is not finite or has too many digits, or a list contains itself"
         )
     except RecursionError:
         problem = ApiTypeError("the value is too deep for JSON")

@@ -67,7 +67,7 @@ def _ascii_label(label: str) -> str:
     today = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", label).lower())
     assigned = all(unicodedata.ucd_3_2_0.category(char) != "Cn" for char in label)
     if not assigned or encoded.encode("ascii").decode("idna") != today:
-        raise ValueError("a name that browsers read in another way")
+        raise ValueError("browsers read this name as another host")
     return encoded
 
 

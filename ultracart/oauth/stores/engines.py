@@ -57,7 +57,9 @@ def make_engine(url: URL | str) -> Engine:
     except (SQLAlchemyError, ImportError, TypeError, ValueError) as error:
         # Of these only an ImportError's text holds nothing of the URL: it names a driver.
         reason = str(error) if isinstance(error, ImportError) else type(error).__name__
-        raise ConfigurationError("engine_or_url does not lead to a database: %s" % reason) from None
+        raise ConfigurationError(
+            "engine_or_url cannot be used to connect to a database: %s" % reason
+        ) from None
 
 
 def check_engine(engine: Engine) -> None:
@@ -111,7 +113,7 @@ def connection_of(engine: Engine, timeout: float) -> Iterator[Connection]:
         connection = engine.connect()
     except (TypeError, ValueError) as error:
         raise ConfigurationError(
-            "the driver of engine_or_url does not take the options that it is given: %s"
+            "the driver of engine_or_url does not accept the options that the store sets: %s"
             % type(error).__name__
         ) from None
     with connection:

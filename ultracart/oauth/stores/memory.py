@@ -63,7 +63,7 @@ class MemoryTokenStore(TokenStore):
         check_account(account)
         if self._forked:
             raise TokenStoreError(
-                "a MemoryTokenStore does not reach across processes: after fork, use a"
+                "a MemoryTokenStore is not shared between processes: after fork, use a"
                 " SQLiteTokenStore or SQLAlchemyTokenStore"
             )
         hold = _Hold()
