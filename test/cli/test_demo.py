@@ -24,7 +24,7 @@ def test_tells_the_life_of_a_grant(ultracart: CommandLine) -> None:
         "the refresh token gets the next one",
         "The access token is a new one",
         "oauth_revoke() revokes the grant",
-        "refused, as it must be",
+        "The revoked token no longer works",
         "HTTP 401",
         "nothing is left running",
     ]
