@@ -103,7 +103,7 @@ def test_several_folders_in_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = serve(OK, tls=authority.context())
-    folders = [str(other.folder), as_folder(authority.path, tmp_path)]
+    folders = ["/nowhere", str(other.folder), as_folder(authority.path, tmp_path)]
     monkeypatch.setenv("SSL_CERT_DIR", os.pathsep.join(folders))
     assert call(client_of(server)) == {"a": 1}
 

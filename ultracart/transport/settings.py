@@ -273,8 +273,11 @@ def _trusted(value: Any, trust_env: bool) -> tuple[tuple[str, str], ...]:
     found = []
     for variable in _TRUST_VARIABLES:
         value = os.environ.get(variable)
-        # As for OpenSSL, several folders may stand in one variable.
-        sources = value.split(os.pathsep) if value and variable.endswith("DIR") else [value]
+        sources = [value]
+        if value and variable.endswith("DIR"):
+            # As for OpenSSL, several folders may stand in one variable, and not all need to exist.
+            folders = value.split(os.pathsep)
+            sources = [folder for folder in folders if os.path.exists(folder)] or folders
         name = "%s in the environment, unless Configuration.trust_env is False," % variable
         found += [(name, source) for source in sources if source]
     return tuple(found)
