@@ -378,3 +378,32 @@ def test_a_refusal_shows_no_secret(expired, sandbox, store):
     shown = repr(vars(expired._store.refusals))
     assert "Refusal(ReauthorizationRequired" in shown
     assert store.load("default").refresh_token not in shown
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, {"error": "invalid_request"}),
+        (403, {}),
+        (404, "<html>gone</html>"),
+        (200, {"access_token": "x", "token_type": "mac"}),
+    ],
+)
+def test_error_responses_in_a_row_are_asked_for_less_and_less(
+    expired, sandbox, time_, status, body
+):
+    fault = sandbox.faults.add(TOKEN_PATH, status=status, body=body, times=None)
+    errors = fail(expired, 20, ApiException)
+    assert fault.hits == 2  # a failure that comes once costs nobody a second
+    assert {str(error) for error in errors} == {str(errors[0])}
+    for _ in range(1200):  # an hour, every three seconds
+        time_.pass_(3)
+        fail(expired, 1, ApiException)
+    assert fault.hits < 80
+    sandbox.faults.clear()
+    time_.pass_(61)
+    assert expired.access_token()
+    time_.pass_(3601)
+    fault = sandbox.faults.add(TOKEN_PATH, status=status, body=body)
+    fail(expired, 1, ApiException)
+    assert expired.access_token()  # it begins anew

@@ -176,7 +176,7 @@ class Refresher:
                 version = self._cache.version(account)
             self._cache.put(account, token, age=age, if_version=version, invalidate_readers=True)
             self._store.refusals.forget(account)
-            self._store.refusals.accept(self._endpoint.identity)
+            self._store.refusals.accept(account, self._endpoint.identity)
             trace.duration, trace.attempts = age, issued.attempts
             trace.done("issued", token)
         return token
@@ -354,7 +354,7 @@ class Refresher:
         try:
             issued = self._endpoint.refresh(old.refresh_token)
             trace.attempts = issued.attempts
-            self._store.refusals.accept(self._endpoint.identity)
+            self._store.refusals.accept(account, self._endpoint.identity)
             merchant = issued.response.merchant_id
             if merchant and old.merchant_id and merchant != old.merchant_id:  # R11
                 raise TokenBindingError(

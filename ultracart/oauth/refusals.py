@@ -20,6 +20,7 @@ from ..exceptions import (
 )
 from .single_flight import equal_error
 from .token import Token
+from .token_endpoint import may_have_been_lost
 
 # Seconds after which an application that was refused asks again.
 _APPLICATION_REFUSED = 60.0
@@ -68,6 +69,8 @@ class Refusals:
         # The same of tokens that other processes refreshed: how often in a row one was rejected
         # soon after another such one was replaced, and when that was.
         self._adopted: dict[str, tuple[int, float]] = {}
+        # The hash of the refresh token to which error responses came in a row, and how many.
+        self._failed: dict[str, tuple[int, int]] = {}
 
     def remember(
         self,
@@ -78,7 +81,7 @@ class Refusals:
         now: float,
     ) -> None:
         """Keep the ``error`` of a request with ``token``, if an early retry would fail again."""
-        pause = _pause(error)
+        pause = _pause(error) or self._pause_of_a_series(account, token, error)
         if not pause:
             return
         # Copies: the original's traceback would keep the failed call's local variables alive.
@@ -92,6 +95,19 @@ class Refusals:
             if other != account and now < last.until:
                 self._by_application[asked_by] = refusal
             self._last_invalid[asked_by] = account, refusal
+
+    def _pause_of_a_series(self, account: str, token: Token, error: UltraCartError) -> float:
+        """Seconds that grow with each error response in a row to one token; none after the first.
+
+        Without it, a merchant for whom each refresh is an ``invalid_request`` would cost a request
+        with each call. A response that was lost is no decision of the server's.
+        """
+        if not isinstance(error, ApiException) or may_have_been_lost(error):
+            return 0.0
+        seen, count = self._failed.get(account, (0, 0))
+        count = count + 1 if seen == hash(token.refresh_token) else 1
+        self._failed[account] = hash(token.refresh_token), count
+        return 0.0 if count == 1 else min(2.0 ** min(count - 2, 10), _APPLICATION_REFUSED)
 
     def check(
         self, account: str, token: Token, asked_by: Hashable, now: float, *, final_only: bool
@@ -128,8 +144,9 @@ class Refusals:
         self._rejected.pop(account, None)
         self._adopted.pop(account, None)
 
-    def accept(self, asked_by: Hashable) -> None:
-        """The server has accepted this application."""
+    def accept(self, account: str, asked_by: Hashable) -> None:
+        """The server has given this application a token for the account."""
+        self._failed.pop(account, None)
         self._last_invalid.pop(asked_by, None)
         self._by_application.pop(asked_by, None)
 
