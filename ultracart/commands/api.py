@@ -20,6 +20,7 @@ from .console import CommandError, UsageError, is_terminal, printable, put, say,
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PATCH", "PUT", "DELETE")
 _WITHOUT_BODY = ("GET", "HEAD")
+_NO_URL = re.compile(r"[ \\#{}]")
 # A string, a bracket, comma or colon, or a number, true, false or null (RFC 8259).
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+')
 
@@ -58,8 +59,10 @@ def _target(given: str, host: str) -> tuple[str, list[tuple[str, str]]]:
     Raises:
         UsageError: it is of another host, or no path.
     """
-    if not given.isprintable() or " " in given or "\\" in given or "#" in given:
-        raise UsageError("PATH holds a character that a URL must encode, such as a space (%20)")
+    if not given.isprintable() or _NO_URL.search(given):
+        raise UsageError(
+            "PATH holds a character that a URL must encode, such as a space (%20) or a brace (%7B)"
+        )
     base = urlsplit(host)
     parts = urlsplit(given)
     origins = [(each.scheme, each.netloc) for each in (parts, base)]

@@ -311,7 +311,9 @@ def _add_api_options(parser: Parser) -> None:
     parser.add_argument(
         "method", nargs="?", metavar="METHOD", help="default: GET, or POST with --json-body"
     )
-    parser.add_argument("path", metavar="PATH", help="path below the base URL: /order/orders")
+    parser.add_argument(
+        "path", type=_text, metavar="PATH", help="path below the base URL: /order/orders"
+    )
     parser.add_argument(
         "-q",
         "--query",
@@ -325,7 +327,10 @@ def _add_api_options(parser: Parser) -> None:
         "--json-body", metavar="FILE", help="send the JSON in this file; - reads stdin"
     )
     parser.add_argument(
-        "--paginate", metavar="ITEMS", help="get all pages, and print this list of each as one"
+        "--paginate",
+        type=_text,
+        metavar="ITEMS",
+        help="get all pages, and print this list of each as one",
     )
     parser.add_argument(
         "--include", action="store_true", help="print the status and the headers as well"
