@@ -35,6 +35,10 @@ from ultracart.redaction import (
         ("\u0130\u0130 abcdefgh end", "abcdefgh", "\u0130\u0130 *** end"),
         ("pass+word", "pass word", "***"),
         ("pass word", "pass+word", "***"),
+        ("refresh_token", "refresh_token", "refresh_token"),
+        ("abcd efgh x", "abcd%20efgh", "*** x"),
+        ("%20%61bcdefgh", "abcdefgh", " ***"),
+        ("!abcdefg", "!abcdefg", "***"),
         ("is ABC", "%41%42%43", "is ABC"),
         ("is ABCD", "%41%42%43%44", "is ***"),
         ("\\x61bcd\\u0065 \\q", "abcde", "*** q"),
@@ -182,6 +186,8 @@ def test_what_was_sent_is_remembered() -> None:
     assert list(sent) == ["Basic one", "one", "two"]
     sent.add({"Authorization": "five"}, [], [("token", "six")])
     assert list(sent) == ["Basic one", "one", "two", "five", "six"]
+    sent.add({"Authorization": "Seven"})
+    assert list(sent)[-1] == "Seven"
 
 
 def test_how_much_of_what_was_sent_is_remembered() -> None:

@@ -62,7 +62,7 @@ LEFT_OUT = [
 CONFIGURATION = """
 [cosmic-ray]
 module-path = "ultracart/%(module)s.py"
-timeout = 90.0
+timeout = 30.0
 excluded-modules = []
 test-command = "%(python)s -m pytest -x -q -p no:cacheprovider -p no:randomly %(tests)s"
 
@@ -83,7 +83,7 @@ class Mutant(NamedTuple):
     after: str
 
     def __str__(self) -> str:
-        return "%s: %s -> %s" % (self.module, self.before, self.after)
+        return ("%s: %s -> %s" % (self.module, self.before, self.after)).rstrip()
 
 
 def mutants(module: str, tree: Path) -> tuple[int, list[Mutant]]:

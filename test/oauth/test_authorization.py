@@ -294,6 +294,8 @@ def test_a_code_is_not_sent_twice_when_its_answer_is_lost(session, sandbox):
     sandbox.requests.clear()
     with pytest.raises(ApiConnectionError):
         session.fetch_token(callback, request=request)
+    with pytest.raises(StateMismatchError, match="used"):
+        session.fetch_token(callback, request=request)
     assert len(sandbox.requests) == 1
 
 
@@ -349,6 +351,13 @@ def test_without_a_request_a_callback_is_refused(session, sandbox):
 def test_either_a_response_or_a_code(session, arguments):
     with pytest.raises(ValueError, match="authorization_response or code"):
         session.fetch_token(**arguments)
+
+
+@pytest.mark.parametrize("code", ["", 7, b"code"])
+def test_a_code_is_text(session, sandbox, code):
+    with pytest.raises(ApiValueError, match="code must be the text"):
+        session.fetch_token(code=code)
+    assert sandbox.requests == []
 
 
 def test_iss_of_the_configured_host_passes(session, sandbox):

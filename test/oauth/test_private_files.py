@@ -56,7 +56,7 @@ def test_a_restored_copy_is_private_before_anything_is_written(tmp_path, open_st
     store.close()
     beside = Path(str(path) + ending)
     beside.touch()
-    beside.chmod(0o644)
+    beside.chmod(0o677)
     seen = []
     connect = sqlite3.connect
 
@@ -77,6 +77,14 @@ def test_a_restored_copy_is_private_before_anything_is_written(tmp_path, open_st
         assert store.load("merchant-7") == TOKEN
     assert seen
     assert set(seen) == {0o600}
+
+
+def test_a_new_file_is_private(tmp_path, open_store):
+    open_store(tmp_path / "new" / "tokens.db").save("merchant-7", TOKEN)
+    assert mode(tmp_path / "new") == 0o700
+    files = [path for path in (tmp_path / "new").iterdir() if path.is_file()]
+    assert files
+    assert {mode(path) for path in files} == {0o600}
 
 
 def test_the_locks_may_come_first(tmp_path, open_store):
@@ -249,6 +257,19 @@ def test_another_user_s_file_is_left_alone(tmp_path, open_store, ending):
         use()
     assert os.stat(foreign)[:3] == before[:3]
     assert os.stat(foreign).st_size == before.st_size
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files have no user id there")
+@pytest.mark.parametrize("difference", [-1, 1])
+def test_another_user_is_any_other(tmp_path, open_store, monkeypatch, difference):
+    path = tmp_path / "tokens.db"
+    store = open_store(path)
+    store.save("merchant-7", TOKEN)
+    store.close()
+    user = os.geteuid() + difference
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    with pytest.raises(TokenStoreError, match="another user"):
+        open_store(path).load("merchant-7")
 
 
 def test_a_store_that_a_crash_left_in_its_log_is_ours(tmp_path):
