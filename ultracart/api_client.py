@@ -213,7 +213,7 @@ class ApiClient(EverydayCalls):
             query_params = sending.checked_pairs("query_params", query_params)
         if post_params:
             post_params = sending.checked_pairs("post_params", post_params)
-        if method in sending.BODILESS:
+        if method in sending.BODILESS and (body is not None or post_params or files):
             sending.require_no_body(method, body, post_params or files)
         if auth_settings:
             auth_settings = self._checked_schemes(auth_settings)
@@ -354,10 +354,11 @@ class ApiClient(EverydayCalls):
         """
         if method not in METHODS:
             raise ApiValueError("http method must be one of %s" % ", ".join(METHODS))
-        content = {"body": body}
-        if method in sending.BODILESS:
+        content = {}
+        if method not in sending.BODILESS:
+            content = {"body": body}
+        elif body is not None or post_params:
             sending.require_no_body(method, body, post_params)
-            content = {}
         if content and (post_params or method != "DELETE"):
             content["post_params"] = post_params
         # A method for each verb, as in the official SDK: users replace one, or the whole transport.

@@ -349,7 +349,9 @@ class RESTClientObject(Verbs):
                 deadline.hand_over()
                 raw.chunked = False  # urllib3 would read the chunks itself, less strictly
                 return raw
-            encoding = raw.headers.get("Content-Encoding", "")
+            encoding = ""
+            if "Content-Encoding" in raw.headers:  # get() raises and catches where there is none
+                encoding = raw.headers["Content-Encoding"]
             content = read_body(raw, call.settings.max_response_size, encoding)
             response = RESTResponse(raw, content=content, call=call)
             return response if 200 <= status <= 299 else _error_for(call, response)

@@ -209,7 +209,7 @@ def as_text(name: str, value: Any) -> str:
             raise ApiValueError("%s has too many digits" % name) from None
     if isinstance(value, bytes):
         raise ApiTypeError("%s must be text, not bytes" % name)
-    made = None if isinstance(value, (list, tuple, Mapping)) else sanitize(value)
+    made: Any = None if isinstance(value, (list, tuple, Mapping)) else sanitize(value)
     if hasattr(made, "as_tuple"):  # a Decimal: in plain digits, as money is written
         if max(abs(made.adjusted()), abs(made.as_tuple().exponent)) > _MOST_DIGITS:
             raise ApiValueError("%s has too many digits" % name)

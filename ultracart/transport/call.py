@@ -102,11 +102,13 @@ def replace_header(headers: Any, name: str, value: Any) -> None:
 
     Others may read or set headers meanwhile: they find the old one or the new one.
     """
-    lowered = str(name).lower()
-    old = [known for known in list(headers) if known != name and str(known).lower() == lowered]
+    names = (*list(headers), name)
+    stays = _last_of_each_name(names)
     headers[name] = value
-    for known in old:
-        headers.pop(known, None)
+    if False in stays:
+        for known, last in zip(names, stays):
+            if not last and known != name:
+                headers.pop(known, None)
 
 
 @lru_cache(maxsize=128)  # of names only: an application has few sets of them, and none is a secret

@@ -63,9 +63,11 @@ def _content(
     fields: Any,
     encode_multipart: MultipartEncoder,
 ) -> bytes | None:
-    fields = list(fields.items() if hasattr(fields, "items") else fields)
+    if fields:
+        fields = list(fields.items() if hasattr(fields, "items") else fields)
     if method in BODILESS:
-        require_no_body(method, body, fields)
+        if body is not None or fields:
+            require_no_body(method, body, fields)
         sent.setdefault("Content-Type", "application/json")
         return None
     if fields and body is not None:
