@@ -272,6 +272,13 @@ def test_silent_and_broken_connections(listener: RedirectListener, pool: PoolMan
         test_the_answer(listener, pool)
 
 
+def test_a_target_that_is_no_url(listener: RedirectListener) -> None:
+    with socket.create_connection(address(listener)) as browser:
+        browser.sendall(b"GET http://[ HTTP/1.0\r\n\r\n")
+        with browser.makefile("rb") as stream:
+            assert stream.read().startswith(b"HTTP/1.0 400 ")
+
+
 def test_an_answer_whose_browser_leaves_at_once(listener: RedirectListener) -> None:
     with socket.create_connection(address(listener)) as browser:
         browser.sendall(b"GET /callback?code=x&state=%s HTTP/1.0\r\n\r\n" % STATE.encode())

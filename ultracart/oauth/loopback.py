@@ -311,7 +311,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         login = self.server.login
-        parts = urlsplit(self.path)
+        try:
+            parts = urlsplit(self.path)
+        except ValueError:  # not a valid URL, such as http://[
+            self.send_error(400)
+            return
         if self.path == login.start_path and login.url:
             self._start(login.url)
         elif parts.path != login.path:
