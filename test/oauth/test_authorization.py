@@ -228,10 +228,18 @@ def test_each_error_of_rfc_6749_4_1_2_1_is_told(session, error):
     assert caught.value.request_sent is False
 
 
-def test_control_characters_are_refused(session, sandbox):
+@pytest.mark.parametrize("character", ["\0", "\r\n", "\x1f", "\x7f"], ids=ascii)
+def test_control_characters_are_refused(session, character):
     request = session.create_authorization_url()
     with pytest.raises(OAuthSessionError, match="control"):
-        session.fetch_token("/callback?state=a\r\nb", request=request)
+        session.fetch_token("/callback?state=a%sb" % character, request=request)
+
+
+def test_other_characters_are_none_of_our_business(session):
+    request = session.create_authorization_url()
+    query = "?error=access_denied&more=a ~\x80\u00e9&state=" + request.state
+    with pytest.raises(AccessDeniedError):
+        session.fetch_token(query, request=request)
 
 
 def test_a_callback_works_once(session, sandbox):
