@@ -287,7 +287,7 @@ def test_a_session_goes_on_in_the_target(source, target, make_session, sandbox, 
 
 def test_two_objects_on_one_store_are_refused_at_once(tmp_path, source):
     source.save("merchant-7", Token("a", "r"))
-    twins = [
+    twins: list[SQLiteTokenStore | SQLAlchemyTokenStore] = [
         SQLiteTokenStore(tmp_path / "source.db"),
         SQLAlchemyTokenStore("sqlite:///%s" % (tmp_path / "source.db")),
     ]

@@ -266,8 +266,8 @@ class OneProcess(MemoryTokenStore):
 
     def __init__(self, shared):
         super().__init__()
-        self.load, self.save, self.delete = shared.load, shared.save, shared.delete
-        self.accounts, self.lock, self.replace = shared.accounts, shared.lock, shared.replace
+        for name in ("load", "save", "delete", "accounts", "lock", "replace"):
+            setattr(self, name, getattr(shared, name))
 
 
 def test_processes_do_not_replace_each_other_s_tokens_with_each_call(
