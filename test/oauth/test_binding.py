@@ -87,12 +87,13 @@ def test_another_path_or_spelling_of_one_server_is_that_server(make_session, san
     assert session.access_token() == store.load("default").access_token
 
 
+@pytest.mark.parametrize("unsaid", [["host", "client_id"], ["host"], ["client_id"]])
 def test_a_token_of_an_earlier_version_is_bound_by_its_first_session(
-    make_session, sandbox, log_in_to, elsewhere, store
+    make_session, sandbox, log_in_to, elsewhere, store, unsaid
 ):
     other, configuration = elsewhere
     log_in_to(make_session(token_store=store), sandbox)
-    token = store.load("default").replaced(host=None, client_id=None)
+    token = store.load("default").replaced(**dict.fromkeys(unsaid))
     store.save("default", token)
     assert make_session(token_store=store).access_token() == token.access_token
     bound = store.load("default")
@@ -101,6 +102,12 @@ def test_a_token_of_an_earlier_version_is_bound_by_its_first_session(
     with pytest.raises(TokenBindingError):
         make_session(token_store=store, configuration=configuration).access_token()
     assert other.requests == []
+
+
+def test_a_token_of_a_server_that_has_no_url_is_sent_nowhere(make_session, sandbox, store):
+    store.save("default", Token("a", host="http://[::1", client_id=sandbox.client_id))
+    with pytest.raises(TokenBindingError):
+        make_session(token_store=store).access_token()
 
 
 def test_binding_waits_for_no_lock(make_session, sandbox, log_in_to):
