@@ -34,14 +34,19 @@ def interrupts(
     before = signal.signal(signal.SIGALRM, raise_interrupt)
     try:
         for count in range(times):
-            try:
-                armed = True
-                # Again and again: one that arrives just before a system call waits does not end it.
-                signal.setitimer(signal.ITIMER_REAL, random.uniform(2e-5, longest), 0.05)
-                while True:
-                    operate()
-            except KeyboardInterrupt:
-                signal.setitimer(signal.ITIMER_REAL, 0)
+            reached = False
+            while not reached:
+                try:
+                    armed = True
+                    # Repeated: a signal just before a system call waits does not end that wait.
+                    signal.setitimer(signal.ITIMER_REAL, random.uniform(2e-5, longest), 0.05)
+                    # Python drops an interrupt that comes in a finalizer: then try again.
+                    while armed:
+                        operate()
+                except KeyboardInterrupt:
+                    reached = True
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
             yield count
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
