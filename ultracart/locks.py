@@ -3,8 +3,9 @@
 Python runs the handler of a signal, which raises ``KeyboardInterrupt``, between two steps of the
 main thread: where a Python function begins, and where one written in C returns. Since Python 3.14
 one such moment lies between ``lock.__enter__()`` and the block of ``with lock:``, and nothing
-releases the lock then. :class:`threading.Condition` and :class:`threading.Event` have such moments
-in every version.
+releases the lock then. Another lies at the end of a round of a comprehension with an ``if``: none
+stands inside a ``with lock:`` of this package. :class:`threading.Condition` and
+:class:`threading.Event` have such moments in every version.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def call_threads():
 def test_result_object(server, client, gate):
     result = client.call_api("/x", "GET", response_type="object", async_req=True)
     assert not result.ready()
-    with pytest.raises(ValueError, match="not ended"):
+    with pytest.raises(ValueError, match="not finished"):
         result.successful()
     with pytest.raises(TimeoutError):
         result.get(timeout=0)

@@ -165,7 +165,7 @@ def test_a_thread_never_waits_for_a_lock_of_its_own(make_session, sandbox, log_i
         def load(self, account):
             if self.session is not None:
                 session, self.session = self.session, None
-                with pytest.raises(OAuthSessionError, match="its own result") as caught:
+                with pytest.raises(OAuthSessionError, match="wait for itself") as caught:
                     session.revoke()
                 self.told = caught.value
             return super().load(account)

@@ -127,6 +127,34 @@ def test_a_mass_401_refreshes_each_account_once(make_session, sandbox, log_in_to
     assert sandbox.counters.reuse_detections == 0
 
 
+class Meeting(MemoryTokenStore):
+    """Lets two threads read at once."""
+
+    barrier = None
+
+    def load(self, account):
+        token = super().load(account)
+        if self.barrier is not None:
+            self.barrier.wait(10)
+        return token
+
+
+def test_two_threads_that_meet_a_401_at_once_both_get_another_token(
+    make_session, sandbox, log_in_to
+):
+    store = Meeting()
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+    rejected = session.access_token()
+    store.barrier = threading.Barrier(2)
+    with ThreadPoolExecutor(2) as threads:
+        asked = [threads.submit(session.invalidate, "default", rejected) for _ in range(2)]
+        assert [call.result(20) for call in asked] == [True, True]
+    store.barrier = None
+    assert session.access_token() != rejected
+    assert sandbox.counters.refreshes == 1
+
+
 def test_after_a_401_the_stored_token_is_adopted_if_it_is_another(make_session, sandbox, log_in_to):
     store = MemoryTokenStore()
     one, two = make_session(token_store=store), make_session(token_store=store)

@@ -120,7 +120,7 @@ def test_a_call_that_needs_its_own_result_is_an_error():
 
     with ThreadPoolExecutor(1) as threads:
         call = threads.submit(flights.run, "key", work)
-        with pytest.raises(OAuthSessionError, match="its own result"):
+        with pytest.raises(OAuthSessionError, match="wait for itself"):
             call.result(30)
     assert flights.run("key", lambda: "next") == "next"
 

@@ -123,8 +123,9 @@ class ConsentFlow:
         digest = sha256(once.encode("utf-8", "surrogatepass")).digest()
         now = self._clock()
         with self._lock:
-            for old in [key for key, until in self._used.items() if until < now]:
-                del self._used[old]
+            for key, until in tuple(self._used.items()):
+                if until < now:
+                    del self._used[key]
             if digest in self._used:
                 raise StateMismatchError("the authorization response was used before; start again")
             self._used[digest] = now + self._lifetime

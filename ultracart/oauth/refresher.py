@@ -138,14 +138,18 @@ class Refresher:
         entry = self._cache.entries.get(account) or self._read(account)
         if entry is None or entry.access_token != access_token:
             return True
+        is_newest = True
         if self._is_young(entry):
             stored = self._store.load(account)
             is_newest = stored is None or stored.is_same_issue(entry.token)
-            refusals, now = self._store.refusals, self._monotonic()
-            if is_newest and not refusals.may_replace(account, entry.refreshed_at, now):
-                return False
-        self._cache.expire(account, access_token)
-        return True
+
+        def may_expire(cached: CachedToken) -> bool:
+            if not is_newest or not self._is_young(cached):
+                return True
+            now = self._monotonic()
+            return self._store.refusals.may_replace(account, cached.refreshed_at, now)
+
+        return self._cache.expire(account, access_token, may_expire)
 
     def _is_young(self, entry: CachedToken) -> bool:
         """Whether half of the token's time is still to come; later it may be near its expiry."""

@@ -154,12 +154,22 @@ class TokenCache:
             return False  # a token without any lifetime would be refreshed on every call
         return self._monotonic() >= entry.expires_at
 
-    def expire(self, account: str, access_token: str) -> None:
-        """Do not hand this token out again, whatever its deadlines say."""
+    def expire(
+        self, account: str, access_token: str, may_expire: Callable[[CachedToken], bool]
+    ) -> bool:
+        """Do not hand this token out again, whatever its deadlines say, if ``may_expire(entry)``.
+
+        Asked once for each token, under the cache's lock: of several threads whose requests were
+        rejected at once, the first decides for all. Returns whether another token can be had.
+        """
         with self._lock:
             entry = self.entries.get(account)
-            if entry is not None and entry.access_token == access_token:
-                self.entries[account] = expired(entry.token)
+            if entry is None or entry.access_token != access_token or entry.expires_at == _NEVER:
+                return True
+            if not may_expire(entry):
+                return False
+            self.entries[account] = expired(entry.token)
+            return True
 
     def postpone_refresh(self, account: str, entry: CachedToken, seconds: float) -> None:
         """Try no early refresh of this token for so long, at most until it expires."""

@@ -201,7 +201,7 @@ class Faults:
     def remove(self, fault: Fault) -> None:
         """Forget one fault; nothing happens when it is spent or forgotten already."""
         with self._lock:
-            self._faults = [other for other in self._faults if other is not fault]
+            self._faults = list(filter(lambda other: other is not fault, self._faults))
 
     def take(self, request: RecordedRequest) -> Fault | None:
         """The fault that acts on this request, counted as used.

@@ -47,12 +47,13 @@ class Places:
         if self._number is None:
             return place
         with self._mutex:
-            self._taken = [ref for ref in self._taken if _is_taken(ref())]
+            self._taken = list(filter(_is_taken, self._taken))
             if len(self._taken) >= self._number:
                 return None
             self._taken.append(weakref.ref(place))
         return place
 
 
-def _is_taken(place: Place | None) -> bool:
+def _is_taken(ref: weakref.ref[Place]) -> bool:
+    place = ref()
     return place is not None and not place.is_left
