@@ -107,7 +107,9 @@ class Deserializer:
             return make(item_type, getattr(type_, "__name__", origin.__name__))
         if type_ is object or type_ is Any:
             return _identity
-        if not isinstance(type_, type) and not hasattr(type_, "from_wire"):
+        # On Python 3.10 a generic alias such as tuple[str] counts as a class.
+        is_class = isinstance(type_, type) and origin is type_
+        if not is_class and not hasattr(type_, "from_wire"):
             raise _no_type(type_)
         # Subclasses too: test libraries that stop the clock replace datetime by a subclass.
         if isinstance(type_, type) and issubclass(type_, datetime.datetime):

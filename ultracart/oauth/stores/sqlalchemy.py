@@ -433,6 +433,10 @@ class _TokenBytes(TypeDecorator[bytes]):
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         return None if value is None else bytes(value)
 
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:
+        # In place of LargeBinary's, which in SQLAlchemy 2.0.0 makes bytes of whatever there is.
+        return lambda value: self.process_result_value(value, dialect)
+
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         # SQLite keeps text and numbers in a column of bytes too; neither is a token.
         return _Hidden(value if isinstance(value, (bytes, bytearray, memoryview)) else b"")
