@@ -139,25 +139,17 @@ class Refresher:
         if entry is None or entry.access_token != access_token:
             return True
         is_newest = True
-        if self._is_young(entry):
+        if entry.is_young(self._monotonic()):
             stored = self._store.load(account)
             is_newest = stored is None or stored.is_same_issue(entry.token)
 
         def may_expire(cached: CachedToken) -> bool:
-            if not is_newest or not self._is_young(cached):
-                return True
             now = self._monotonic()
+            if not is_newest or not cached.is_young(now):
+                return True
             return self._store.refusals.may_replace(account, cached.refreshed_at, now)
 
         return self._cache.expire(account, access_token, may_expire)
-
-    def _is_young(self, entry: CachedToken) -> bool:
-        """Whether half of the token's time is still to come; later it may be near its expiry."""
-        now = self._monotonic()
-        if math.isfinite(entry.refreshed_at):
-            return now < (entry.refreshed_at + entry.refresh_at) / 2
-        lifetime = entry.token.lifetime
-        return lifetime is None or now < entry.refresh_at - lifetime / 2
 
     def is_untried(self, account: str, access_token: str) -> bool:
         """Whether this token was adopted, not refreshed by this process (R10)."""

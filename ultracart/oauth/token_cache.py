@@ -71,6 +71,13 @@ class CachedToken:
         self.fresh_until: float = min(refresh_at, fresh_until)
         self.refreshed_at: float = refreshed_at
 
+    def is_young(self, now: float) -> bool:
+        """Whether half of the token's time is still to come; later it may be near its expiry."""
+        if math.isfinite(self.refreshed_at):
+            return now < (self.refreshed_at + self.refresh_at) / 2
+        lifetime = self.token.lifetime
+        return lifetime is None or now < self.refresh_at - lifetime / 2
+
 
 # The cache's count of invalidations, and the account's entry.
 Version = tuple[int, CachedToken | None]
