@@ -130,7 +130,7 @@ def test_a_mass_401_refreshes_each_account_once(make_session, sandbox, log_in_to
 class Meeting(MemoryTokenStore):
     """Lets two threads read at once."""
 
-    barrier = None
+    barrier: threading.Barrier | None = None
 
     def load(self, account):
         token = super().load(account)
