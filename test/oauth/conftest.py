@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from ultracart.configuration import Configuration
-from ultracart.oauth import OAuthSession
+from ultracart.oauth import OAuthSession, SQLAlchemyTokenStore
 from ultracart.sandbox import Sandbox
 
 # refresh_load.py is a program's module as well as these tests'.
@@ -119,6 +120,26 @@ def postgresql() -> Iterator[PostgreSQL]:
 @pytest.fixture(scope="session")
 def postgresql_url(postgresql: PostgreSQL) -> str:
     return postgresql.url
+
+
+@pytest.fixture
+def table_name() -> str:
+    """A table that no other test uses."""
+    return "token_%s" % uuid.uuid4().hex
+
+
+@pytest.fixture
+def open_sql_store(table_name: str) -> Iterator[Callable[..., SQLAlchemyTokenStore]]:
+    """Makes stores of one table, or of the table that is named; closes them after the test."""
+    stores: list[SQLAlchemyTokenStore] = []
+
+    def open_(engine_or_url: Any, **options: Any) -> SQLAlchemyTokenStore:
+        stores.append(SQLAlchemyTokenStore(engine_or_url, **{"table_name": table_name, **options}))
+        return stores[-1]
+
+    yield open_
+    for store in stores:
+        store.close()
 
 
 @pytest.fixture

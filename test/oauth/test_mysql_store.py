@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-import uuid
 
 import pytest
 import sqlalchemy
 from servers import quiet_engine
 
 from ultracart.exceptions import TokenStoreError
-from ultracart.oauth import SQLAlchemyTokenStore, Token
+from ultracart.oauth import Token
 from ultracart.oauth.stores.sqlalchemy import _CLOCKS
 
 OLD, NEW = Token("old", "r"), Token("new-secret", "s")
@@ -24,18 +23,8 @@ def engine(mysql_url):
 
 
 @pytest.fixture
-def open_store(mysql_url):
-    stores = []
-    table_name = "token_%s" % uuid.uuid4().hex
-
-    def open_(engine_or_url=mysql_url):
-        store = SQLAlchemyTokenStore(engine_or_url, table_name=table_name)
-        stores.append(store)
-        return store
-
-    yield open_
-    for store in stores:
-        store.close()
+def open_store(mysql_url, open_sql_store):
+    return lambda at=mysql_url: open_sql_store(at)
 
 
 def end_connections(url):

@@ -25,16 +25,8 @@ class TestSQLAlchemyBehindPgBouncer(TokenStoreContract):
 
 
 @pytest.fixture
-def open_store():
-    stores = []
-
-    def open_(url, table_name, **options):
-        stores.append(SQLAlchemyTokenStore(url, table_name=table_name, **options))
-        return stores[-1]
-
-    yield open_
-    for store in stores:
-        store.close()
+def open_store(open_sql_store):
+    return lambda url, table_name, **options: open_sql_store(url, table_name=table_name, **options)
 
 
 def tables(number):

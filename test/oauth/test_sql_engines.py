@@ -19,21 +19,8 @@ from ultracart.oauth.stores import engines
 
 
 @pytest.fixture
-def table_name():
-    return "token_%s" % uuid.uuid4().hex
-
-
-@pytest.fixture
-def open_store(postgresql_url, table_name):
-    stores = []
-
-    def open_(engine_or_url=postgresql_url, **options):
-        stores.append(SQLAlchemyTokenStore(engine_or_url, **{"table_name": table_name, **options}))
-        return stores[-1]
-
-    yield open_
-    for store in stores:
-        store.close()
+def open_store(postgresql_url, open_sql_store):
+    return lambda at=postgresql_url, **options: open_sql_store(at, **options)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -19,22 +18,8 @@ from ultracart.oauth.stores import sql_locks
 
 
 @pytest.fixture
-def table_name():
-    return "token_%s" % uuid.uuid4().hex
-
-
-@pytest.fixture
-def open_store(postgresql_url, table_name):
-    stores = []
-
-    def open_(url=postgresql_url, **options):
-        store = SQLAlchemyTokenStore(url, table_name=table_name, **options)
-        stores.append(store)
-        return store
-
-    yield open_
-    for store in stores:
-        store.close()
+def open_store(postgresql_url, open_sql_store):
+    return lambda at=postgresql_url, **options: open_sql_store(at, **options)
 
 
 @pytest.mark.parametrize("wrong", [600.0, -600.0])
