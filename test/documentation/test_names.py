@@ -47,7 +47,13 @@ def _words(page: Path) -> str:
 def test_exceptions_named_exist(page: Path) -> None:
     named = set(re.findall(r"\b[A-Z]\w+(?:Error|Exception)\b", _words(page)))
     builtin = set(dir(__import__("builtins")))
-    foreign = {"SSLError", "SSLCertVerificationError", "JSONDecodeError", "HTTPError"}
+    foreign = {
+        "SSLError",
+        "SSLCertVerificationError",
+        "JSONDecodeError",
+        "HTTPError",
+        "HTTPException",
+    }
     assert named <= set(_ERRORS) | set(_CLASSES) | builtin | foreign
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from http.cookiejar import CookieJar
 from pathlib import Path
+from typing import NamedTuple
 from urllib.error import HTTPError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import (
@@ -27,11 +28,27 @@ from ultracart.sandbox import Sandbox
 
 from .pages import ROOT, fences
 
-PAGES = ["WebApplication.md", "DjangoApplication.md", "FastApiApplication.md"]
 # What browsers keep of one cookie, name and attributes included (RFC 6265, section 6.1).
 MOST_OF_A_COOKIE = 4093
-NEEDED = {"WebApplication.md": "flask_wtf", "DjangoApplication.md": "django"}
 SECRET_KEY = "the same for all workers and after a redeploy"
+
+
+class Tutorial(NamedTuple):
+    """A page of the documentation, and what its application shows a merchant."""
+
+    page: str
+    needs: str
+    #: Where the form that begins a login leads.
+    start: str = "/connect"
+    connected: str = "Connected to DEMO."
+
+
+TUTORIALS = [
+    Tutorial("WebApplication.md", "flask_wtf"),
+    Tutorial("DjangoApplication.md", "django"),
+    Tutorial("FastApiApplication.md", "fastapi"),
+    Tutorial("SignIn.md", "flask_wtf", "/sign-in", "Signed in as DEMO."),
+]
 
 
 class _Stay(HTTPRedirectHandler):
@@ -53,8 +70,9 @@ class Answer:
 class Browser:
     """One merchant's browser: keeps cookies, as far as browsers do, and fills in forms."""
 
-    def __init__(self, origin: str) -> None:
-        self.origin = origin
+    def __init__(self, application: Application) -> None:
+        self.origin = application.origin
+        self._tutorial = application.tutorial
         self.cookies = CookieJar()
         self._opener = build_opener(ProxyHandler({}), HTTPCookieProcessor(self.cookies), _Stay())
 
@@ -62,21 +80,29 @@ class Browser:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         return self._open(Request(self._whole(path), headers=names, method=method))
 
-    def submit(self, page: Answer, **headers: str) -> Answer:
-        """Press the button of a page."""
-        action = re.search(r'action="([^"]+)"', page.text)
-        assert action is not None, page.text
-        hidden = re.findall(r'type="hidden" name="([^"]+)" value="([^"]+)"', page.text)
+    def submit(self, page: Answer, action: str, **headers: str) -> Answer:
+        """Press the button of the form that leads to ``action``."""
+        form = re.search(r'<form method="post" action="%s">(.*?)</form>' % action, page.text, re.S)
+        assert form is not None, page.text
+        hidden = re.findall(r'type="hidden" name="([^"]+)" value="([^"]+)"', form[1])
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         data = urlencode(hidden).encode()
-        return self._open(Request(self._whole(action[1]), data, names, method="POST"))
+        return self._open(Request(self._whole(action), data, names, method="POST"))
 
     def begin(self) -> str:
         """Press "Connect"; returns the URL of the consent page."""
-        page = self.get("/callback?error=temporarily_unavailable")
-        redirect = self.submit(page)
+        return self.press_connect(self.get("/callback?error=temporarily_unavailable"))
+
+    def press_connect(self, page: Answer) -> str:
+        redirect = self.submit(page, self._tutorial.start)
         assert redirect.status in (302, 303), redirect.text
         return redirect.location
+
+    def offers_a_login(self, page: Answer) -> bool:
+        return 'action="%s"' % self._tutorial.start in page.text
+
+    def is_connected(self) -> bool:
+        return self.get("/").text.count(self._tutorial.connected) == 1
 
     def _whole(self, path: str) -> str:
         parts = urlsplit(path)
@@ -98,9 +124,12 @@ class Browser:
 class Application:
     """A tutorial's program as a process of its own."""
 
-    def __init__(self, page: str, folder: Path, host: str, client_id: str) -> None:
+    def __init__(self, tutorial: Tutorial, folder: Path, host: str, client_id: str) -> None:
+        self.tutorial = tutorial
         (block,) = [
-            fence.source for fence in fences(ROOT / "docs" / page) if fence.language == "python"
+            fence.source
+            for fence in fences(ROOT / "docs" / tutorial.page)
+            if fence.language == "python"
         ]
         (folder / "app.py").write_text(block, encoding="utf-8")
         with socket.socket() as free:
@@ -152,9 +181,9 @@ def running_sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
-@pytest.fixture(scope="module", params=PAGES)
+@pytest.fixture(scope="module", params=TUTORIALS, ids=lambda tutorial: tutorial.page)
 def application(request, running_sandbox, tmp_path_factory) -> Iterator[Application]:
-    pytest.importorskip(NEEDED.get(request.param, "fastapi"))
+    pytest.importorskip(request.param.needs)
     folder = tmp_path_factory.mktemp("tutorial")
     running = Application(request.param, folder, running_sandbox.host, running_sandbox.client_id)
     yield running
@@ -163,29 +192,25 @@ def application(request, running_sandbox, tmp_path_factory) -> Iterator[Applicat
 
 @pytest.fixture
 def browser(application, running_sandbox) -> Iterator[Browser]:
-    browser = Browser(application.origin)
+    browser = Browser(application)
     yield browser
     running_sandbox.faults.clear()
     running_sandbox.revoke()
     page = browser.get("/")
     if 'action="/disconnect"' in page.text:
-        browser.submit(page)
-
-
-def _is_connected(browser: Browser) -> bool:
-    return browser.get("/").text.count("Connected to DEMO") == 1
+        browser.submit(page, "/disconnect")
 
 
 def test_connect_work_and_disconnect(browser, running_sandbox):
     page = browser.get("/")
-    assert (page.status, _is_connected(browser)) == (401, False)
-    callback = running_sandbox.authorize(browser.submit(page).location)
+    assert (page.status, browser.is_connected()) == (401, False)
+    callback = running_sandbox.authorize(browser.press_connect(page))
     landed = browser.get(callback)
     assert (landed.status, landed.location) in ((302, "/"), (303, "/"))
     assert landed.headers["Referrer-Policy"] == "no-referrer"
     page = browser.get("/")
-    assert "Connected to DEMO" in page.text
-    assert browser.submit(page).status in (302, 303)
+    assert browser.is_connected()
+    assert browser.submit(page, "/disconnect").status in (302, 303)
     assert browser.get("/").status == 401
 
 
@@ -193,21 +218,21 @@ def test_after_forty_abandoned_logins_the_next_one_works(browser, running_sandbo
     for _ in range(40):
         browser.begin()
     browser.get(running_sandbox.authorize(browser.begin()))
-    assert _is_connected(browser)
+    assert browser.is_connected()
 
 
 def test_two_tabs(browser, running_sandbox):
     first, second = browser.begin(), browser.begin()
     for url in (first, second):
         assert browser.get(running_sandbox.authorize(url)).status in (302, 303)
-        assert _is_connected(browser)
+        assert browser.is_connected()
 
 
 def test_the_back_button(browser, running_sandbox):
     callback = running_sandbox.authorize(browser.begin())
     browser.get(callback)
     assert browser.get(callback).status == 400
-    assert _is_connected(browser)
+    assert browser.is_connected()
 
 
 @pytest.mark.parametrize(
@@ -225,8 +250,8 @@ def test_the_back_button(browser, running_sandbox):
 def test_a_callback_that_was_changed(browser, running_sandbox, change):
     answer = browser.get(change(running_sandbox.authorize(browser.begin())))
     assert answer.status == 400
-    assert "Connect UltraCart" in answer.text
-    assert not _is_connected(browser)
+    assert browser.offers_a_login(answer)
+    assert not browser.is_connected()
 
 
 @pytest.mark.parametrize(
@@ -239,15 +264,15 @@ def test_an_error_of_the_authorization(browser, error):
     assert state is not None
     answer = browser.get("/callback?error=%s&state=%s" % (error, state[1]))
     assert answer.status == (403 if error == "access_denied" else 400)
-    assert "Connect UltraCart" in answer.text
+    assert browser.offers_a_login(answer)
 
 
 def test_another_browser_s_callback(application, browser, running_sandbox):
     """Login CSRF: a stranger's code in this merchant's browser (RFC 6749, section 10.12)."""
-    stranger = Browser(application.origin)
+    stranger = Browser(application)
     callback = running_sandbox.authorize(stranger.begin())
     assert browser.get(callback).status == 400
-    assert not _is_connected(browser)
+    assert not browser.is_connected()
 
 
 @pytest.mark.parametrize("how", ["HEAD", "prefetch"])
@@ -258,17 +283,17 @@ def test_looking_ahead_spends_no_code(browser, running_sandbox, how):
     else:
         assert browser.get(callback, Sec_Purpose="prefetch;prerender").status == 204
     assert browser.get(callback).status in (302, 303)
-    assert _is_connected(browser)
+    assert browser.is_connected()
 
 
 def test_an_outage_at_the_callback(browser, running_sandbox):
     callback = running_sandbox.authorize(browser.begin())
     running_sandbox.faults.add("/oauth/token", status=503, times=None)
     answer = browser.get(callback)
-    assert (answer.status, "Connect again" in answer.text) == (503, True)
+    assert (answer.status, browser.offers_a_login(answer)) == (503, True)
     running_sandbox.faults.clear()
     browser.get(running_sandbox.authorize(browser.begin()))
-    assert _is_connected(browser)
+    assert browser.is_connected()
 
 
 def test_an_outage_afterwards_loses_nothing(browser, running_sandbox):
@@ -276,14 +301,14 @@ def test_an_outage_afterwards_loses_nothing(browser, running_sandbox):
     running_sandbox.faults.add("/oauth/me", status=500, times=None)
     assert browser.get("/").status == 503
     running_sandbox.faults.clear()
-    assert _is_connected(browser)
+    assert browser.is_connected()
 
 
 def test_disconnecting_amid_an_outage(browser, running_sandbox):
     browser.get(running_sandbox.authorize(browser.begin()))
     page = browser.get("/")
     running_sandbox.faults.add("/oauth/revoke", status=400, body={"error": "invalid_request"})
-    assert browser.submit(page).status in (302, 303)
+    assert browser.submit(page, "/disconnect").status in (302, 303)
     assert browser.get("/").status == 401
 
 
@@ -292,8 +317,27 @@ def test_a_merchant_who_revoked_may_connect_again(browser, running_sandbox):
     running_sandbox.revoke()
     page = browser.get("/")
     assert page.status == 401
-    browser.get(running_sandbox.authorize(browser.submit(page).location))
-    assert _is_connected(browser)
+    browser.get(running_sandbox.authorize(browser.press_connect(page)))
+    assert browser.is_connected()
+
+
+def test_a_token_that_is_always_rejected_offers_a_new_login(browser, running_sandbox):
+    browser.get(running_sandbox.authorize(browser.begin()))
+    running_sandbox.faults.add("/oauth/me", status=401, times=None)
+    page = browser.get("/")
+    assert (page.status, browser.offers_a_login(page)) == (401, True)
+
+
+@pytest.mark.parametrize("application", TUTORIALS[-1:], indirect=True, ids=["SignIn.md"])
+def test_signing_in_keeps_a_grant_for_each_merchant(application, running_sandbox):
+    for merchant in ("FIRST", "SECOND"):
+        browser = Browser(application)
+        browser.get(running_sandbox.authorize(browser.begin(), merchant=merchant))
+        page = browser.get("/")
+        assert "Signed in as %s." % merchant in page.text
+        browser.submit(page, "/sign-out")
+        assert browser.get("/").status == 401
+    assert running_sandbox.revoke(merchant="FIRST") == 1  # signing out has kept the grant
 
 
 def test_a_redeploy_between_redirect_and_callback(application, browser, running_sandbox):
@@ -301,13 +345,15 @@ def test_a_redeploy_between_redirect_and_callback(application, browser, running_
     application.stop()
     application.start()
     assert browser.get(callback).status in (302, 303)
-    assert _is_connected(browser)
+    assert browser.is_connected()
 
 
 def test_a_form_of_another_site(application, browser, running_sandbox):
     browser.get(running_sandbox.authorize(browser.begin()))
     page = browser.get("/")
     page.text = re.sub(r"<input[^>]+>", "", page.text)
-    answer = browser.submit(page, Origin="https://evil.example", Sec_Fetch_Site="cross-site")
+    answer = browser.submit(
+        page, "/disconnect", Origin="https://evil.example", Sec_Fetch_Site="cross-site"
+    )
     assert answer.status in (400, 403)
-    assert _is_connected(browser)
+    assert browser.is_connected()
