@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import socket
 import struct
 import subprocess
@@ -64,6 +65,31 @@ def test_serves_until_it_is_interrupted(ultracart: CommandLine) -> None:
     assert port
     # The port is free again: somebody else can have it.
     socket.create_server(("127.0.0.1", int(port.group(1)))).close()
+
+
+def test_the_banner_says_what_the_options_say(ultracart: CommandLine) -> None:
+    options = ["--application", "web", "--application", "it's"]
+    options += ["--merchant", "ACME=Acme Inc", "--merchant", "SHOP"]
+    running = ultracart.start("sandbox", "--port", "0", "--quiet", *options)
+    host = running.out.wait_for("export ULTRACART_HOST=").partition("=")[2]
+    running.out.wait_for("Ctrl-C")
+    out = running.out.so_far()
+    assert "for the applications with the client ids web and it's. In another" in out
+    assert "\n    ultracart login --client-id web\n" in out
+    assert "\nMerchants on the consent page: ACME (Acme Inc), SHOP.\n" in out
+    page = ask(host.removesuffix("rest/v2"))[1]
+    assert "<code>ultracart login --client-id web</code>" in page
+    assert "<code>ultracart login --device --client-id web</code>" in page
+    stop(running)
+
+
+def test_the_banner_quotes_a_client_id_for_the_shell(ultracart: CommandLine) -> None:
+    running = ultracart.start("sandbox", "--port", "0", "--application", "it's web")
+    running.out.wait_for("Ctrl-C")
+    line = re.search(r"\n    (ultracart login .*)\n", running.out.so_far())
+    assert line is not None
+    assert shlex.split(line[1])[2:] == ["--client-id", "it's web"]
+    stop(running)
 
 
 @pytest.mark.parametrize("_", range(3))

@@ -407,7 +407,7 @@ def test_expire_and_revoke_by_click(person, shop, connect):
 def test_a_device_is_approved_and_another_refused(person, shop, connect):
     wire = connect(shop)
     person.open(shop.url)
-    person.see("None. ultracart login --device starts one.")
+    person.see("None. ultracart login --device --client-id order_board starts one.")
     form = {"client_id": shop.client_id, "scope": "crm"}
     first, second = (wire.post("/oauth/device/authorize", **form).json() for _ in range(2))
     person.see(second["user_code"])

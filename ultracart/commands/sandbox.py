@@ -15,7 +15,19 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..oauth.browser import open_browser
-from .console import CommandError, UsageError, is_terminal, printable, put, put_json, say, width_of
+from .console import (
+    CommandError,
+    UsageError,
+    is_terminal,
+    printable,
+    put,
+    put_json,
+    say,
+    show,
+    width_of,
+)
+from .logins import login_command
+from .program import DEFAULT_ACCOUNT
 
 try:
     from ..sandbox import Application, RecordedRequest, Sandbox as Sandbox
@@ -25,11 +37,11 @@ except ImportError as _error:  # the error says which extra to install
 
 _WELCOME = """\
 The sandbox serves UltraCart's OAuth endpoints at {host}
-for the application with the client id {client_id}. In another terminal:
+for {applications}. In another terminal:
 
     export ULTRACART_HOST={host}
-    ultracart login
-
+    {login}
+{merchants}
 Open that address in a browser to watch it.
 Press Ctrl-C to stop; its tokens stop working then."""
 
@@ -179,13 +191,32 @@ def _shortened(path: str, room: int) -> str:
 
 
 def _announce(sandbox: Sandbox, arguments: argparse.Namespace) -> None:
-    told = {"host": sandbox.host, "client_id": sandbox.client_id, "url": sandbox.url}
     if arguments.json:
-        put_json(told)
+        put_json({"host": sandbox.host, "client_id": sandbox.client_id, "url": sandbox.url})
     else:
-        put(_WELCOME.format_map(told))
+        for line in _welcome(sandbox, arguments).split("\n"):
+            # A command that was folded could not be copied.
+            (put if line.startswith(" ") else show)(line)
     if arguments.open:
         open_browser(sandbox.url, lambda: say("No browser opens: go to %s" % sandbox.url))
+
+
+def _welcome(sandbox: Sandbox, arguments: argparse.Namespace) -> str:
+    ids = [item.client_id for item in arguments.application] or [sandbox.client_id]
+    plural = "s" if len(ids) > 1 else ""
+    merchants = [
+        name if name == merchant else "%s (%s)" % (merchant, name)
+        for merchant, name in arguments.merchant
+    ]
+    return _WELCOME.format(
+        host=sandbox.host,
+        applications="the application%s with the client id%s %s"
+        % (plural, plural, printable(" and ".join(ids))),
+        login=login_command(DEFAULT_ACCOUNT, sandbox.client_id, None),
+        merchants="\nMerchants on the consent page: %s.\n" % ", ".join(merchants)
+        if merchants
+        else "",
+    )
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -85,6 +85,12 @@ class Application:
         return True
 
 
+#: Registered where the user names no application; ``ultracart login`` asks for it by itself.
+DEFAULT_APPLICATION = Application(
+    client_id="sandbox_client", redirect_uris=("http://127.0.0.1:8000/callback",)
+)
+
+
 def _is_loopback_redirect(redirect_uri: str) -> bool:
     # Browsers read a backslash as a slash, and leave out tabs and line breaks.
     if "\\" in redirect_uri or not redirect_uri.isprintable() or " " in redirect_uri:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import secrets
+import shlex
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from flask import Blueprint, Response, json, redirect, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from ..locks import Event
-from .applications import Application
+from .applications import DEFAULT_APPLICATION, Application
 from .faults import Faults
 from .paths import BASE_PATH, METHODS, OAUTH_PATHS
 from .recording import Recording
@@ -149,6 +150,7 @@ class Dashboard:
                 "answers": list(self._answers),
                 "clock": _clock_time,
                 "milliseconds": _milliseconds,
+                "client_option": self._client_option(),
             }
             return {name: render_template(f"_{name}.html", **values) for name in _PARTS}
 
@@ -227,6 +229,13 @@ class Dashboard:
             "application": application,
             "consent": f"{BASE_PATH}/oauth/authorize?{urlencode(query)}",
         }
+
+    def _client_option(self) -> str:
+        """What ``ultracart login`` must be told, to be a login of the first application."""
+        client_id = next(iter(self._state.applications))
+        if client_id == DEFAULT_APPLICATION.client_id:
+            return ""
+        return f" --client-id {shlex.quote(client_id)}"
 
     def _add_merchant(self) -> None:
         merchant, name = _field("merchant_id"), _field("merchant_name")

@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 from ..locks import Event
 from . import placeholders
 from .app import create_app
-from .applications import Application
+from .applications import DEFAULT_APPLICATION, Application
 from .authorization_server import SandboxAuthorizationServer
 from .dashboard import create_dashboard
 from .faults import Faults, warn_of
@@ -24,9 +24,6 @@ from .resources import Answer, Answers
 from .state import State
 from .switches import Switches
 
-DEFAULT_APPLICATION = Application(
-    client_id="sandbox_client", redirect_uris=("http://127.0.0.1:8000/callback",)
-)
 #: Arguments that take effect at the start alone.
 _FIXED = frozenset({"port", "applications", "merchants", "simple_keys", "on_request"})
 #: Seconds between two looks of serve_forever: free-threaded builds deliver Ctrl-C between waits.
