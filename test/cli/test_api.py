@@ -84,6 +84,23 @@ def test_a_body(logged_in: CommandLine, sandbox: Sandbox, tmp_path: Path, source
     assert request.body.decode("utf-8") == body
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_a_body_that_was_written_on_windows(
+    logged_in: CommandLine, sandbox: Sandbox, tmp_path: Path, encoding: str
+) -> None:
+    body = '{"name": "Größe", "price": 10.10, "long": %s}' % ("9" * 5000)
+    file = tmp_path / "body.json"
+    file.write_text(body, encoding=encoding)
+    sandbox.answer("POST", "/coupon/coupons", {"success": True})
+    logged_in.succeed("api", "/coupon/coupons", "--json-body", str(file))
+    assert sandbox.requests[-1].body == body.encode("utf-8")
+
+
+def test_a_response_with_a_byte_order_mark(logged_in: CommandLine, sandbox: Sandbox) -> None:
+    sandbox.answer("GET", "/item/items", b'\xef\xbb\xbf{"items":[]}')
+    assert logged_in.succeed("api", "/item/items") == '{\n  "items": []\n}\n'
+
+
 def test_a_method(logged_in: CommandLine, sandbox: Sandbox) -> None:
     sandbox.answer("DELETE", "/coupon/coupons/{id}", None, status=204)
     ran = logged_in("api", "delete", "/coupon/coupons/7")
@@ -169,13 +186,20 @@ def test_wrong_usage(
     assert len(sandbox.requests) == before
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"a": NaN}', "\x00"])
+@pytest.mark.parametrize("text", ["", "{", '{"a": NaN}', "\x00", "\ufeff", "\ufeff\ufeff{}"])
 def test_a_body_that_is_no_json(logged_in: CommandLine, tmp_path: Path, text: str) -> None:
     file = tmp_path / "body.json"
     file.write_text(text, encoding="utf-8")
-    assert "body.json is not JSON" in logged_in.fail("api", "/a", "--json-body", str(file))
+    assert "body.json is not JSON (" in logged_in.fail("api", "/a", "--json-body", str(file))
     missing = str(tmp_path / "missing")
     assert "cannot read " + missing in logged_in.fail("api", "/a", "--json-body", missing)
+
+
+def test_a_body_in_another_encoding(logged_in: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "body.json"
+    file.write_text('{"name": "Größe"}', encoding="latin-1")
+    message = logged_in.fail("api", "/a", "--json-body", str(file))
+    assert "body.json is not JSON (byte 13 is not UTF-8: save it in that encoding)" in message
 
 
 def test_the_token_of_the_environment(logged_in: CommandLine, sandbox: Sandbox) -> None:

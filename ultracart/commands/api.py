@@ -75,7 +75,9 @@ def _target(given: str, host: str) -> tuple[str, list[tuple[str, str]]]:
 
 
 def _read_body(name: str) -> RawContent:
-    """The JSON in a file, or on stdin, as it stands there.
+    """The JSON in a file, or on stdin, as it stands there, in UTF-8 and without a byte order mark.
+
+    Windows' editors and shells write that mark, or UTF-16; UltraCart takes neither (RFC 8259, 8.1).
 
     Raises:
         CommandError: it cannot be read, or is no JSON.
@@ -90,19 +92,25 @@ def _read_body(name: str) -> RawContent:
     except OSError as error:
         raise CommandError("cannot read %s: %s" % (where, error.strerror)) from error
     try:
-        json.loads(data, parse_constant=_refuse_constant)
+        text = data.decode(json.detect_encoding(data))
+        # Numbers as text: int() refuses what is longer than 4,300 digits.
+        json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        place = (
-            " (line %d, column %d)" % (error.lineno, error.colno)
-            if isinstance(error, json.JSONDecodeError)
-            else ""
-        )
-        raise CommandError("%s is not JSON%s" % (where, place)) from None
-    return RawContent(data)
+        raise CommandError("%s is not JSON%s" % (where, _why(error))) from None
+    return RawContent(text.encode("utf-8"))
+
+
+def _why(error: Exception) -> str:
+    """What is wrong with a body, without its content."""
+    if isinstance(error, json.JSONDecodeError):
+        return " (line %d, column %d)" % (error.lineno, error.colno)
+    if isinstance(error, UnicodeDecodeError):
+        return " (byte %d is not UTF-8: save it in that encoding)" % (error.start + 1)
+    return " (too deep)" if isinstance(error, RecursionError) else " (NaN or Infinity)"
 
 
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(name)
+    raise ValueError(name)  # NaN and the infinities, which JSON does not have (RFC 8259, 6)
 
 
 def _call(
@@ -160,7 +168,7 @@ def _put_response(include: bool, status: int, headers: Any, content: Any) -> Non
 def _as_json(data: bytes) -> str | None:
     """The JSON indented, with every number as the server has written it; ``None`` for others."""
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")
         json.loads(text)
     except (ValueError, RecursionError):
         return None
