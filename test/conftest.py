@@ -8,8 +8,9 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from types import FrameType
 
 import loopback_only
 import pytest
@@ -25,13 +26,33 @@ _FOREIGN_SETTINGS = frozenset(
 )
 _HOME = pytest.StashKey[str]()
 _OUTSIDE = dict(os.environ)
+_ctrl_c_came = False
+
+
+def _on_ctrl_c(number: int, frame: FrameType | None) -> None:
+    global _ctrl_c_came
+    _ctrl_c_came = True
+    signal.default_int_handler(number, frame)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def _keep_interrupts() -> Generator[None, object, object]:
+    """Fails a test that let an interrupt of its own go: pytest would take it for a Ctrl-C."""
+    try:
+        return (yield)
+    except KeyboardInterrupt as error:
+        if _ctrl_c_came:
+            raise
+        raise AssertionError("an interrupt of the test's own got out of it") from error
+
+
+pytest_runtest_setup = pytest_runtest_call = pytest_runtest_teardown = _keep_interrupts
 
 
 def pytest_configure(config: pytest.Config) -> None:
     loopback_only.install()
     # A shell's background jobs ignore Ctrl-C, and so would every process that tests interrupt.
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, _on_ctrl_c)
     for name in list(os.environ):
         foreign = name.startswith("ULTRACART_") and not name.startswith("ULTRACART_TEST_")
         if foreign or name.lower().endswith("_proxy") or name in _FOREIGN_SETTINGS:

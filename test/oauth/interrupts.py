@@ -31,6 +31,11 @@ def interrupts(
             armed = False
             raise KeyboardInterrupt
 
+    def repeat() -> None:
+        # Python drops an interrupt that comes in a finalizer: then try again.
+        while armed:
+            operate()
+
     before = signal.signal(signal.SIGALRM, raise_interrupt)
     try:
         for count in range(times):
@@ -40,12 +45,13 @@ def interrupts(
                     armed = True
                     # Repeated: a signal just before a system call waits does not end that wait.
                     signal.setitimer(signal.ITIMER_REAL, random.uniform(2e-5, longest), 0.05)
-                    # Python drops an interrupt that comes in a finalizer: then try again.
-                    while armed:
-                        operate()
+                    # A function of its own: Python 3.13 leaves the jump at the end of a `while`
+                    # out of the `try` around it, and a signal can come there.
+                    repeat()
                 except KeyboardInterrupt:
                     reached = True
                 finally:
+                    armed = False
                     signal.setitimer(signal.ITIMER_REAL, 0)
             yield count
     finally:
