@@ -189,7 +189,7 @@ def test_they_say_what_to_do_without_an_extra(
         )
     bare = {"PYTHONPATH": "%s:%s" % (tmp_path, ultracart.environment["PYTHONPATH"])}
     message = ultracart.fail("store", "list", "--store", "sqlite:///x.db", **bare)
-    assert message.endswith("pip install 'ultracart[sql]'")
+    assert message.endswith("python -m pip install 'SQLAlchemy<3'")
     bare["ULTRACART_STORE_KEYS"] = Fernet.generate_key().decode()
     message = ultracart.fail("store", "list", "--store", str(path), **bare)
     assert message.endswith("pip install cryptography")

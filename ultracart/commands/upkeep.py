@@ -229,7 +229,9 @@ def _opened(arguments: argparse.Namespace, name: str, keys: list[str]) -> Iterat
     try:
         from ..oauth.stores.sqlalchemy import SQLAlchemyTokenStore
     except ModuleNotFoundError as error:
-        raise CommandError("a database needs SQLAlchemy: pip install 'ultracart[sql]'") from error
+        raise CommandError(
+            "a database needs SQLAlchemy: python -m pip install 'SQLAlchemy<3'"
+        ) from error
     try:
         database = SQLAlchemyTokenStore(
             name, cipher=cipher, table_name=arguments.table, schema=arguments.schema
@@ -276,7 +278,7 @@ def _cipher(keys: list[str]) -> Cipher | None:
     try:
         from cryptography.fernet import Fernet, MultiFernet
     except ModuleNotFoundError as error:
-        raise CommandError("keys need cryptography: pip install cryptography") from error
+        raise CommandError("keys need cryptography: python -m pip install cryptography") from error
     try:
         return MultiFernet([Fernet(key) for key in keys])
     except ValueError:

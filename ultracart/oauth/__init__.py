@@ -79,7 +79,7 @@ def _find(name: str) -> Any:
         if error.name != "sqlalchemy":
             raise
         raise ImportError(
-            "%s needs SQLAlchemy: pip install 'ultracart[sql]'" % name, name=error.name
+            "%s needs SQLAlchemy: python -m pip install 'SQLAlchemy<3'" % name, name=error.name
         ) from None
     globals()[name] = value
     return value

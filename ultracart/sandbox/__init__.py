@@ -1,6 +1,6 @@
 """The sandbox: an UltraCart OAuth server on your own machine.
 
-It needs the extra ``sandbox``: ``pip install 'ultracart[sandbox]'`` brings Flask and Authlib.
+It needs Flask and Authlib, which the extra ``sandbox`` brings.
 Without them ``import ultracart.sandbox`` raises :exc:`ImportError` with exactly that advice; the
 rest of the SDK does not need them. The sandbox shares no code with the client, so that one mistake
 cannot make both agree.
@@ -22,7 +22,7 @@ try:
     from .server import Sandbox
 except ModuleNotFoundError as _missing:
     raise ImportError(
-        "the sandbox needs Flask and Authlib: pip install 'ultracart[sandbox]'"
+        "the sandbox needs Flask and Authlib: python -m pip install 'Flask<4' 'Authlib<2'"
     ) from _missing
 
 __all__ = ["Answer", "Application", "Counters", "Fault", "Faults", "RecordedRequest", "Sandbox"]

@@ -236,7 +236,7 @@ def _proxy(url: Any, name: str) -> Proxy:
     parts, origin = _parsed(url, name, "http://proxy.example:3128", _PROXY_PORTS)
     if origin.scheme in _SOCKS_PORTS and not _socks_is_installed():
         raise ConfigurationError(
-            "%s names a SOCKS proxy: for that, install PySocks (pip install 'urllib3[socks]')"
+            "%s names a SOCKS proxy: for that, install PySocks (python -m pip install PySocks)"
             % name.rstrip(",")
         )
     credentials = None
