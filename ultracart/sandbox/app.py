@@ -1,23 +1,187 @@
-"""The Flask application: UltraCart's ``/rest/v2``, and the sandbox's own page at ``/``."""
+"""A request's way through the sandbox: around the Flask application, and into it.
+
+:class:`Gateway` is the outside: Host check, recording, faults, concurrency. :func:`create_app` is
+the inside: UltraCart's ``/rest/v2``, and the sandbox's own page at ``/``.
+"""
 
 from __future__ import annotations
 
+import logging
 import secrets
-from typing import cast
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Request, Response, redirect, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.exceptions import HTTPException
 
-from .authorization_server import SandboxAuthorizationServer
+from ..locks import Event, Lock
+from .applications import LOOPBACK_HOSTS
+from .authorization_server import SandboxAuthorizationServer, create_token_endpoints
 from .dashboard import is_dashboard
+from .faults import ConditionError, Fault, Faults
+from .messages import BASE_PATH, OAUTH_PATHS, below_base, quoted, ultracart_error
 from .pages import PAGE_PATHS, create_pages
-from .paths import BASE_PATH, OAUTH_PATHS, below_base
-from .resources import Answers, create_resources
-from .responses import header_text, json_response, quoted, ultracart_error
+from .recording import RecordedRequest, Recording
+from .resources import RECORDED, Answers, create_resources
 from .state import State
 
 API_VERSION = "2017-03-01"
+
+_StartResponse = Callable[..., Any]
+_WSGIApplication = Callable[[dict[str, Any], _StartResponse], Iterable[bytes]]
+
+_logger = logging.getLogger("ultracart.sandbox")
+
+
+class ConnectionDroppedError(Exception):
+    """The connection is to be reset without an answer."""
+
+
+class Gateway:
+    """WSGI middleware; its ``recording`` holds the requests that :class:`Sandbox` shows.
+
+    What the sandbox's own page asks for is neither recorded nor counted, and meets no fault.
+    """
+
+    def __init__(
+        self,
+        app: _WSGIApplication,
+        state: State,
+        faults: Faults,
+        recording: Recording,
+        closing: Event,
+        on_request: Callable[[RecordedRequest], object] | None,
+    ) -> None:
+        self._app = app
+        self._state = state
+        self._faults = faults
+        self._recording = recording
+        self._on_request = on_request
+        self._lock = Lock()
+        self._in_progress: Counter[str | None] = Counter()
+        self._total = 0
+        self.closing = closing
+
+    def connection_accepted(self) -> None:
+        with self._lock:
+            self._state.counters.connections += 1
+
+    def __call__(self, environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
+        if not _is_loopback(environ.get("HTTP_HOST")):
+            # A page whose host name was rebound to 127.0.0.1 must read and consent to nothing.
+            refused = ultracart_error(
+                421,
+                f"The Host header names {quoted(environ.get('HTTP_HOST'))}: this sandbox serves "
+                f"{', '.join(sorted(LOOPBACK_HOSTS))} alone.",
+            )
+            return refused(environ, start_response)
+        if is_dashboard(environ["PATH_INFO"]):
+            return self._app(environ, start_response)
+        body = environ["wsgi.input"].getvalue()
+        request = RecordedRequest(environ, body, self._state.now(), self._application_with)
+        environ[RECORDED] = request
+        limited = self._limited(request) if self._state.switches.limit_concurrency else None
+        first = self._enter(request, limited)
+        started = time.perf_counter()
+
+        def record_status(status: str, headers: Any, exc_info: Any = None) -> Any:
+            request.status = int(status.split(None, 1)[0])
+            return start_response(status, headers, exc_info)
+
+        try:
+            if not first:
+                busy = ultracart_error(
+                    429,
+                    "Too many concurrent requests of one application.",
+                    headers={"Retry-After": "1"},
+                )
+                return busy(environ, record_status)
+            return self._respond(request, environ, record_status)
+        finally:
+            request.seconds = time.perf_counter() - started
+            self._leave(limited)
+            self._tell(request)
+
+    def _respond(
+        self, request: RecordedRequest, environ: dict[str, Any], start_response: _StartResponse
+    ) -> Iterable[bytes]:
+        fault: Fault | None
+        try:
+            fault = self._faults.take(request)
+        except ConditionError as error:
+            _logger.exception("The condition of a fault has failed")
+            return ultracart_error(500, str(error))(environ, start_response)
+        if fault is None:
+            return self._app(environ, start_response)
+        fault.wait(self.closing)
+        if fault.drop == "before":
+            raise ConnectionDroppedError
+        if fault.answer is not None:
+            return fault.answer(environ, start_response)
+        if fault.drop == "after":
+            # Run to the end, close included, as if the response were on its way.
+            chunks: Any = self._app(environ, lambda status, headers, exc_info=None: None)
+            chunks.close()
+            raise ConnectionDroppedError
+        return self._app(environ, start_response)
+
+    def _enter(self, request: RecordedRequest, limited: str | None) -> bool:
+        """Count a request in; False when another of its limited application is in progress."""
+        counters = self._state.counters
+        with self._lock:
+            self._recording.add(request)
+            counters.requests += 1
+            self._total += 1
+            counters.max_concurrent = max(counters.max_concurrent, self._total)
+            self._in_progress[limited] += 1
+            return limited is None or self._in_progress[limited] == 1
+
+    def _leave(self, limited: str | None) -> None:
+        with self._lock:
+            self._total -= 1
+            self._in_progress[limited] -= 1
+            if not self._in_progress[limited]:
+                del self._in_progress[limited]
+
+    def _tell(self, request: RecordedRequest) -> None:
+        if self._on_request is None:
+            return
+        try:
+            self._on_request(request)
+        except Exception:
+            _logger.exception("on_request has failed")
+
+    def _limited(self, request: RecordedRequest) -> str | None:
+        """What the limit counts by: the application, else the credential that was sent."""
+        headers = request.headers
+        return (
+            request.application
+            or headers.get("Authorization")
+            or headers.get("x-ultracart-simple-key")
+        )
+
+    def _application_with(self, access_token: str) -> str | None:
+        token = self._state.find_access_token(access_token)
+        return token.grant.client_id if token is not None else None
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host is None:  # HTTP/1.0; no browser sends it
+        return True
+    try:
+        parts = urlsplit(f"//{host}")
+        return (
+            parts.hostname in LOOPBACK_HOSTS
+            and parts.netloc == host
+            and parts.port != 0
+            and ("@" not in host)
+        )
+    except ValueError:
+        return False
 
 
 class _PageSessions(SecureCookieSessionInterface):
@@ -49,7 +213,7 @@ def create_app(
     app.url_map.merge_slashes = False  # as at UltraCart, //orders is another path
     app.session_interface = _PageSessions()
     app.register_blueprint(dashboard)
-    app.register_blueprint(_token_endpoints(state, server), url_prefix=BASE_PATH)
+    app.register_blueprint(create_token_endpoints(state, server), url_prefix=BASE_PATH)
     app.register_blueprint(create_pages(state, server), url_prefix=BASE_PATH)
     app.register_blueprint(create_resources(state, answers, simple_keys), url_prefix=BASE_PATH)
 
@@ -86,37 +250,3 @@ def create_app(
         return ultracart_error(error.code or 500, message)
 
     return app
-
-
-def _token_endpoints(state: State, server: SandboxAuthorizationServer) -> Blueprint:
-    blueprint = Blueprint("tokens", __name__)
-
-    @blueprint.before_request
-    def require_each_parameter_once() -> Response | None:
-        """RFC 6749, section 3.2: what a server must make of one sent twice is anybody's guess."""
-        repeated = [name for name, values in request.form.lists() if len(values) > 1]
-        if not repeated:
-            return None
-        why = f"The parameter {repeated[0]!a} is sent more than once."
-        answer = {"error": "invalid_request", "error_description": why}
-        response = json_response(state.switches.oauth_error_status, answer)
-        response.headers["UC-REST-ERROR"] = header_text(why)
-        return response
-
-    # The lock makes each of these one step: two refreshes with one token never both rotate it.
-    @blueprint.post("/oauth/token")
-    def token() -> Response:
-        with state.lock:
-            return cast("Response", server.create_token_response())
-
-    @blueprint.post("/oauth/revoke")
-    def revoke() -> Response:
-        with state.lock:
-            return cast("Response", server.create_endpoint_response("revocation"))
-
-    @blueprint.post("/oauth/device/authorize")
-    def device_authorize() -> Response:
-        with state.lock:
-            return cast("Response", server.create_endpoint_response("device_authorization"))
-
-    return blueprint

@@ -21,10 +21,9 @@ from werkzeug.exceptions import HTTPException
 from ..locks import Event
 from .applications import DEFAULT_APPLICATION, Application
 from .faults import Faults
-from .paths import BASE_PATH, METHODS, OAUTH_PATHS
+from .messages import BASE_PATH, METHODS, OAUTH_PATHS, json_text_response
 from .recording import Recording
 from .resources import Answers
-from .responses import json_text_response
 from .state import AccessToken, Grant, RefreshToken, State
 from .switches import SWITCHES
 

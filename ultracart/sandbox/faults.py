@@ -14,9 +14,17 @@ from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wrappers import Response
 
 from ..locks import Event, Lock
-from .paths import METHODS, OAUTH_PATHS, PathTemplate, check_method
+from .messages import (
+    METHODS,
+    OAUTH_PATHS,
+    PathTemplate,
+    check_headers,
+    check_method,
+    check_status,
+    is_bodyless,
+    json_text,
+)
 from .recording import RecordedRequest
-from .responses import check_headers, check_status, is_bodyless, json_text
 
 #: Seconds after which a delay on an event gives up, so that a forgotten one cannot hang a test.
 EVENT_DEADLINE = 60.0

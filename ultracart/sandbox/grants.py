@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import placeholders
 from .applications import Application
 from .authlib_bases import (
     AuthorizationCodeGrant,
@@ -18,7 +17,7 @@ from .authlib_bases import (
     RefreshTokenGrant,
     RevocationEndpoint,
 )
-from .responses import quoted
+from .messages import quoted
 from .state import (
     DEFAULT_DEVICE_INTERVAL,
     AuthorizationCode,
@@ -81,7 +80,7 @@ class CodeGrant(AuthorizationCodeGrant):
 
     def query_authorization_code(self, code: str, client: Application) -> AuthorizationCode:
         state: State = self.server.state
-        found = placeholders.code(code, client) or state.codes.get(code)
+        found = state.find_code(code, client)
         if found is None:
             raise InvalidGrantError("The authorization code is unknown.")
         if found.client_id != client.client_id:
@@ -111,10 +110,7 @@ class RefreshGrant(RefreshTokenGrant):
     def authenticate_refresh_token(self, refresh_token: str) -> RefreshToken:
         state: State = self.server.state
         client: Application = self.request.client
-        placeholder = placeholders.refresh_token(refresh_token, client)
-        if placeholder is not None:
-            return placeholder
-        token = state.refresh_tokens.get(refresh_token)
+        token = state.find_refresh_token(refresh_token, client)
         if token is None:
             raise InvalidGrantError("The refresh token is unknown.")
         if not token.check_client(client):
@@ -169,11 +165,9 @@ class DeviceGrant(DeviceCodeGrant):
     def query_device_credential(self, device_code: str) -> DeviceAuthorization:
         state: State = self.server.state
         client = state.applications[self.request.payload.client_id]
-        found = placeholders.device(device_code, client) or state.devices.get(device_code)
+        found = state.find_device_by_code(device_code, client)
         if found is None:
             raise InvalidGrantError("The device code is unknown or was used before.")
-        if client is placeholders.APPLICATION and found.grant is None:
-            found.grant = placeholders.new_grant()
         return found
 
     def validate_device_credential(self, credential: DeviceAuthorization) -> Any:
@@ -246,12 +240,12 @@ class Revocation(RevocationEndpoint):
     CLIENT_AUTH_METHODS = CLIENT_AUTH_METHODS
 
     def authenticate_token(self, request: Any, client: Application) -> Any:
-        placeholder = placeholders.revocable(request.form.get("token", ""), client)
-        return placeholder or super().authenticate_token(request, client)
+        self._client = client  # the endpoint serves one request at a time, under state.lock
+        return super().authenticate_token(request, client)
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> Any:
         state: State = self.server.state
-        return state.refresh_tokens.get(token_string) or state.access_tokens.get(token_string)
+        return state.find_revocable(token_string, self._client)
 
     def revoke_token(self, token: Any, request: Any) -> None:
         token.grant.revoked = True

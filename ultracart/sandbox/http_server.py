@@ -16,8 +16,8 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.test import run_wsgi_app
 
 from ..locks import Lock
-from .gateway import ConnectionDroppedError, Gateway
-from .responses import ultracart_error
+from .app import ConnectionDroppedError, Gateway
+from .messages import ultracart_error
 
 #: Seconds that a request may take to arrive, from its first byte to its last.
 REQUEST_DEADLINE = 60.0

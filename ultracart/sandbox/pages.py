@@ -11,7 +11,7 @@ from flask import Blueprint, Response, render_template, request, session
 from .applications import LOOPBACK_HOSTS, describe
 from .authlib_bases import OAuth2Error
 from .authorization_server import SandboxAuthorizationServer
-from .responses import header_text, quoted
+from .messages import header_text, quoted
 from .state import DeviceAuthorization, Grant, State
 
 #: Paths that a browser visits, without UltraCart's version header.

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from werkzeug.datastructures import Authorization, EnvironHeaders, MultiDict
 
-from .paths import below_base, segments_of
+from .messages import below_base, segments_of
 
 #: The most requests that are kept, and bytes of their bodies; then the oldest are dropped.
 MAX_REQUESTS = 10_000

@@ -10,12 +10,14 @@ from typing import Any, NamedTuple, NoReturn
 from flask import Blueprint, Response, abort, request
 
 from ..locks import Lock
-from . import placeholders
 from .authlib_bases import BearerTokenValidator, ResourceProtector
-from .paths import METHODS, OAUTH_PATHS, PathTemplate, check_method, check_query
-from .recording import RecordedRequest
-from .responses import (
+from .messages import (
+    METHODS,
+    OAUTH_PATHS,
+    PathTemplate,
     check_headers,
+    check_method,
+    check_query,
     check_status,
     is_bodyless,
     json_response,
@@ -23,6 +25,7 @@ from .responses import (
     json_text_response,
     ultracart_error,
 )
+from .recording import RecordedRequest
 from .state import AccessToken, State
 
 _KEY_HEADERS = ("x-ultracart-simple-key", "x-ultracart-browser-key")
@@ -42,9 +45,7 @@ class _TokenValidator(BearerTokenValidator):
         self._state = state
 
     def authenticate_token(self, token_string: str) -> AccessToken | None:
-        return self._state.access_tokens.get(token_string) or placeholders.access_token(
-            token_string
-        )
+        return self._state.find_access_token(token_string)
 
 
 class _Protector(ResourceProtector):

@@ -9,19 +9,17 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from ..locks import Event
-from . import placeholders
-from .app import create_app
+from .app import Gateway, create_app
 from .applications import DEFAULT_APPLICATION, Application
 from .authorization_server import SandboxAuthorizationServer
 from .dashboard import create_dashboard
 from .faults import Faults, warn_of
-from .gateway import Gateway
 from .http_server import HTTPServer
+from .messages import BASE_PATH
 from .pages import decide
-from .paths import BASE_PATH
 from .recording import Counters, RecordedRequest, Recording
 from .resources import Answer, Answers
-from .state import State
+from .state import PLACEHOLDER_APPLICATION, PLACEHOLDER_SIMPLE_KEY, State
 from .switches import Switches
 
 #: Arguments that take effect at the start alone.
@@ -65,14 +63,14 @@ class Sandbox(Switches):
         registered = _applications(self.applications)
         self._first = registered[0]
         self._initial = {item.name: getattr(self, item.name) for item in fields(Switches)}
-        self._state = State(self, (*registered, placeholders.APPLICATION), self.merchants)
+        self._state = State(self, (*registered, PLACEHOLDER_APPLICATION), self.merchants)
         self._server = SandboxAuthorizationServer(self._state)
         self._answers = Answers()
         self._faults = Faults()
         self._recording = Recording()
         closing = Event()
         page = create_dashboard(self._state, self._faults, self._answers, self._recording, closing)
-        keys = (placeholders.SIMPLE_KEY, *self.simple_keys)
+        keys = (PLACEHOLDER_SIMPLE_KEY, *self.simple_keys)
         self._app = create_app(self._state, self._server, self._answers, keys, page)
         self._gateway = Gateway(
             self._app, self._state, self._faults, self._recording, closing, self.on_request

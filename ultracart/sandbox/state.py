@@ -1,4 +1,9 @@
-"""What the server keeps in memory: applications, merchants, grants, codes and tokens."""
+"""What the server keeps in memory: applications, merchants, grants, codes and tokens.
+
+Beside them it knows the documentation's placeholders: every example runs unchanged against a
+sandbox, any number of times and in any order. So no placeholder is ever spent: each use of one
+starts a grant of its own.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..locks import Lock
-from .applications import Application
+from .applications import DEFAULT_SCOPE, Application
 from .recording import Counters
 from .switches import Switches
 
@@ -18,6 +23,19 @@ _numbers = itertools.count(1)
 
 #: A device answer without ``interval`` means this many seconds (RFC 8628, section 3.2).
 DEFAULT_DEVICE_INTERVAL = 5.0
+
+#: The documentation's application, and the credentials that stand in its examples.
+PLACEHOLDER_APPLICATION = Application(
+    client_id="client_id_example",
+    redirect_uris=("redirect_uri_example",),
+    name="Documentation example",
+)
+PLACEHOLDER_SIMPLE_KEY = "YOUR_API_KEY"
+_PLACEHOLDER_CODE = "code_example"
+_PLACEHOLDER_REFRESH_TOKEN = "refresh_token_example"
+_PLACEHOLDER_DEVICE_CODE = "device_code_example"
+_PLACEHOLDER_ACCESS_TOKEN = "access_token_example"
+_REVOCABLE = frozenset({"token_example", _PLACEHOLDER_ACCESS_TOKEN, _PLACEHOLDER_REFRESH_TOKEN})
 
 
 @dataclass(eq=False)
@@ -224,6 +242,46 @@ class State:
         self.refresh_tokens[value] = RefreshToken(grant, value, expires_at)
         return value
 
+    def find_code(self, value: str, client: Application) -> AuthorizationCode | None:
+        if value == _PLACEHOLDER_CODE and client is PLACEHOLDER_APPLICATION:
+            grant = _placeholder_grant()
+            return AuthorizationCode(
+                grant.client_id, grant.merchant, grant.scope, "", math.inf, placeholder=True
+            )
+        return self.codes.get(value)
+
+    def find_access_token(self, value: str) -> AccessToken | None:
+        if value == _PLACEHOLDER_ACCESS_TOKEN:
+            grant = _placeholder_grant()
+            return AccessToken(grant, grant.scope, math.inf, self.now)
+        return self.access_tokens.get(value)
+
+    def find_refresh_token(self, value: str, client: Application) -> RefreshToken | None:
+        if value == _PLACEHOLDER_REFRESH_TOKEN and client is PLACEHOLDER_APPLICATION:
+            return RefreshToken(_placeholder_grant(), value)
+        return self.refresh_tokens.get(value)
+
+    def find_revocable(self, value: str, client: Application) -> RefreshToken | AccessToken | None:
+        """A token to revoke, whose grant ends with it."""
+        if value in _REVOCABLE and client is PLACEHOLDER_APPLICATION:
+            return RefreshToken(_placeholder_grant(), value)
+        return self.refresh_tokens.get(value) or self.access_tokens.get(value)
+
+    def find_device_by_code(self, value: str, client: Application) -> DeviceAuthorization | None:
+        """The device authorization of a device code.
+
+        Those of the documentation's application count as approved: no merchant is there to do it.
+        """
+        if client is not PLACEHOLDER_APPLICATION:
+            return self.devices.get(value)
+        device = self.devices.get(value)
+        if device is None and value == _PLACEHOLDER_DEVICE_CODE:
+            scope = _placeholder_grant().scope
+            device = DeviceAuthorization(client.client_id, scope, "", math.inf, self.now, 0.0)
+        if device is not None and device.grant is None:
+            device.grant = _placeholder_grant()
+        return device
+
     def find_device(self, user_code: str) -> DeviceAuthorization | None:
         """The device authorization of a user code that a person has typed."""
         wanted = normalize_user_code(user_code)
@@ -231,3 +289,7 @@ class State:
             if normalize_user_code(device.user_code) == wanted:
                 return device
         return None
+
+
+def _placeholder_grant() -> Grant:
+    return Grant(PLACEHOLDER_APPLICATION.client_id, "DEMO", DEFAULT_SCOPE)
