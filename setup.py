@@ -3,11 +3,13 @@
 import gzip
 import os
 import re
+import shutil
 import tarfile
 import time
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 from setuptools.command.sdist import sdist
 
 HERE = Path(__file__).parent
@@ -79,6 +81,14 @@ class SourceDistribution(sdist):
         return name
 
 
+class PackageAlone(build_py):
+    """A wheel holds what the sources hold now, not what an earlier build has left in build/."""
+
+    def run(self):
+        shutil.rmtree(Path(self.build_lib, "ultracart"), ignore_errors=True)
+        super().run()
+
+
 # What runs the tests and the examples; `pip install -e '.[dev]' && pytest test/core` needs no more.
 # The lower end of a range has what the tests use, the upper end stops before a next major version.
 # The environments in tox.ini add databases, a browser and other checks.
@@ -135,5 +145,5 @@ setup(
         "Typing :: Typed",
     ],
     zip_safe=False,
-    cmdclass={"sdist": SourceDistribution},
+    cmdclass={"build_py": PackageAlone, "sdist": SourceDistribution},
 )

@@ -29,6 +29,21 @@ def test_wheel_holds_the_package_alone(distributions: list[Path], sources: Path)
     assert any(name.endswith("LICENSE") for name in names)
 
 
+def test_wheel_holds_nothing_of_an_earlier_build(checkout: Path, run: Run) -> None:
+    names = []
+    removed = checkout / "ultracart" / "removed.py"
+    removed.touch()
+    for folder in (checkout / "old", checkout / "new"):
+        run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, checkout)
+        with zipfile.ZipFile(_only(folder, "*.whl")) as wheel:
+            names.append(set(wheel.namelist()))
+        removed.unlink(missing_ok=True)
+    assert (checkout / "build").is_dir()
+    assert {name for name in names[0] - names[1] if ".dist-info/" not in name} == {
+        "ultracart/removed.py"
+    }
+
+
 def test_sdist_holds_the_package_and_what_tests_it(
     distributions: list[Path], sources: Path
 ) -> None:

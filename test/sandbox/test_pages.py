@@ -9,7 +9,7 @@ import pytest
 
 from ultracart.sandbox import Application, Sandbox
 
-from .conftest import query_of
+from .conftest import DEVICE_GRANT, query_of
 
 PLAIN = {"X-UltraCart-Api-Version": ""}
 
@@ -56,6 +56,8 @@ def test_security_headers(sandbox, wire, path):
         ("https://shop.example:8443/cb?x=1", "https://shop.example:8443"),
         ("http://[::1]:9000/cb", "http:"),
         ("com.example.app:/cb", "com.example.app:"),
+        ("http://127.0.0.1:9000/cb", ""),
+        ("http://localhost:9000/cb", ""),
     ],
 )
 def test_the_form_may_lead_to_the_application(connect, redirect_uri, source):
@@ -63,7 +65,23 @@ def test_the_form_may_lead_to_the_application(connect, redirect_uri, source):
         page = connect(sandbox).get(consent_url(sandbox), **PLAIN)
         policy = page.headers["Content-Security-Policy"]
         allowed = policy.partition("form-action ")[2].split()
-        assert allowed == ["'self'", "http://127.0.0.1:*", "http://localhost:*", source]
+        assert allowed == ["'self'", "http://127.0.0.1:*", "http://localhost:*", *source.split()]
+
+
+@pytest.mark.parametrize(
+    ("redirect_uri", "target"),
+    [
+        ("https://shop.example:8443/cb?x=1", "shop.example:8443"),
+        ("com.example.app:/cb", "com.example.app"),
+    ],
+)
+def test_the_merchant_sees_what_is_asked_for_and_by_whom(connect, redirect_uri, target):
+    with Sandbox(applications=[Application("shop", (redirect_uri,))]) as sandbox:
+        page = connect(sandbox).get(consent_url(sandbox, scope="order_read crm"), **PLAIN)
+        shown = page.data.decode()
+        assert "You will return to <strong>%s</strong>" % target in shown
+        assert "View orders" in shown
+        assert "customer relationship" in shown
 
 
 def test_the_page_escapes_what_it_shows(connect):
@@ -87,8 +105,9 @@ def test_allow_and_deny(sandbox, wire):
     # The authorization request named no redirect URI, so the exchange may not have to.
     token = wire.token(grant_type="authorization_code", code=code)
     assert token.json()["scope"] == "order_read"
-    denied = submit(wire, url, page, decision="deny", merchant="DEMO")
-    assert query_of(denied.headers["Location"])["error"] == "access_denied"
+    for decision in ("deny", "ALLOW", ""):
+        denied = submit(wire, url, page, decision=decision, merchant="DEMO")
+        assert query_of(denied.headers["Location"])["error"] == "access_denied"
 
 
 def test_a_foreign_form_is_refused(sandbox, wire):
@@ -121,6 +140,14 @@ def test_errors_before_consent(sandbox, wire):
     assert twice.status == 400
 
 
+def test_a_link_that_does_not_work_says_why(sandbox, wire):
+    elsewhere = wire.get(consent_url(sandbox, redirect_uri="https://evil.example/cb"), **PLAIN)
+    assert elsewhere.status == 400
+    reason = elsewhere.headers["UC-REST-ERROR"]
+    assert "https://evil.example/cb" in reason
+    assert "https://evil.example/cb" in elsewhere.data.decode()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -140,16 +167,42 @@ def test_a_parameter_that_cannot_be_read_gets_a_page(sandbox, wire, name, value)
 def test_device_code_entry(sandbox, wire):
     device = wire.post("/oauth/device/authorize", client_id=sandbox.client_id, scope="crm").json()
     page = wire.get("/oauth/device", **PLAIN)
+    assert page.status == 200
     wrong = submit(wire, "/oauth/device", page, user_code="WRONG")
     assert wrong.status == 400
     assert "There is no such code" in wrong.data.decode()
+    assert "Waiting now: %s." % device["user_code"] in wrong.data.decode()
     shown = submit(wire, "/oauth/device", page, user_code=device["user_code"].lower())
     assert "customer relationship" in shown.data.decode()
     fields = {"user_code": device["user_code"], "merchant": "DEMO"}
     done = submit(wire, "/oauth/device", page, decision="allow", **fields)
+    assert done.status == 200
     assert "connected" in done.data.decode()
     again = submit(wire, "/oauth/device", page, decision="deny", **fields)
     assert again.status == 400
     entered_again = submit(wire, "/oauth/device", page, **fields)
     assert entered_again.status == 400
     assert "Already answered" in entered_again.data.decode()
+
+
+@pytest.mark.parametrize("decision", ["deny", "ALLOW", ""])
+def test_a_device_that_is_not_allowed_is_told(sandbox, wire, decision):
+    device = wire.post("/oauth/device/authorize", client_id=sandbox.client_id, scope="crm").json()
+    page = wire.get("/oauth/device", **PLAIN)
+    fields = {"user_code": device["user_code"], "merchant": "DEMO", "decision": decision}
+    denied = submit(wire, "/oauth/device", page, **fields)
+    assert denied.status == 200
+    assert "Access denied" in denied.data.decode()
+    polled = wire.token(grant_type=DEVICE_GRANT, device_code=device["device_code"])
+    assert polled.json()["error"] == "access_denied"
+    wrong = submit(wire, "/oauth/device", page, user_code="WRONG")
+    assert "No device is waiting now." in wrong.data.decode()
+
+
+def test_an_expired_device_code_is_refused(sandbox, wire, clock):
+    device = wire.post("/oauth/device/authorize", client_id=sandbox.client_id, scope="crm").json()
+    page = wire.get("/oauth/device", **PLAIN)
+    clock.advance(device["expires_in"])
+    late = submit(wire, "/oauth/device", page, user_code=device["user_code"], decision="allow")
+    assert late.status == 400
+    assert "That code has expired" in late.data.decode()

@@ -96,10 +96,7 @@ def _is_wide(path: str) -> bool:
 
 
 def _check_content(path: str, application_id: int | None) -> None:
-    size = os.path.getsize(path)
-    if size == 0:
-        return
-    if size == 1:  # SQLite takes it for an empty database, and would overwrite it
+    if os.path.getsize(path) == 1:  # SQLite takes it for an empty database, and would overwrite it
         raise NotOurs("file is not a database")
     # By SQLite, not by open(): closing a file drops all locks that this process has on it, also
     # those of a store that is open. Immutable: nothing is locked, written or made beside it.
@@ -130,7 +127,7 @@ def _in_log(path: str) -> tuple[int, int]:
             header = log.read(32)
             size = int.from_bytes(header[8:12], "big")
             newest = b""
-            while len(frame := log.read(24 + size)) == 24 + size > 24:
+            while len(frame := log.read(24 + size)) == 24 + size:
                 if frame[8:16] != header[16:24]:  # written before the last checkpoint
                     break
                 if frame[:4] == b"\0\0\0\1":

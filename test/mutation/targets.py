@@ -1,0 +1,77 @@
+"""What ``run.py`` changes, which tests hold it, and which changes tell nothing."""
+
+from __future__ import annotations
+
+#: Module below ultracart/ -> the tests that hold it, below test/.
+TARGETS = {
+    "redaction": "core/test_redaction.py hostile/test_showing.py",
+    "oauth/authorization": "oauth/test_authorization.py oauth/test_pending_logins.py",
+    "oauth/binding": "oauth/test_binding.py",
+    "oauth/browser": "cli/test_login.py",
+    "oauth/checks": "oauth/test_misuse.py oauth/test_session.py oauth/test_authorization.py",
+    "oauth/cli_logins": "cli/test_local_login.py cli/test_stored_logins.py cli/test_tokens.py",
+    "oauth/client_auth": "oauth/test_client_auth.py",
+    "oauth/consent": "oauth/test_authorization.py oauth/test_newest_token.py",
+    "oauth/data_directory": "cli/test_tokens.py cli/test_local_login.py",
+    "oauth/device": "oauth/test_device.py",
+    "oauth/events": "oauth/test_events.py",
+    "oauth/grants": "oauth/test_grants.py",
+    "oauth/local_login": "cli/test_local_login.py cli/test_login.py",
+    "oauth/loopback": "cli/test_loopback.py cli/test_login.py",
+    "oauth/pending_logins": "oauth/test_pending_logins.py",
+    "oauth/refresher": "oauth/test_sharing.py oauth/test_endings.py oauth/test_newest_token.py "
+    "oauth/test_refusals.py oauth/test_events.py oauth/test_store_recheck.py oauth/test_faults.py",
+    "oauth/refusals": "oauth/test_refusals.py",
+    "oauth/request_limiter": "oauth/test_request_limiter.py",
+    "oauth/safe_store": "oauth/test_faults.py oauth/test_newest_token.py oauth/test_endings.py "
+    "oauth/test_store_recheck.py",
+    "oauth/session": "oauth/test_session.py oauth/test_misuse.py oauth/test_sharing.py",
+    "oauth/single_flight": "oauth/test_single_flight.py",
+    "oauth/stores/base": "oauth/test_store_contract.py oauth/test_sqlite_store.py "
+    "oauth/test_private_files.py oauth/test_misuse.py",
+    "oauth/stores/copying": "oauth/test_copying.py",
+    "oauth/stores/engines": "oauth/test_sql_engines.py",
+    "oauth/stores/file_lock": "oauth/test_file_lock.py oauth/test_private_files.py "
+    "oauth/test_locks_in_trouble.py",
+    "oauth/stores/lock_errors": "oauth/test_locks_in_trouble.py",
+    "oauth/stores/memory": "oauth/test_store_contract.py",
+    "oauth/stores/places": "oauth/test_locks_in_trouble.py oauth/test_sqlalchemy_store.py",
+    "oauth/stores/private_file": "oauth/test_private_files.py",
+    "oauth/stores/sql_locks": "oauth/test_sqlalchemy_store.py oauth/test_sql_engines.py",
+    "oauth/stores/sqlalchemy": "oauth/test_sqlalchemy_store.py oauth/test_sql_engines.py "
+    "oauth/test_private_files.py oauth/test_store_contract.py",
+    "oauth/stores/sqlite": "oauth/test_sqlite_store.py oauth/test_private_files.py",
+    "oauth/token": "oauth/test_token.py",
+    "oauth/token_cache": "oauth/test_endings.py oauth/test_sharing.py oauth/test_newest_token.py "
+    "oauth/test_store_recheck.py",
+    "oauth/token_endpoint": "oauth/test_faults.py oauth/test_session.py oauth/test_device.py",
+    "sandbox/pages": "sandbox/test_pages.py sandbox/test_authorize.py sandbox/test_hardening.py",
+    "transport/call": "hostile/test_bounded.py hostile/test_secrets.py core/test_plain_use.py",
+    "transport/connection": "hostile/test_framing.py hostile/test_bounded.py",
+    "transport/limits": "hostile/test_bounded.py hostile/test_nothing_twice.py",
+    "transport/message": "hostile/test_arguments.py core/test_credentials.py",
+    "transport/pools": "hostile/test_objects.py hostile/test_processes.py",
+    "transport/settings": "hostile/test_arguments.py hostile/test_nothing_elsewhere.py "
+    "hostile/test_socks.py",
+    "transport/tls": "hostile/test_host_names.py hostile/test_certificates.py",
+    "transport/verbs": "core/test_plain_use.py",
+}
+# Not here: transport/fast_paths is for speed alone; oauth/stores/contract is a test suite itself,
+# which test/oauth/test_store_contract.py tries on broken stores; oauth/stores/psycopg_deadline
+# needs a PostgreSQL server.
+#: Modules whose tests need PostgreSQL and MariaDB, which every run of them starts anew.
+ON_DATABASES = {"oauth/stores/engines", "oauth/stores/sql_locks", "oauth/stores/sqlalchemy"}
+#: Operators of Cosmic Ray that tell nothing here, as patterns.
+LEFT_OUT = [
+    # ``X | None`` in an annotation is no expression that runs; the three other "|" join flags of
+    # files and locks (oauth/stores/private_file and file_lock).
+    "core/ReplaceBinaryOperator_BitOr_.*",
+    # "%" only formats messages: with any other operator that is a TypeError, or a garbled text.
+    "core/ReplaceBinaryOperator_Mod_.*",
+    # One wrong result stands for all: "+" becomes "-", every other operator "+" and "-".
+    "core/ReplaceBinaryOperator_[A-Za-z]+_(?!Add$|Sub$).*",
+    # Whether equal values are one object is Python's business, not a rule of this package.
+    "core/ReplaceComparisonOperator_(Eq|NotEq|Lt|LtE|Gt|GtE)_(Is|IsNot)$",
+    # They need variable names as arguments.
+    "core/Variable.*",
+]
