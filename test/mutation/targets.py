@@ -6,7 +6,6 @@ from __future__ import annotations
 TARGETS = {
     "redaction": "core/test_redaction.py hostile/test_showing.py",
     "oauth/authorization": "oauth/test_authorization.py oauth/test_pending_logins.py",
-    "oauth/binding": "oauth/test_binding.py",
     "oauth/browser": "cli/test_login.py",
     "oauth/checks": "oauth/test_misuse.py oauth/test_session.py oauth/test_authorization.py",
     "oauth/cli_logins": "cli/test_local_login.py cli/test_stored_logins.py cli/test_tokens.py",
@@ -15,7 +14,8 @@ TARGETS = {
     "oauth/data_directory": "cli/test_tokens.py cli/test_local_login.py",
     "oauth/device": "oauth/test_device.py",
     "oauth/events": "oauth/test_events.py",
-    "oauth/grants": "oauth/test_grants.py",
+    "oauth/grants": "oauth/test_grants.py oauth/test_endings.py oauth/test_events.py "
+    "oauth/test_binding.py oauth/test_newest_token.py",
     "oauth/local_login": "cli/test_local_login.py cli/test_login.py",
     "oauth/loopback": "cli/test_loopback.py cli/test_login.py",
     "oauth/pending_logins": "oauth/test_pending_logins.py",
@@ -24,7 +24,7 @@ TARGETS = {
     "oauth/refusals": "oauth/test_refusals.py",
     "oauth/request_limiter": "oauth/test_request_limiter.py",
     "oauth/safe_store": "oauth/test_faults.py oauth/test_newest_token.py oauth/test_endings.py "
-    "oauth/test_store_recheck.py",
+    "oauth/test_store_recheck.py oauth/test_binding.py",
     "oauth/session": "oauth/test_session.py oauth/test_misuse.py oauth/test_sharing.py",
     "oauth/single_flight": "oauth/test_single_flight.py",
     "oauth/stores/base": "oauth/test_store_contract.py oauth/test_sqlite_store.py "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -113,6 +114,32 @@ def create_authorization_request(
     return AuthorizationRequest(url, state, verifier, redirect_uri, created_at, scope)
 
 
+def check_authorization_endpoint(url: str, *, allow_insecure: bool) -> None:
+    """Raise ApiValueError unless a browser may be sent to ``url``.
+
+    https, or http on this machine; without a user name, which would go along to the page, and
+    without a fragment (RFC 6749, section 3.1).
+    """
+    why = None
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    if not url.isprintable() or any(char.isspace() or char == "\\" for char in url):
+        why = "must have no space, backslash or control character"
+    elif parts.scheme not in ("https", "http") or not host:
+        why = "must be a URL such as https://secure.ultracart.com/rest/v2/oauth/authorize"
+    elif "@" in parts.netloc:
+        why = "must not hold a user name or password"
+    elif "#" in url:
+        why = "must have no fragment (#)"
+    elif parts.scheme == "http" and not allow_insecure and not _is_loopback(host):
+        why = "must be https: anybody on the way could change a plain http page"
+    if why is not None:
+        raise ApiValueError("authorization_endpoint " + why)
+
+
 def code_challenge(code_verifier: str) -> str:
     """The S256 challenge of a verifier (RFC 7636, section 4.2)."""
     digest = sha256(code_verifier.encode("ascii")).digest()
@@ -154,6 +181,13 @@ def origin_of(url: str) -> str:
     parts = urlsplit(url)
     port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
     return "%s://%s:%d" % (parts.scheme.lower(), (parts.hostname or "").lower(), port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _is_field(name: str, value: object) -> bool:

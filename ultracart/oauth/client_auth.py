@@ -8,32 +8,19 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..api_client import API_VERSION, API_VERSION_HEADER
 from ..configuration import Configuration
 from ..exceptions import ConfigurationError
 from ..transport.settings import TransportSettings, transport_settings
 
+if TYPE_CHECKING:
+    from .session import AccountTokenSource
+
 T = TypeVar("T")
 
 _HEADER = "Authorization"
-
-
-class TokenSource(Protocol):
-    """One account's token, as its session has it."""
-
-    def __call__(self) -> str:
-        """A valid access token."""
-        ...
-
-    def invalidate(self, token: str) -> bool:
-        """The server refused ``token``; whether another one can be had."""
-        ...
-
-    def is_untried(self, token: str) -> bool:
-        """Whether ``token`` came from the store, so that a refresh may bring a better one."""
-        ...
 
 
 class ClientAuth:
@@ -50,7 +37,7 @@ class ClientAuth:
 
     def __init__(
         self,
-        source: TokenSource,
+        source: AccountTokenSource,
         source_async: Callable[[], Awaitable[str]],
         configuration: Configuration,
     ) -> None:

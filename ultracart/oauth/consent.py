@@ -13,10 +13,10 @@ from ..locks import Lock
 from .authorization import (
     AuthorizationRequest,
     authorization_code,
+    check_authorization_endpoint,
     create_authorization_request,
     origin_of,
 )
-from .checks import check_authorization_endpoint
 
 
 class Consent(NamedTuple):

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
+from ..exceptions import ApiException
 from .token import Token
+from .token_endpoint import attempts_of
 
 EventKind = Literal["issued", "refreshed", "refresh_failed", "grant_ended", "revoked"]
 
@@ -50,16 +52,28 @@ class SessionEvent:
 class Trace:
     """What one operation on an account does, until it is reported; nothing if it has no kind."""
 
-    __slots__ = ("account", "attempts", "duration", "error", "event", "kind", "token")
-
-    def __init__(self, account: str) -> None:
+    def __init__(self, account: str, monotonic: Callable[[], float]) -> None:
         self.account: str = account
+        self._monotonic = monotonic
         self.kind: EventKind | None = None
         self.token: Token | None = None
         self.duration: float = 0.0
         self.attempts: int = 0
         self.error: Exception | None = None
         self.event: SessionEvent | None = None
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Measure a request to UltraCart, which the block sends with all its attempts."""
+        began = self._monotonic()
+        self.attempts = 1
+        try:
+            yield
+        except ApiException as error:
+            self.attempts = attempts_of(error)
+            raise
+        finally:
+            self.duration = self._monotonic() - began
 
     def done(self, kind: EventKind, token: Token | None) -> None:
         """It succeeded, with ``token``, or with one that could not be read."""
@@ -77,18 +91,23 @@ class EventReporter:
     Args:
         on_event: the application's function, or ``None``.
         clock: Unix seconds.
+        monotonic: monotonic seconds.
     """
 
     def __init__(
-        self, on_event: Callable[[SessionEvent], object] | None, clock: Callable[[], float]
+        self,
+        on_event: Callable[[SessionEvent], object] | None,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
     ) -> None:
         self._on_event = on_event
         self._clock = clock
+        self._monotonic = monotonic
 
     @contextmanager
     def reporting(self, account: str) -> Iterator[Trace]:
         """A trace for the block; reported when it is left, also by an error."""
-        trace = Trace(account)
+        trace = Trace(account, self._monotonic)
         try:
             yield trace
         finally:

@@ -1,4 +1,4 @@
-"""The grants of a session's accounts: what state each is in, and keeping unused ones alive."""
+"""Grants: their login and revocation, what state each is in, and keeping unused ones alive."""
 
 from __future__ import annotations
 
@@ -8,14 +8,20 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Literal
 
-from ..exceptions import ApiException, InvalidClientError, TokenStoreError
-from .events import SessionEvent
+from ..exceptions import (
+    ApiException,
+    InvalidClientError,
+    OAuthSessionError,
+    TokenStoreError,
+    UltraCartError,
+)
+from .events import EventReporter, SessionEvent, Trace
 from .refresher import Refresher
 from .safe_store import SafeStore
 from .stores.base import UnreadableToken
 from .token import Token
 from .token_cache import TokenCache
-from .token_endpoint import may_have_been_lost
+from .token_endpoint import Issued, TokenEndpoint, may_have_been_lost
 
 _logger = logging.getLogger(__name__)
 # Accounts in a row whose refresh got no response: UltraCart is out of order, or not to be reached.
@@ -54,14 +60,78 @@ class Grants:
     def __init__(
         self,
         store: SafeStore,
-        refresher: Refresher,
+        endpoint: TokenEndpoint,
         cache: TokenCache,
+        reporter: EventReporter,
+        refresher: Refresher,
         clock: Callable[[], float],
+        monotonic: Callable[[], float],
     ) -> None:
         self._store = store
-        self._refresher = refresher
+        self._endpoint = endpoint
         self._cache = cache
+        self._reporter = reporter
+        self._refresher = refresher
         self._clock = clock
+        self._monotonic = monotonic
+
+    def save_login(self, account: str, issued: Issued, scope: str | None) -> Token:
+        """Keep a new grant's token, in place of any that the account has."""
+        token = self._store.bound(
+            Token.from_response(issued.response, issued_at=issued.sent_at, scope=scope)
+        )
+        age = self._monotonic() - issued.sent_monotonic
+        with self._reporter.reporting(account) as trace:
+            with self._store.lock(account):
+                self._store.save(account, token)
+                version = self._cache.version(account)
+            self._cache.put(account, token, age=age, if_version=version, invalidate_readers=True)
+            self._store.refusals.forget(account)
+            self._store.refusals.accept(account)
+            trace.duration, trace.attempts = age, issued.attempts
+            trace.done("issued", token)
+        return token
+
+    def revoke(self, account: str, *, forget: bool = False) -> None:
+        """End the grant at UltraCart, then forget it; nothing happens without a token."""
+        with self._reporter.reporting(account) as trace:
+            try:
+                with self._store.lock(account):
+                    token = self._load_to_revoke(account, trace, forget)
+                    if token is not None:
+                        token = self._store.pending.latest(account, token)
+                        self._revoke_under_lock(account, token, trace, forget)
+                    if token is not None or trace.error is not None:
+                        self._store.delete(account)
+            finally:
+                self._cache.forget(account)
+            if token is not None:
+                self._store.pending.drop(account, token)
+            if token is not None or trace.error is not None:
+                self._store.refusals.forget(account)
+                trace.done("revoked", token)
+
+    def _load_to_revoke(self, account: str, trace: Trace, forget: bool) -> Token | None:
+        try:
+            return self._store.load_any(account)
+        except UnreadableToken as error:
+            if not forget:
+                raise
+            trace.error = error
+            return None
+
+    def _revoke_under_lock(self, account: str, token: Token, trace: Trace, forget: bool) -> None:
+        try:
+            self._store.require_own(account, token)
+            with trace.request():
+                response = self._endpoint.revoke(token.refresh_token or token.access_token)
+            if response.successful is False:
+                raise OAuthSessionError("UltraCart did not revoke the grant; it is kept")
+        except (ApiException, OAuthSessionError) as error:
+            if not _says_that_it_has_ended(error):
+                if not forget:
+                    raise
+                trace.error = error
 
     def all(self) -> list[Grant]:
         """Every grant, by account."""
@@ -131,6 +201,13 @@ class Grants:
         if is_expired:
             return "expired"
         return "fresh" if self._cache.is_fresh(token) else "stale"
+
+
+def _says_that_it_has_ended(error: UltraCartError) -> bool:
+    """Whether an error of the revocation endpoint means that there is nothing left to revoke."""
+    if not isinstance(error, ApiException) or isinstance(error, InvalidClientError):
+        return False
+    return error.error in ("invalid_grant", "invalid_token") or error.status in (404, 410)
 
 
 def _has_passed(token: Token, now: float) -> bool:

@@ -30,29 +30,23 @@ explores R4 to R7 with all failures in two processes, and says what breaks witho
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 from functools import partial
 
 from ..exceptions import (
     ApiException,
     InvalidGrantError,
-    OAuthSessionError,
     ReauthorizationRequired,
     TokenBindingError,
     TokenStoreError,
     UltraCartError,
 )
-from .binding import Binding
-from .checks import check_call
 from .events import EventReporter, SessionEvent, Trace
-from .refusals import reauthorization_required, says_that_it_has_ended
 from .safe_store import SafeStore
 from .single_flight import SingleFlight
-from .stores.base import UnreadableToken
 from .token import Token
-from .token_cache import CachedToken, TokenCache, expired
-from .token_endpoint import Issued, TokenEndpoint, attempts_of
+from .token_cache import CachedToken, TokenCache
+from .token_endpoint import Issued, TokenEndpoint
 
 # Seconds; a failed early refresh is retried after half of the token's remaining time, at most this.
 MAX_REFRESH_BACKOFF = 30.0
@@ -69,20 +63,18 @@ class _RefreshedElsewhere(Exception):
 
 
 class Refresher:
-    """Hands out valid tokens, and replaces and revokes them under the store's lock."""
+    """Hands out valid tokens, and replaces them under the store's lock."""
 
     def __init__(
         self,
         store: SafeStore,
         endpoint: TokenEndpoint,
-        binding: Binding,
         cache: TokenCache,
         reporter: EventReporter,
         monotonic: Callable[[], float],
     ) -> None:
         self._store = store
         self._endpoint = endpoint
-        self._binding = binding
         self._cache = cache
         self._reporter = reporter
         self._monotonic = monotonic
@@ -92,7 +84,6 @@ class Refresher:
 
     def valid_token(self, account: str) -> Token:
         """A token that is valid now."""
-        check_call(account)
         tries = _TRIES
         while True:
             entry = self._cache.entries.get(account) or self._read(account)
@@ -128,7 +119,7 @@ class Refresher:
         """Refresh ``token`` unless the store has another one; returns the event, if any."""
         with self._reporter.reporting(account) as trace:
             try:
-                self._refresh_for_all(account, expired(token), trace)
+                self._refresh_for_all(account, CachedToken(token), trace)
             except (UltraCartError, _RefreshedElsewhere):
                 pass  # the event says it
         return trace.event
@@ -138,63 +129,13 @@ class Refresher:
         entry = self._cache.entries.get(account) or self._read(account)
         if entry is None or entry.access_token != access_token:
             return True
-        is_newest = True
-        if entry.is_young(self._monotonic()):
+        now = self._monotonic()
+        if entry.is_young(now):
             stored = self._store.load(account)
-            is_newest = stored is None or stored.is_same_issue(entry.token)
-
-        def may_expire(cached: CachedToken) -> bool:
-            now = self._monotonic()
-            if not is_newest or not cached.is_young(now):
-                return True
-            return self._store.refusals.may_replace(account, cached.refreshed_at, now)
-
-        return self._cache.expire(account, access_token, may_expire)
-
-    def is_untried(self, account: str, access_token: str) -> bool:
-        """Whether this token was adopted, not refreshed by this process (R10)."""
-        entry = self._cache.entries.get(account)
-        return (
-            entry is not None
-            and entry.access_token == access_token
-            and entry.refreshed_at == -math.inf
-        )
-
-    def save_login(self, account: str, issued: Issued, scope: str | None) -> Token:
-        """Keep a new grant's token, in place of any that the account has."""
-        token = self._binding.bound(
-            Token.from_response(issued.response, issued_at=issued.sent_at, scope=scope)
-        )
-        age = self._monotonic() - issued.sent_monotonic
-        with self._reporter.reporting(account) as trace:
-            with self._store.lock(account):
-                self._store.save(account, token)
-                version = self._cache.version(account)
-            self._cache.put(account, token, age=age, if_version=version, invalidate_readers=True)
-            self._store.refusals.forget(account)
-            self._store.refusals.accept(account, self._endpoint.identity)
-            trace.duration, trace.attempts = age, issued.attempts
-            trace.done("issued", token)
-        return token
-
-    def revoke_grant(self, account: str, *, forget: bool = False) -> None:
-        """End the grant at UltraCart, then forget it; nothing happens without a token."""
-        with self._reporter.reporting(account) as trace:
-            try:
-                with self._store.lock(account):
-                    token = self._load_to_revoke(account, trace, forget)
-                    if token is not None:
-                        token = self._store.pending.latest(account, token)
-                        self._revoke_under_lock(account, token, trace, forget)
-                    if token is not None or trace.error is not None:
-                        self._store.delete(account)
-            finally:
-                self._cache.forget(account)
-            if token is not None:
-                self._store.pending.drop(account, token)
-            if token is not None or trace.error is not None:
-                self._store.refusals.forget(account)
-                trace.done("revoked", token)
+            if stored is None or stored.is_same_issue(entry.token):
+                keeps = partial(self._store.refusals.keeps_rejected, account, now)
+                return self._cache.expire(account, access_token, unless=keeps)
+        return self._cache.expire(account, access_token)
 
     # -- reading the store --------------------------------------------------------------------
 
@@ -205,8 +146,8 @@ class Refresher:
         if stored is None:
             return None
         if self._store.pending.latest(account, stored) is not stored:
-            return expired(stored)
-        return self._cache.put(account, self._store.bind(account, stored), if_version=version)
+            return CachedToken(stored)
+        return self._cache.put(account, self._store.adopt(account, stored), if_version=version)
 
     def _is_still_stored(self, account: str, entry: CachedToken) -> bool:
         """Compare a fresh token with the store (R2); ``False`` if the cache has changed."""
@@ -309,9 +250,8 @@ class Refresher:
         if stored is None or self._store.pending.latest(account, stored) is not stored:
             return None
         if stored.is_same_issue(seen.token) or not self._cache.is_fresh(stored):
-            now, application = self._monotonic(), self._endpoint.identity
-            refusals = self._store.refusals
-            refusals.check(account, stored, application, now, final_only=final_only)
+            now = self._monotonic()
+            self._store.refusals.check(account, stored, now, final_only=final_only)
             return None
         self._cache.put(account, stored, if_version=version)
         return stored
@@ -333,9 +273,13 @@ class Refresher:
         trace.token = old
         try:
             issued = self._ask(account, old, trace)
-        except InvalidGrantError as error:
-            return self._after_invalid_grant(account, old, error, trace), None
-        new = self._binding.bound(
+        except InvalidGrantError as error:  # R8
+            stored = self._store.load(account)
+            if stored is not None and not stored.is_same_issue(old):
+                return stored, None
+            why = "its grant has ended, by the merchant or because a refresh token was used twice"
+            raise self._ended(account, old, why, trace, error) from error
+        new = self._store.bound(
             Token.from_response(issued.response, issued_at=issued.sent_at, previous=old)
         )
         saved = self._save(account, old, new)
@@ -346,11 +290,11 @@ class Refresher:
         if old.refresh_token is None:
             why = "its token has expired, and came without a refresh token"
             raise self._ended(account, old, why, trace)
-        began = self._monotonic()
         try:
-            issued = self._endpoint.refresh(old.refresh_token)
+            with trace.request():
+                issued = self._endpoint.refresh(old.refresh_token)
             trace.attempts = issued.attempts
-            self._store.refusals.accept(account, self._endpoint.identity)
+            self._store.refusals.accept(account)
             merchant = issued.response.merchant_id
             if merchant and old.merchant_id and merchant != old.merchant_id:  # R11
                 raise TokenBindingError(
@@ -359,68 +303,36 @@ class Refresher:
                     account=account,
                 )
         except (ApiException, TokenBindingError) as error:
-            if isinstance(error, ApiException):
-                trace.attempts = attempts_of(error)
-            now = self._monotonic()
-            self._store.refusals.remember(account, old, self._endpoint.identity, error, now)
+            self._store.refusals.remember(account, old, error, self._monotonic())
             raise
-        finally:
-            trace.duration = self._monotonic() - began
         return issued
 
     def _save(self, account: str, old: Token, new: Token) -> Token:
         """``new``, saved; or what was saved meanwhile by a login, which wins (R7)."""
-        self._store.pending.begin(account, old, new, self._monotonic())
         if self._store.replace(account, old, new):
             return new
-        self._store.pending.drop(account, new)
         stored = self._store.load(account)
         if stored is None:
             self._cache.forget(account)
             raise reauthorization_required(account, "its token was deleted during the refresh")
         return stored
 
-    def _after_invalid_grant(
-        self, account: str, old: Token, error: InvalidGrantError, trace: Trace
-    ) -> Token:
-        stored = self._store.load(account)
-        if stored is not None and not stored.is_same_issue(old):
-            return stored
-        why = "its grant has ended, by the merchant or because a refresh token was used twice"
-        raise self._ended(account, old, why, trace, error)
-
     def _ended(
         self, account: str, old: Token, why: str, trace: Trace, cause: Exception | None = None
     ) -> ReauthorizationRequired:
         error = reauthorization_required(account, why)
         error.__cause__ = cause
-        now = self._monotonic()
-        self._store.refusals.remember(account, old, self._endpoint.identity, error, now)
+        self._store.refusals.remember(account, old, error, self._monotonic())
         trace.failed(error, has_ended=True)
         return error
 
-    def _load_to_revoke(self, account: str, trace: Trace, forget: bool) -> Token | None:
-        try:
-            return self._store.load_any(account)
-        except UnreadableToken as error:
-            if not forget:
-                raise
-            trace.error = error
-            return None
 
-    def _revoke_under_lock(self, account: str, token: Token, trace: Trace, forget: bool) -> None:
-        began = self._monotonic()
-        try:
-            self._binding.require(account, token)
-            trace.attempts = 1
-            response = self._endpoint.revoke(token.refresh_token or token.access_token)
-            if response.successful is False:
-                raise OAuthSessionError("UltraCart did not revoke the grant; it is kept")
-        except (ApiException, OAuthSessionError) as error:
-            trace.attempts = attempts_of(error) if trace.attempts else 0
-            if not says_that_it_has_ended(error):
-                if not forget:
-                    raise
-                trace.error = error
-        finally:
-            trace.duration = self._monotonic() - began
+def reauthorization_required(
+    account: str, why: str = "no token is stored for it"
+) -> ReauthorizationRequired:
+    """The error that says what an application has to do next."""
+    return ReauthorizationRequired(
+        "account %r must authorize again: %s. Send the merchant to create_authorization_url()"
+        % (account, why),
+        account=account,
+    )

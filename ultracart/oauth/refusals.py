@@ -7,7 +7,6 @@ requests: every three seconds one request, each refused.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
 from typing import NamedTuple
 
 from ..exceptions import (
@@ -20,6 +19,7 @@ from ..exceptions import (
 )
 from .single_flight import equal_error
 from .token import Token
+from .token_cache import CachedToken
 from .token_endpoint import may_have_been_lost
 
 # Seconds after which an application that was refused asks again.
@@ -37,7 +37,6 @@ class Refusal(NamedTuple):
     """An error response to a refresh token, and the monotonic second until which it holds."""
 
     refresh_token: str | None
-    asked_by: Hashable
     error: Exception
     until: float
 
@@ -49,9 +48,13 @@ class Refusal(NamedTuple):
         """Whether the grant has ended, so that only another token helps."""
         return self.until == math.inf
 
+    def is_of(self, token: Token) -> bool:
+        """Whether it is an error response to this token's refresh token."""
+        return self.refresh_token == token.refresh_token
+
 
 class Refusals:
-    """The refusals of one store's accounts in this process, one for each account.
+    """The refusals of one application and one store in this process, one for each account.
 
     An application whose client id or secret is refused (``invalid_client``) for two accounts within
     a minute is refused for all: their refresh tokens have nothing to do with it.
@@ -60,10 +63,9 @@ class Refusals:
     def __init__(self) -> None:
         # No lock: a dict's single operations are atomic.
         self._by_account: dict[str, Refusal] = {}
-        # By application: the account that was last refused as invalid_client and the refusal; and
-        # the refusal that holds for all accounts.
-        self._last_invalid: dict[Hashable, tuple[str, Refusal]] = {}
-        self._by_application: dict[Hashable, Refusal] = {}
+        # The account that was last refused as invalid_client, and the refusal that holds for all.
+        self._last_invalid: tuple[str, Refusal] | None = None
+        self._for_all: Refusal | None = None
         # How often in a row a token was rejected soon after its refresh, and when that was.
         self._rejected: dict[str, tuple[int, float]] = {}
         # The same of tokens that other processes refreshed: how often in a row one was rejected
@@ -72,14 +74,7 @@ class Refusals:
         # The hash of the refresh token to which error responses came in a row, and how many.
         self._failed: dict[str, tuple[int, int]] = {}
 
-    def remember(
-        self,
-        account: str,
-        token: Token,
-        asked_by: Hashable,
-        error: UltraCartError,
-        now: float,
-    ) -> None:
+    def remember(self, account: str, token: Token, error: UltraCartError, now: float) -> None:
         """Keep the ``error`` of a request with ``token``, if an early retry would fail again."""
         pause = _pause(error) or self._pause_of_a_series(account, token, error)
         if not pause:
@@ -88,13 +83,13 @@ class Refusals:
         kept = equal_error(error)
         if isinstance(error.__cause__, Exception):
             kept.__cause__ = equal_error(error.__cause__)
-        refusal = Refusal(token.refresh_token, asked_by, kept, now + pause)
+        refusal = Refusal(token.refresh_token, kept, now + pause)
         self._by_account[account] = refusal
         if isinstance(error, InvalidClientError):
-            other, last = self._last_invalid.get(asked_by, (account, refusal))
+            other, last = self._last_invalid or (account, refusal)
             if other != account and now < last.until:
-                self._by_application[asked_by] = refusal
-            self._last_invalid[asked_by] = account, refusal
+                self._for_all = refusal
+            self._last_invalid = account, refusal
 
     def _pause_of_a_series(self, account: str, token: Token, error: UltraCartError) -> float:
         """Seconds that grow with each error response in a row to one token; none after the first.
@@ -109,17 +104,13 @@ class Refusals:
         self._failed[account] = hash(token.refresh_token), count
         return 0.0 if count == 1 else min(2.0 ** min(count - 2, 10), _APPLICATION_REFUSED)
 
-    def check(
-        self, account: str, token: Token, asked_by: Hashable, now: float, *, final_only: bool
-    ) -> None:
-        """Raise the refusal that still holds for this token, asked by this application."""
-        everybody = self._by_application.get(asked_by)
-        if everybody is not None and now < everybody.until:
-            raise equal_error(everybody.error)
+    def check(self, account: str, token: Token, now: float, *, final_only: bool) -> None:
+        """Raise the refusal that still holds for this token."""
+        for_all = self._for_all
+        if for_all is not None and now < for_all.until:
+            raise equal_error(for_all.error)
         refusal = self._by_account.get(account)
-        if refusal is None or now >= refusal.until:
-            return
-        if (refusal.refresh_token, refusal.asked_by) != (token.refresh_token, asked_by):
+        if refusal is None or now >= refusal.until or not refusal.is_of(token):
             return
         error = equal_error(refusal.error)
         if not refusal.is_final:
@@ -132,11 +123,7 @@ class Refusals:
     def has_ended(self, account: str, token: Token) -> bool:
         """Whether the grant of this token is known to have ended."""
         refusal = self._by_account.get(account)
-        return (
-            refusal is not None
-            and refusal.is_final
-            and refusal.refresh_token == token.refresh_token
-        )
+        return refusal is not None and refusal.is_final and refusal.is_of(token)
 
     def forget(self, account: str) -> None:
         """The account has a new grant, or none."""
@@ -144,42 +131,39 @@ class Refusals:
         self._rejected.pop(account, None)
         self._adopted.pop(account, None)
 
-    def accept(self, account: str, asked_by: Hashable) -> None:
-        """The server has given this application a token for the account."""
+    def accept(self, account: str) -> None:
+        """The server has given the application a token for the account."""
         self._failed.pop(account, None)
-        self._last_invalid.pop(asked_by, None)
-        self._by_application.pop(asked_by, None)
+        self._last_invalid = self._for_all = None
 
-    def may_replace(self, account: str, refreshed_at: float, now: float) -> bool:
-        """Whether a token that is rejected ``now`` is to be refreshed again.
+    def keeps_rejected(self, account: str, now: float, entry: CachedToken) -> bool:
+        """Whether a token that is rejected ``now`` stays in use.
 
-        Not within seconds of its own refresh: a resource that rejects every token would get a
+        It does within seconds of its own refresh: a resource that rejects every token would get a
         new one with each call.
-
-        Args:
-            refreshed_at: when this process refreshed it; minus infinity if it did not.
         """
+        refreshed_at = entry.refreshed_at
         if not math.isfinite(refreshed_at):
-            return self._may_replace_adopted(account, now)
+            return self._keeps_adopted(account, now)
         count, rejected = self._rejected.get(account, (0, -math.inf))
         if now - refreshed_at < _REJECTED_SOON * 2**count:
             self._rejected[account] = count, refreshed_at
-            return False
+            return True
         if rejected == refreshed_at:
             self._rejected[account] = min(count + 1, _MOST_DOUBLINGS), refreshed_at
         else:
             self._rejected.pop(account, None)
-        return True
+        return False
 
-    def _may_replace_adopted(self, account: str, now: float) -> bool:
+    def _keeps_adopted(self, account: str, now: float) -> bool:
         """Many processes on one store would else replace each other's tokens with each call."""
         count, replaced = self._adopted.get(account, (-1, -math.inf))
         pause = _REJECTED_SOON * 2 ** max(count, 0)
         if now - replaced < pause:
-            return False
+            return True
         is_series = now - replaced < _SERIES * pause
         self._adopted[account] = (min(count + 1, _MOST_DOUBLINGS) if is_series else 0), now
-        return True
+        return False
 
 
 def _pause(error: UltraCartError) -> float:
@@ -194,21 +178,3 @@ def _pause(error: UltraCartError) -> float:
     if isinstance(error, refused) or (isinstance(error, ApiException) and error.status == 410):
         return _APPLICATION_REFUSED
     return 0.0
-
-
-def says_that_it_has_ended(error: UltraCartError) -> bool:
-    """Whether an error of the revocation endpoint means that there is nothing left to revoke."""
-    if not isinstance(error, ApiException) or isinstance(error, InvalidClientError):
-        return False
-    return error.error in ("invalid_grant", "invalid_token") or error.status in (404, 410)
-
-
-def reauthorization_required(
-    account: str, why: str = "no token is stored for it"
-) -> ReauthorizationRequired:
-    """The error that says what an application has to do next."""
-    return ReauthorizationRequired(
-        "account %r must authorize again: %s. Send the merchant to create_authorization_url()"
-        % (account, why),
-        account=account,
-    )

@@ -1,25 +1,27 @@
-"""Safe store: any token store with one family of errors, optional abilities and pending saves."""
+"""Safe store: a token store with one family of errors, pending saves, and only own tokens."""
 
 from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from threading import get_ident
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TypeVar
 from weakref import WeakKeyDictionary
 
-from ..exceptions import ApiTypeError, TokenStoreError, UltraCartError
+from ..exceptions import ApiTypeError, TokenBindingError, TokenStoreError, UltraCartError
 from ..forks import renew_after_fork
 from ..locks import Lock
-from .binding import Binding
+from .authorization import origin_of
 from .refusals import Refusals
 from .single_flight import needs_itself
 from .stores.base import TokenStore
 from .stores.lock_errors import caller_error_first
 from .token import Token
+
+T = TypeVar("T")
 
 _logger = logging.getLogger(__name__)
 # Seconds; for so long an application may roll back what was saved in its transaction.
@@ -93,48 +95,67 @@ class PendingSaves:
         self._lock = Lock()
 
 
-class _Shared(NamedTuple):
+class _Shared:
     """What the sessions of one store object have in common in this process."""
 
-    pending: PendingSaves
-    refusals: Refusals
+    def __init__(self) -> None:
+        self.pending = PendingSaves()
+        self.refusals: dict[Hashable, Refusals] = {}  # by application
 
 
 _by_store: WeakKeyDictionary[Any, _Shared] = WeakKeyDictionary()
 
 
 class SafeStore:
-    """A store whose failures are all TokenStoreErrors, and which may lack optional abilities.
+    """One session's view of a store: every failure is a TokenStoreError, every token its own.
 
     A store may lack ``replace`` and the argument ``blocking`` of ``lock``.
 
     Args:
-        binding: the session's server and application, whose tokens alone are loaded.
+        host: the base URL of the session's server, as ``Configuration.host`` has it. Two are one
+            server if scheme, host and port are equal.
+        client_id, client_secret: the session's application; error responses to one are none to
+            the other.
         monotonic: monotonic seconds.
 
     Raises:
         ApiTypeError: ``store`` lacks one of the methods that every store has.
     """
 
-    def __init__(self, store: TokenStore, binding: Binding, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: TokenStore,
+        host: str,
+        client_id: str,
+        client_secret: str | None,
+        monotonic: Callable[[], float],
+    ) -> None:
         for name in _METHODS:
             if not callable(getattr(store, name, None)):
                 raise ApiTypeError("token_store must be a TokenStore: it has no %s()" % name)
-        shared = _Shared(PendingSaves(), Refusals())
+        shared = _Shared()
         try:
             shared = _by_store.setdefault(store, shared)
         # A store with __slots__, or not hashable: each session keeps its own pending saves.
         except TypeError:
             pass
-        self.pending: PendingSaves = shared.pending
-        self.refusals: Refusals = shared.refusals
-        self._store = store
-        self._binding = binding
+        self.pending = shared.pending
+        application = host, client_id, client_secret
+        self.refusals = shared.refusals.setdefault(application, Refusals())
+        self._host = host.rstrip("/")
+        self._origin = _origin(self._host)
+        self._client_id = client_id
         self._monotonic = monotonic
+        self._store = store
         self._load = store.load
+        self._replace: Callable[[str, Token, Token], bool] = (
+            store.replace if isinstance(store, TokenStore) else partial(TokenStore.replace, store)
+        )
         # The thread that holds each account's lock.
         self._owners: dict[str, int] = {}
         self._can_try = "blocking" in inspect.signature(store.lock).parameters
+
+    # -- what is stored -----------------------------------------------------------------------
 
     def load(self, account: str) -> Token | None:
         """The stored token, which may be older than a pending one.
@@ -144,15 +165,12 @@ class SafeStore:
         """
         token = self.load_any(account)
         if token is not None:
-            self._binding.require(account, token)
+            self.require_own(account, token)
         return token
 
     def load_any(self, account: str) -> Token | None:
         """The stored token, of whichever server and application."""
-        try:
-            token = self._load(account)
-        except Exception as error:
-            _fail("load", error)
+        token = _call("load", self._load, account)
         if token is None:
             return None
         if not isinstance(token, Token):
@@ -163,53 +181,66 @@ class SafeStore:
             self.pending.confirm(account, token, self._monotonic())
         return token
 
-    def is_own(self, token: Token) -> bool:
-        """Whether ``token`` belongs to this session's server and application, or may."""
-        return self._binding.is_own(token)
+    def accounts(self) -> list[str]:
+        return _call("list the accounts", lambda: list(self._store.accounts()))
 
     def save(self, account: str, token: Token) -> None:
-        try:
-            self._store.save(account, token)
-        except Exception as error:
-            _fail("save", error)
+        _call("save", self._store.save, account, token)
 
     def replace(self, account: str, old: Token, new: Token) -> bool:
-        """See :meth:`TokenStore.replace`, which any store gets."""
-        try:
-            if isinstance(self._store, TokenStore):
-                return self._store.replace(account, old, new)
-            return TokenStore.replace(self._store, account, old, new)
-        except Exception as error:
-            _fail("save", error)
+        """Save the token that a refresh of ``old`` has brought, which is pending from now on.
 
-    def bind(self, account: str, token: Token) -> Token:
-        """A token that does not say where it belongs, with this session's names, saved once.
+        Under the lock. Returns ``False`` if the account no longer has ``old``'s credentials.
+        """
+        self.pending.begin(account, old, new, self._monotonic())
+        if _call("save", self._replace, account, old, new):
+            return True
+        self.pending.drop(account, new)
+        return False
+
+    def delete(self, account: str) -> None:
+        _call("delete", self._store.delete, account)
+
+    # -- whose token it is --------------------------------------------------------------------
+
+    def is_own(self, token: Token) -> bool:
+        """Whether ``token`` says that it belongs to this session, or does not say to which."""
+        return token.client_id in (None, self._client_id) and (
+            token.host in (None, self._host) or _origin(token.host) == self._origin
+        )
+
+    def require_own(self, account: str, token: Token) -> None:
+        """Raise TokenBindingError if ``token`` belongs to another server or application."""
+        if self.is_own(token):
+            return
+        raise TokenBindingError(
+            "the token of account %r was issued by %s to application %r, and is not sent to %s by"
+            " application %r: use another account or token store, or log in again"
+            % (account, token.host, token.client_id, self._host, self._client_id),
+            account=account,
+        )
+
+    def bound(self, token: Token) -> Token:
+        """``token`` with the names of this session's server and application."""
+        return token.replaced(host=self._host, client_id=self._client_id)
+
+    def adopt(self, account: str, token: Token) -> Token:
+        """``token``, bound; tokens of earlier versions are not, and are saved again once.
 
         If it cannot be saved now, the next session does it.
         """
-        if self._binding.is_bound(token):
+        if _is_bound(token):
             return token
-        bound = self._binding.bound(token)
         try:
             with self.lock(account, blocking=False) as held:
                 stored = self.load_any(account) if held else None
-                if stored is not None and not self._binding.is_bound(stored):
-                    self.replace(account, stored, self._binding.bound(stored))
+                if stored is not None and not _is_bound(stored):
+                    _call("save", self._replace, account, stored, self.bound(stored))
         except UltraCartError as error:
             _logger.debug("account %r cannot be bound to its server: %s", account, error)
-        return bound
+        return self.bound(token)
 
-    def delete(self, account: str) -> None:
-        try:
-            self._store.delete(account)
-        except Exception as error:
-            _fail("delete", error)
-
-    def accounts(self) -> list[str]:
-        try:
-            return list(self._store.accounts())
-        except Exception as error:
-            _fail("list the accounts", error)
+    # -- its lock -----------------------------------------------------------------------------
 
     @contextmanager
     def lock(self, account: str, *, blocking: bool = True) -> Iterator[bool]:
@@ -246,8 +277,26 @@ class SafeStore:
         return self._owners.get(account) == get_ident()
 
 
+def _call(what: str, method: Callable[..., T], *arguments: Any) -> T:
+    try:
+        return method(*arguments)
+    except Exception as error:
+        _fail(what, error)
+
+
 def _fail(what: str, error: Exception) -> NoReturn:
     if isinstance(error, UltraCartError):
         raise error
     # A driver's text may quote the token, so only the kind of failure is named.
     raise TokenStoreError("the token store cannot %s: %s" % (what, type(error).__name__)) from None
+
+
+def _is_bound(token: Token) -> bool:
+    return token.host is not None and token.client_id is not None
+
+
+def _origin(url: str | None) -> str:
+    try:
+        return origin_of(url or "")
+    except ValueError:  # not a URL: the first request refuses it
+        return url or ""

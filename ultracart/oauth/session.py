@@ -7,17 +7,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..api_client import ApiClient
-from ..configuration import Configuration
+from ..configuration import Configuration, global_configuration
+from ..exceptions import ApiTypeError
+from ..forks import notice_fork
 from ..late_imports import load
-from .authorization import AuthorizationRequest
-from .binding import Binding
+from .authorization import AuthorizationRequest, check_authorization_endpoint
 from .checks import (
-    check_authorization_endpoint,
-    check_call,
+    check_client_id,
     check_count,
-    check_options,
+    check_functions,
     check_seconds,
-    session_configuration,
+    check_texts,
 )
 from .consent import ConsentFlow
 from .device import DeviceAuthorization, poll_until_answered
@@ -26,7 +26,7 @@ from .grants import Grant, Grants
 from .refresher import Refresher
 from .request_limiter import RequestLimiter
 from .safe_store import SafeStore
-from .stores.base import TokenStore
+from .stores.base import TokenStore, check_account
 from .stores.memory import MemoryTokenStore
 from .token import Token
 from .token_cache import TokenCache, uptime
@@ -58,7 +58,7 @@ class AccountTokenSource:
 
     def is_untried(self, token: str) -> bool:
         """Whether ``token`` came from the store, so that a refresh may bring a better one."""
-        return self._session._refresher.is_untried(self._account, token)
+        return self._session._cache.is_untried(self._account, token)
 
     def __repr__(self) -> str:
         return "AccountTokenSource(%r)" % self._account
@@ -120,42 +120,36 @@ class OAuthSession:
         monotonic: Callable[[], float] = uptime,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        check_options(
-            client_id,
-            token_store=token_store,
-            seconds={
-                "authorization_lifetime": authorization_lifetime,
-                "store_recheck": store_recheck,
-                **({} if refresh_margin is None else {"refresh_margin": refresh_margin}),
-            },
-            texts={
-                "redirect_uri": redirect_uri,
-                "scope": scope,
-                "client_secret": client_secret,
-                "issuer": issuer,
-                "authorization_endpoint": authorization_endpoint,
-            },
-            callables={
-                "clock": clock,
-                "monotonic": monotonic,
-                "sleep": sleep,
-                **({} if on_event is None else {"on_event": on_event}),
-            },
+        check_client_id(client_id)
+        check_texts(
+            redirect_uri=redirect_uri,
+            scope=scope,
+            client_secret=client_secret,
+            issuer=issuer,
+            authorization_endpoint=authorization_endpoint,
         )
+        check_functions(clock=clock, monotonic=monotonic, sleep=sleep)
+        if on_event is not None:
+            check_functions(on_event=on_event)
+        check_seconds(authorization_lifetime=authorization_lifetime, store_recheck=store_recheck)
+        if refresh_margin is not None:
+            check_seconds(refresh_margin=refresh_margin)
+        if isinstance(token_store, type):
+            raise ApiTypeError(
+                "token_store must be an instance: write %s(...)" % token_store.__name__
+            )
         limiter = None if max_parallel_requests is None else RequestLimiter(max_parallel_requests)
-        self._configuration = session_configuration(configuration, limiter)
+        self._configuration = _without_credentials(configuration, limiter)
         host = self._configuration.host
         allow_insecure = self._configuration.allow_insecure_transport
         if authorization_endpoint:
             check_authorization_endpoint(authorization_endpoint, allow_insecure=allow_insecure)
-        binding = Binding(host, client_id)
-        self._store = SafeStore(
-            MemoryTokenStore() if token_store is None else token_store, binding, monotonic
-        )
+        store = MemoryTokenStore() if token_store is None else token_store
+        self._store = SafeStore(store, host, client_id, client_secret, monotonic)
         self._endpoint = TokenEndpoint(
             client_id,
             client_secret,
-            session_configuration(configuration, limiter),
+            self._configuration.__copy__(),
             clock=clock,
             monotonic=monotonic,
             sleep=sleep,
@@ -177,15 +171,11 @@ class OAuthSession:
             refresh_margin, store_recheck=store_recheck, clock=clock, monotonic=monotonic
         )
         self._entries = self._cache.entries
-        self._refresher = Refresher(
-            self._store,
-            self._endpoint,
-            binding,
-            self._cache,
-            EventReporter(on_event, clock),
-            monotonic,
+        reporter = EventReporter(on_event, clock, monotonic)
+        self._refresher = Refresher(self._store, self._endpoint, self._cache, reporter, monotonic)
+        self._grants = Grants(
+            self._store, self._endpoint, self._cache, reporter, self._refresher, clock, monotonic
         )
-        self._grants = Grants(self._store, self._refresher, self._cache, clock)
 
     def __enter__(self) -> OAuthSession:
         return self
@@ -268,12 +258,12 @@ class OAuthSession:
             ApiException: the exchange failed.
             TokenStoreError: the token could not be kept.
         """
-        check_call(account)
+        _check_call(account)
         with self._consent.answered(authorization_response, request, code) as grant:
             issued = self._endpoint.exchange_code(
                 grant.code, grant.redirect_uri, grant.code_verifier
             )
-        return self._refresher.save_login(account, issued, grant.scope)
+        return self._grants.save_login(account, issued, grant.scope)
 
     def start_device_authorization(self, scope: str | None = None) -> DeviceAuthorization:
         """Codes for a login on a device without a browser (RFC 8628).
@@ -302,11 +292,11 @@ class OAuthSession:
                 a response that is lost does not end the wait.
             TokenStoreError: the token could not be kept.
         """
-        check_call(account)
+        _check_call(account)
         issued = poll_until_answered(
             device, self._endpoint.poll_device, monotonic=self._monotonic, sleep=self._sleep
         )
-        return self._refresher.save_login(account, issued, device.scope)
+        return self._grants.save_login(account, issued, device.scope)
 
     def login_in_browser(
         self,
@@ -342,7 +332,7 @@ class OAuthSession:
                 is asked.
             TokenStoreError: the token could not be kept.
         """
-        check_call(account)
+        _check_call(account)
         token: Token = load("ultracart.oauth.local_login", "login_in_browser")(
             self,
             self._configuration,
@@ -372,6 +362,7 @@ class OAuthSession:
             entry = None
         if entry is not None and self._monotonic() < entry.fresh_until:
             return entry.access_token
+        _check_call(account)
         return self._refresher.valid_token(account).access_token
 
     async def access_token_async(self, account: str = DEFAULT_ACCOUNT) -> str:
@@ -395,7 +386,7 @@ class OAuthSession:
         """
         from .client_auth import ClientAuth  # few programs need it
 
-        check_call(account)
+        _check_call(account)
         return ClientAuth(
             AccountTokenSource(self, account),
             lambda: self.access_token_async(account),
@@ -408,7 +399,7 @@ class OAuthSession:
         All clients of a session share one connection pool. On a 401 the token is refreshed once
         and the request repeated once.
         """
-        check_call(account)
+        _check_call(account)
         configuration = self._configuration.__copy__()
         configuration.access_token = AccountTokenSource(self, account)
         return ApiClient(configuration)
@@ -421,7 +412,7 @@ class OAuthSession:
         Raises:
             TokenStoreError: the store failed.
         """
-        check_call(account)
+        _check_call(account)
         return self._store.load_any(account)
 
     def invalidate(self, account: str, access_token: str) -> bool:
@@ -437,7 +428,7 @@ class OAuthSession:
             TokenBindingError: the stored token belongs to another server or application.
             TokenStoreError: the store failed.
         """
-        check_call(account)
+        _check_call(account)
         return self._refresher.invalidate(account, access_token)
 
     def refresh(self, account: str = DEFAULT_ACCOUNT) -> Token:
@@ -446,7 +437,7 @@ class OAuthSession:
 
         Raises: as :meth:`access_token`.
         """
-        check_call(account)
+        _check_call(account)
         return self._refresher.refresh(account)
 
     def revoke(self, account: str = DEFAULT_ACCOUNT, *, forget: bool = False) -> None:
@@ -462,8 +453,8 @@ class OAuthSession:
                 kept, so try again.
             TokenStoreError: the store failed.
         """
-        check_call(account)
-        self._refresher.revoke_grant(account, forget=forget)
+        _check_call(account)
+        self._grants.revoke(account, forget=forget)
 
     # -- all of them --------------------------------------------------------------------------
 
@@ -496,7 +487,32 @@ class OAuthSession:
             ApiTypeError, ApiValueError: an argument that is no number, or negative.
             TokenStoreError: the store failed, or no token in it can be read.
         """
-        check_seconds("idle", idle)
-        if limit is not None:
-            check_count("limit", limit)
+        check_seconds(idle=idle)
+        check_count("limit", limit)
         return self._grants.keep_alive(idle, limit)
+
+
+def _check_call(account: str) -> None:
+    """What a call for an account begins with: notice a fork, and refuse an impossible name."""
+    notice_fork()
+    check_account(account)
+
+
+def _without_credentials(
+    configuration: Configuration | None, limiter: RequestLimiter | None
+) -> Configuration:
+    """A copy without credentials: one merchant's keys must not go along with another's token."""
+    if configuration is None:
+        configuration = global_configuration
+    elif not isinstance(configuration, Configuration):
+        raise ApiTypeError(
+            "configuration must be a Configuration, not %s" % type(configuration).__name__
+        )
+    copied = configuration.__copy__()
+    copied.access_token = None
+    copied.api_key = {}
+    copied.api_key_prefix = {}
+    copied.refresh_api_key_hook = None
+    if limiter is not None:
+        copied.request_limiter = limiter
+    return copied

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ..forks import renew_after_fork
@@ -39,37 +40,26 @@ _MIN_BACKOFF = 0.1
 _VERIFY_AFTER = 1.0
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class CachedToken:
     """A token with its deadlines, in seconds of the monotonic clock.
 
     Fresh before ``refresh_at``; from then on stale, so that a refresh is due; expired from
     ``expires_at`` on, when it must not be used. Returned without a look at the store before
     ``fresh_until``. ``refreshed_at`` is when this process refreshed it, else minus infinity.
+    Without deadlines it has expired.
     """
 
-    __slots__ = (
-        "access_token",
-        "expires_at",
-        "fresh_until",
-        "refresh_at",
-        "refreshed_at",
-        "token",
-    )
+    token: Token
+    refresh_at: float = _NEVER
+    expires_at: float = _NEVER
+    fresh_until: float = _NEVER
+    refreshed_at: float = _NEVER
+    access_token: str = field(init=False)
 
-    def __init__(
-        self,
-        token: Token,
-        refresh_at: float,
-        expires_at: float,
-        fresh_until: float,
-        refreshed_at: float = _NEVER,
-    ) -> None:
-        self.token: Token = token
-        self.access_token: str = token.access_token
-        self.refresh_at: float = refresh_at
-        self.expires_at: float = expires_at
-        self.fresh_until: float = min(refresh_at, fresh_until)
-        self.refreshed_at: float = refreshed_at
+    def __post_init__(self) -> None:
+        self.access_token = self.token.access_token
+        self.fresh_until = min(self.refresh_at, self.fresh_until)
 
     def is_young(self, now: float) -> bool:
         """Whether half of the token's time is still to come; later it may be near its expiry."""
@@ -81,11 +71,6 @@ class CachedToken:
 
 # The cache's count of invalidations, and the account's entry.
 Version = tuple[int, CachedToken | None]
-
-
-def expired(token: Token) -> CachedToken:
-    """An entry that must not be handed out."""
-    return CachedToken(token, _NEVER, _NEVER, _NEVER)
 
 
 class TokenCache:
@@ -150,6 +135,13 @@ class TokenCache:
                 self._invalidations += 1
         return entry
 
+    def is_untried(self, account: str, access_token: str) -> bool:
+        """Whether this token was adopted, not refreshed by this process."""
+        entry = self.entries.get(account)
+        if entry is None or entry.access_token != access_token:
+            return False
+        return entry.refreshed_at == _NEVER
+
     def is_fresh(self, token: Token) -> bool:
         """Whether a stored token may be handed out, and no refresh is due."""
         return self._monotonic() < self._entry(token, None, False).refresh_at
@@ -162,39 +154,40 @@ class TokenCache:
         return self._monotonic() >= entry.expires_at
 
     def expire(
-        self, account: str, access_token: str, may_expire: Callable[[CachedToken], bool]
+        self,
+        account: str,
+        access_token: str,
+        unless: Callable[[CachedToken], bool] | None = None,
     ) -> bool:
-        """Do not hand this token out again, whatever its deadlines say, if ``may_expire(entry)``.
+        """Do not hand this token out again, whatever its deadlines say; ``False`` if it is kept.
 
-        Asked once for each token, under the cache's lock: of several threads whose requests were
-        rejected at once, the first decides for all. Returns whether another token can be had.
+        Args:
+            unless: whether to keep it. Asked under the cache's lock: of several threads whose
+                requests were rejected at once, the first decides for all.
         """
         with self._lock:
             entry = self.entries.get(account)
             if entry is None or entry.access_token != access_token or entry.expires_at == _NEVER:
                 return True
-            if not may_expire(entry):
+            if unless is not None and unless(entry):
                 return False
-            self.entries[account] = expired(entry.token)
+            self.entries[account] = CachedToken(entry.token)
             return True
 
     def postpone_refresh(self, account: str, entry: CachedToken, seconds: float) -> None:
         """Try no early refresh of this token for so long, at most until it expires."""
         refresh_at = min(self._monotonic() + max(_MIN_BACKOFF, seconds), entry.expires_at)
-        self._replace(account, entry, refresh_at, self._next_recheck())
+        self._postpone(account, entry, refresh_at)
 
     def postpone_recheck(self, account: str, entry: CachedToken) -> bool:
         """Compare this token with the store later; ``False`` if another thread was first."""
-        return self._replace(account, entry, entry.refresh_at, self._next_recheck())
+        return self._postpone(account, entry, entry.refresh_at)
 
     def forget(self, account: str) -> None:
         """Drop the account, and invalidate reads of it that are in progress."""
         with self._lock:
             self._invalidations += 1
             self.entries.pop(account, None)
-
-    def _next_recheck(self) -> float:
-        return self._monotonic() + self._store_recheck
 
     def _entry(self, token: Token, age: float | None, is_refreshed: bool) -> CachedToken:
         now = self._clock()
@@ -216,10 +209,9 @@ class TokenCache:
             now if is_refreshed else _NEVER,
         )
 
-    def _replace(
-        self, account: str, old: CachedToken, refresh_at: float, fresh_until: float
-    ) -> bool:
-        new = CachedToken(old.token, refresh_at, old.expires_at, fresh_until, old.refreshed_at)
+    def _postpone(self, account: str, old: CachedToken, refresh_at: float) -> bool:
+        recheck_at = self._monotonic() + self._store_recheck
+        new = replace(old, refresh_at=refresh_at, fresh_until=recheck_at)
         with self._lock:
             if self.entries.get(account) is not old:
                 return False

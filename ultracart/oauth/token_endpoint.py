@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from ..api.oauth_api import DEVICE, REVOKE, OauthApi
@@ -64,9 +64,7 @@ class TokenEndpoint:
         monotonic: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
-        self.client_id = client_id
-        # Whose requests these are: a refusal of one application is not that of another.
-        self.identity: Hashable = (configuration.host, client_id, client_secret)
+        self._client_id = client_id
         self._client_secret = client_secret
         self._clock = clock
         self._monotonic = monotonic
@@ -131,7 +129,7 @@ class TokenEndpoint:
     def _call(self, operation: Operation[M], **fields: str) -> M:
         """An operation whose public method takes no secret, which goes along where there is one."""
         given: dict[str, Any] = {
-            "client_id": self.client_id,
+            "client_id": self._client_id,
             **fields,
             "client_secret": self._client_secret,
             "async_req": None,
@@ -142,26 +140,10 @@ class TokenEndpoint:
         response: M = self._client.call_api(operation.path, operation.method, **arguments)
         return response
 
-    def _ask(
-        self,
-        grant_type: str,
-        *,
-        code: str | None = None,
-        redirect_uri: str | None = None,
-        code_verifier: str | None = None,
-        refresh_token: str | None = None,
-        device_code: str | None = None,
-    ) -> Issued:
+    def _ask(self, grant_type: str, **grant: Any) -> Issued:
         sent_at, sent_monotonic = self._clock(), self._monotonic()
-        response = self._api.oauth_access_token(
-            self.client_id,
-            grant_type,
-            code=code,
-            redirect_uri=redirect_uri,
-            code_verifier=code_verifier,
-            refresh_token=refresh_token,
-            device_code=device_code,
-            client_secret=self._client_secret,
+        response: OauthTokenResponse = self._api.oauth_access_token(
+            self._client_id, grant_type, client_secret=self._client_secret, **grant
         )
         return Issued(response, sent_at, sent_monotonic)
 
