@@ -1,11 +1,13 @@
 """A lock and an event that a Ctrl-C at any moment leaves usable for whoever comes next.
 
 Python runs the handler of a signal, which raises ``KeyboardInterrupt``, between two steps of the
-main thread: where a Python function begins, and where one written in C returns. Since Python 3.14
-one such moment lies between ``lock.__enter__()`` and the block of ``with lock:``, and nothing
-releases the lock then. Another lies at the end of a round of a comprehension with an ``if``: none
-stands inside a ``with lock:`` of this package. :class:`threading.Condition` and
-:class:`threading.Event` have such moments in every version.
+main thread: where a Python function begins, where one written in C returns, and where a loop jumps
+back. Since Python 3.14 one such moment lies between ``lock.__enter__()`` and the block of
+``with lock:``, and nothing releases the lock then. Since Python 3.13 the jump of a ``while``, or of
+an ``if`` that ends a round of a loop or comprehension, is compiled without the ``with`` and ``try``
+around it: in this package none stands directly inside a ``with lock:`` or a ``try`` with a
+``finally``. :class:`threading.Condition` and :class:`threading.Event` have such moments in every
+version.
 """
 
 from __future__ import annotations
@@ -83,14 +85,16 @@ class Event:
         turn.acquire()
         self._waiting.append(turn)
         try:
-            left = timeout
-            while not self._is_set and (left is None or left > 0):
-                step = _LOOK_AGAIN if left is None else min(left, _LOOK_AGAIN)
-                turn.acquire(timeout=step)
-                left = None if left is None else left - step
+            self._wait(turn, timeout)
         finally:
             try:
                 self._waiting.remove(turn)
             except ValueError:  # set() has removed it
                 pass
         return self._is_set
+
+    def _wait(self, turn: threading.Lock, left: float | None) -> None:
+        while not self._is_set and (left is None or left > 0):
+            step = _LOOK_AGAIN if left is None else min(left, _LOOK_AGAIN)
+            turn.acquire(timeout=step)
+            left = None if left is None else left - step

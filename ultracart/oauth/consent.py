@@ -123,13 +123,16 @@ class ConsentFlow:
         digest = sha256(once.encode("utf-8", "surrogatepass")).digest()
         now = self._clock()
         with self._lock:
-            for key, until in tuple(self._used.items()):
-                if until < now:
-                    del self._used[key]
+            self._forget_used_before(now)
             if digest in self._used:
                 raise StateMismatchError("the authorization response was used before; start again")
             self._used[digest] = now + self._lifetime
         return digest
+
+    def _forget_used_before(self, now: float) -> None:
+        for key, until in tuple(self._used.items()):
+            if until < now:
+                del self._used[key]
 
     def _after_fork(self) -> None:
         self._lock = Lock()

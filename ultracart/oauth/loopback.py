@@ -279,11 +279,15 @@ class _Login:
         self.report(FAILED)
         with self._changed:
             self._changed.wait_for(lambda: not self._delivering, _DELIVERY)
-            while reported and self._delivered_at is not None:
-                left = self._delivered_at + self._linger - time.monotonic()
-                if left <= 0:
-                    break
-                self._changed.wait(left)
+            if reported:
+                self._wait_for_a_second_load()
+
+    def _wait_for_a_second_load(self) -> None:
+        while self._delivered_at is not None:
+            left = self._delivered_at + self._linger - time.monotonic()
+            if left <= 0:
+                break
+            self._changed.wait(left)
 
 
 class _Server(socketserver.ThreadingTCPServer):

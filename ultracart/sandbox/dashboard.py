@@ -24,7 +24,7 @@ from .faults import Faults
 from .messages import BASE_PATH, METHODS, OAUTH_PATHS, json_text_response
 from .recording import Recording
 from .resources import Answers
-from .state import AccessToken, Grant, RefreshToken, State
+from .state import AccessToken, DeviceAuthorization, Grant, RefreshToken, State
 from .switches import SWITCHES
 
 _POLICY = (
@@ -141,7 +141,9 @@ class Dashboard:
                 "requests": list(reversed(self._recording.requests[-_SHOWN_REQUESTS:])),
                 "counters": self._state.counters,
                 "grants": self._grants(),
-                "devices": [item for item in self._state.devices.values() if item.is_pending()],
+                "devices": list(
+                    filter(DeviceAuthorization.is_pending, self._state.devices.values())
+                ),
                 "applications": [self._application(a) for a in self._state.applications.values()],
                 "names": {key: a.name for key, a in self._state.applications.items()},
                 "merchants": dict(self._state.merchants),
@@ -212,9 +214,10 @@ class Dashboard:
 
     def _grant(self) -> Grant:
         with self._state.lock:
-            for grant in self._state.grants_of(token=None, merchant=None):
-                if str(grant.number) == _field("grant"):
-                    return grant
+            grants = self._state.grants_of(token=None, merchant=None)
+        for grant in grants:
+            if str(grant.number) == _field("grant"):
+                return grant
         raise ValueError("There is no such grant.")
 
     def _revoke(self) -> None:

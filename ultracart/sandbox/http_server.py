@@ -71,11 +71,14 @@ class _Connections:
         if not self._receiving:
             return
         with self._lock:
-            latest = time.monotonic() - REQUEST_DEADLINE
-            for thread, began in self._receiving.items():
-                if began <= latest and thread in self._open:
-                    with contextlib.suppress(OSError):  # the other side was first
-                        self._open[thread].shutdown(socket.SHUT_RD)
+            for connection in self._slow():
+                with contextlib.suppress(OSError):  # the other side was first
+                    connection.shutdown(socket.SHUT_RD)
+
+    def _slow(self) -> list[socket.socket]:
+        latest = time.monotonic() - REQUEST_DEADLINE
+        threads = [thread for thread, began in self._receiving.items() if began <= latest]
+        return [self._open[thread] for thread in threads if thread in self._open]
 
     def close(self) -> None:
         with self._lock:

@@ -192,9 +192,11 @@ class State:
         """Let the access tokens of one grant, or all, expire now."""
         with self.lock:
             now = self.now()
-            for token in self.access_tokens.values():
-                if grant is None or token.grant is grant:
-                    token.expires_at = min(token.expires_at, now)
+            for token in self._access_tokens_of(grant):
+                token.expires_at = min(token.expires_at, now)
+
+    def _access_tokens_of(self, grant: Grant | None) -> list[AccessToken]:
+        return [t for t in self.access_tokens.values() if grant in (None, t.grant)]
 
     def pending_device(self, user_code: str) -> DeviceAuthorization:
         """The device that waits with this code; ValueError when none does."""

@@ -67,22 +67,26 @@ class MemoryTokenStore(TokenStore):
                 " SQLiteTokenStore or SQLAlchemyTokenStore"
             )
         hold = _Hold()
-        deadline = time.monotonic() + LOCK_TIMEOUT
         try:
-            holder = self._take(account, hold)
-            while holder is not hold and blocking:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise TokenStoreError("the lock of account %r did not become free" % account)
-                holder.left.wait(min(left, _LOOK_AGAIN))
-                holder = self._take(account, hold)
-            yield holder is hold
+            yield self._enter(account, hold, blocking)
         finally:
             hold.is_over = True  # first, and in one step: a Ctrl-C may come at any later line
             with self._mutex:
                 if self._holders.get(account) is hold:
                     del self._holders[account]
             hold.left.set()
+
+    def _enter(self, account: str, hold: _Hold, wait: bool) -> bool:
+        """Whether ``hold`` is inside the account's lock now."""
+        deadline = time.monotonic() + LOCK_TIMEOUT
+        while (holder := self._take(account, hold)) is not hold:
+            if not wait:
+                return False
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TokenStoreError("the lock of account %r did not become free" % account)
+            holder.left.wait(min(left, _LOOK_AGAIN))
+        return True
 
     def _take(self, account: str, hold: _Hold) -> _Hold:
         """Who is inside the account's lock, which is ``hold`` if nobody was."""
