@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -13,6 +14,16 @@ from ..locks import Event, Lock
 
 # Seconds after which a waiting thread looks again: Ctrl-C may have kept another from letting it in.
 _LOOK_AGAIN = 1.0
+
+
+class _Turn(Event):
+    """One caller: set when it may enter, inside until it is over."""
+
+    __slots__ = ("is_over",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_over = False
 
 
 class RequestLimiter:
@@ -34,7 +45,6 @@ class RequestLimiter:
             raise ApiValueError("max_parallel_requests must be at least 1")
         self._most = max_parallel_requests
         self._inside: list[_Turn] = []
-        self._queue: deque[_Turn] = deque()
         self._after_fork()
         renew_after_fork(self)
 
@@ -65,15 +75,12 @@ class RequestLimiter:
         with self._mutex:
             self._queue.append(turn)
             self._let_in()
-        deadline = None if timeout is None else time.monotonic() + timeout
-        left = _LOOK_AGAIN if deadline is None else timeout or 0.0
-        while not turn.may_enter.wait(min(left, _LOOK_AGAIN)):
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        while not turn.wait(min(deadline - time.monotonic(), _LOOK_AGAIN)):
             with self._mutex:
                 self._let_in()
-            if deadline is not None:
-                left = deadline - time.monotonic()
             # The turn may come in the moment in which the wait times out.
-            if left <= 0 and not turn.may_enter.is_set():
+            if time.monotonic() >= deadline and not turn.is_set():
                 raise ApiTimeoutError(
                     reason="waited %g s for one of %d parallel requests"
                     % (timeout or 0, self._most),
@@ -87,20 +94,10 @@ class RequestLimiter:
             turn = self._queue[0]
             if not turn.is_over and turn not in self._inside:
                 self._inside.append(turn)
-            turn.may_enter.set()
+            turn.set()
             self._queue.popleft()
 
     def _after_fork(self) -> None:
         self._mutex = Lock()
         self._inside = []
-        self._queue = deque()
-
-
-class _Turn:
-    """One caller: waits until it may enter, is inside until it is over."""
-
-    __slots__ = ("is_over", "may_enter")
-
-    def __init__(self) -> None:
-        self.may_enter = Event()
-        self.is_over = False
+        self._queue: deque[_Turn] = deque()

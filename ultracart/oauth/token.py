@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..exceptions import ApiTypeError, ApiValueError
@@ -28,7 +29,7 @@ _REFRESH_LIFETIMES = (
 )
 
 
-@dataclass(frozen=True, init=False, repr=False, eq=False)
+@dataclass(frozen=True, init=False, repr=False, eq=False, slots=True)
 class Token:
     """One grant's tokens at one moment; immutable. ``repr`` never shows a token.
 
@@ -53,22 +54,6 @@ class Token:
         ApiValueError: ``access_token`` is empty, or a time is not finite. A bare refresh token, see
             :meth:`from_dict`, has an empty ``access_token`` and has expired.
     """
-
-    # Ten thousand merchants are kept in memory: slots save a dict each.
-    __slots__ = (
-        "access_token",
-        "client_id",
-        "expires_at",
-        "extra",
-        "granted_at",
-        "host",
-        "issued_at",
-        "merchant_id",
-        "refresh_token",
-        "refresh_token_expires_at",
-        "scope",
-        "token_type",
-    )
 
     access_token: str
     refresh_token: str | None
@@ -108,7 +93,7 @@ class Token:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Frozen and with slots: only its constructor can fill a Token.
-        return _from_fields, (self._fields(),)
+        return partial(Token, **self._fields()), ()
 
     def __eq__(self, other: object) -> bool:
         return self._fields() == other._fields() if isinstance(other, Token) else NotImplemented
@@ -307,14 +292,10 @@ class Token:
             fields = None
         if not isinstance(fields, dict) or "access_token" not in fields:
             raise ApiValueError("text is not the JSON form of a Token")
-        return _from_fields({name: fields[name] for name in _FIELDS if name in fields})
+        return cls(**{name: fields[name] for name in _FIELDS if name in fields})
 
     def _fields(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in _FIELDS}
-
-
-def _from_fields(fields: dict[str, Any]) -> Token:
-    return Token(**fields)
 
 
 def _text(name: str, value: object) -> str:
@@ -330,13 +311,14 @@ def _interned(name: str, value: object) -> str | None:
 
 
 def _token_type(name: str, value: object) -> str:
-    return sys.intern(_text(name, value) or _refuse_empty(name))
+    text = sys.intern(_text(name, value))
+    if not text:
+        raise ApiValueError("%s must not be empty" % name)
+    return text
 
 
 def _optional_text(name: str, value: object) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise ApiTypeError("%s must be str or None, not %s" % (name, type(value).__name__))
-    return None if value is None else str.__str__(value)
+    return None if value is None else _text(name, value)
 
 
 def _refresh_token(name: str, value: object) -> str | None:
@@ -399,10 +381,6 @@ _FIELDS: dict[str, Callable[[str, Any], Any]] = {
     "extra": _mapping,
 }
 _TIMES = {name for name, read in _FIELDS.items() if read is _unix_time}
-
-
-def _refuse_empty(name: str) -> str:
-    raise ApiValueError("%s must not be empty" % name)
 
 
 def _expiry(lifetime: float | None, issued_at: float) -> float | None:
