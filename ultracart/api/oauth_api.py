@@ -57,7 +57,7 @@ def _somebody(me: OauthMeResponse) -> str | None:
     return None if any(me[name] is not None for name in me) else "the response says nothing"
 
 
-_TOKEN = Operation(
+TOKEN = Operation(
     "/oauth/token",
     OauthTokenResponse,
     required=("client_id", "grant_type"),
@@ -192,7 +192,7 @@ class OauthApi:
             ApiResponseError: a response without a usable bearer token.
         """
         return self.api_client.call_api(  # type: ignore[no-any-return]
-            _TOKEN.path, _TOKEN.method, **_TOKEN.arguments(locals(), _return_http_data_only=True)
+            TOKEN.path, TOKEN.method, **TOKEN.arguments(locals(), _return_http_data_only=True)
         )
 
     @overload
@@ -228,7 +228,7 @@ class OauthApi:
     ) -> tuple[OauthTokenResponse, int, Mapping[str, str]]:
         """:meth:`oauth_access_token`, with the status code and the headers."""
         return self.api_client.call_api(  # type: ignore[no-any-return]
-            _TOKEN.path, _TOKEN.method, **_TOKEN.arguments(locals())
+            TOKEN.path, TOKEN.method, **TOKEN.arguments(locals())
         )
 
     @overload

@@ -1,7 +1,7 @@
-"""Remembered refusals: the refresh tokens that the server refused, and until when not to ask again.
+"""Remembered refusals: error responses to refresh tokens, 401s to new access tokens.
 
-Without this, polling for one merchant whose grant was revoked would spend the application's hourly
-requests: every three seconds one request, each refused.
+A request that would be refused again is not sent: an application that asks for the token of one
+revoked grant every three seconds would use up its requests of the hour.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from .token import Token
 from .token_cache import CachedToken
 from .token_endpoint import may_have_been_lost
 
-# Seconds after which an application that was refused asks again.
+# Seconds after which an application whose client id was refused asks again.
 _APPLICATION_REFUSED = 60.0
-# Seconds after a refresh during which a 401 of its token asks for no other; doubled each time.
+# Seconds for which a new token is kept although a resource rejects it; doubled each time.
 _REJECTED_SOON = 10.0
 _MOST_DOUBLINGS = 6
-# So many times the last pause without a rejection end a series of them.
+# A series of rejections ends when the next one comes later than so many pauses.
 _SERIES = 4
 # Seconds; the longest Retry-After that is waited out.
 _MAX_RETRY_AFTER = 86400.0
@@ -66,12 +66,13 @@ class Refusals:
         # The account that was last refused as invalid_client, and the refusal that holds for all.
         self._last_invalid: tuple[str, Refusal] | None = None
         self._for_all: Refusal | None = None
-        # How often in a row a token was rejected soon after its refresh, and when that was.
+        # Tokens that were rejected soon after their refresh: how many in a row, and when the last
+        # was refreshed.
         self._rejected: dict[str, tuple[int, float]] = {}
-        # The same of tokens that other processes refreshed: how often in a row one was rejected
-        # soon after another such one was replaced, and when that was.
+        # Rejected tokens that other processes had refreshed: how many in a row were replaced, and
+        # when the last was.
         self._adopted: dict[str, tuple[int, float]] = {}
-        # The hash of the refresh token to which error responses came in a row, and how many.
+        # The hash of a refresh token, and how many error responses in a row came to it.
         self._failed: dict[str, tuple[int, int]] = {}
 
     def remember(self, account: str, token: Token, error: UltraCartError, now: float) -> None:
@@ -156,7 +157,7 @@ class Refusals:
         return False
 
     def _keeps_adopted(self, account: str, now: float) -> bool:
-        """Many processes on one store would else replace each other's tokens with each call."""
+        """Otherwise many processes on one store replace each other's tokens with each call."""
         count, replaced = self._adopted.get(account, (-1, -math.inf))
         pause = _REJECTED_SOON * 2 ** max(count, 0)
         if now - replaced < pause:

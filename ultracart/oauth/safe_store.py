@@ -119,7 +119,7 @@ class SafeStore:
         monotonic: monotonic seconds.
 
     Raises:
-        ApiTypeError: ``store`` lacks one of the methods that every store has.
+        ApiTypeError: ``store`` is a class, or lacks one of the methods that every store has.
     """
 
     def __init__(
@@ -130,6 +130,8 @@ class SafeStore:
         client_secret: str | None,
         monotonic: Callable[[], float],
     ) -> None:
+        if isinstance(store, type):
+            raise ApiTypeError("token_store must be an instance: write %s(...)" % store.__name__)
         for name in _METHODS:
             if not callable(getattr(store, name, None)):
                 raise ApiTypeError("token_store must be a TokenStore: it has no %s()" % name)

@@ -134,10 +134,6 @@ class OAuthSession:
         check_seconds(authorization_lifetime=authorization_lifetime, store_recheck=store_recheck)
         if refresh_margin is not None:
             check_seconds(refresh_margin=refresh_margin)
-        if isinstance(token_store, type):
-            raise ApiTypeError(
-                "token_store must be an instance: write %s(...)" % token_store.__name__
-            )
         limiter = None if max_parallel_requests is None else RequestLimiter(max_parallel_requests)
         self._configuration = _without_credentials(configuration, limiter)
         host = self._configuration.host

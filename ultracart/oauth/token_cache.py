@@ -32,11 +32,12 @@ uptime: Callable[[], float] = (
     time.monotonic if _CLOCK is None else partial(time.clock_gettime, _CLOCK)
 )
 
-# One object for all entries that this process did not refresh.
+# Before every moment of the clock.
 _NEVER = -math.inf
-# Seconds until the next early refresh at least, after one failed or met somebody else's.
+# Least seconds until the next early refresh, after one failed or another process was at it.
 _MIN_BACKOFF = 0.1
-# Seconds after a refresh until the store must show its token: an application may roll back.
+# Seconds after a refresh until its token is first compared with the store: the application's
+# transaction may have rolled the save back.
 _VERIFY_AFTER = 1.0
 
 
@@ -44,10 +45,11 @@ _VERIFY_AFTER = 1.0
 class CachedToken:
     """A token with its deadlines, in seconds of the monotonic clock.
 
-    Fresh before ``refresh_at``; from then on stale, so that a refresh is due; expired from
-    ``expires_at`` on, when it must not be used. Returned without a look at the store before
-    ``fresh_until``. ``refreshed_at`` is when this process refreshed it, else minus infinity.
-    Without deadlines it has expired.
+    Attributes:
+        refresh_at: until then the token is fresh; then it is stale: a refresh is due.
+        expires_at: from then on it must not be used.
+        fresh_until: until then it is returned without reading the store.
+        refreshed_at: when this process refreshed it; minus infinity if it did not.
     """
 
     token: Token
@@ -74,7 +76,7 @@ Version = tuple[int, CachedToken | None]
 
 
 class TokenCache:
-    """The tokens of one session's accounts.
+    """The tokens of one session's accounts in memory.
 
     Args:
         margin: seconds before expiry at which a token is stale, at most half its lifetime;

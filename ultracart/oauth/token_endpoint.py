@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-from ..api.oauth_api import DEVICE, REVOKE, OauthApi
+from ..api.oauth_api import DEVICE, REVOKE, TOKEN
 from ..api.operations import Operation
 from ..api_client import ApiClient
 from ..configuration import Configuration
@@ -73,7 +73,6 @@ class TokenEndpoint:
         configuration.retry_budget = 0
         configuration.timeout = _TIMEOUT
         self._client = ApiClient(configuration)
-        self._api = OauthApi(self._client)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -126,8 +125,8 @@ class TokenEndpoint:
         """RFC 7009, section 2.1; doing it twice does no harm."""
         return self._attempts(lambda: self._call(REVOKE, token=token), may_have_been_lost)
 
-    def _call(self, operation: Operation[M], **fields: str) -> M:
-        """An operation whose public method takes no secret, which goes along where there is one."""
+    def _call(self, operation: Operation[M], **fields: str | None) -> M:
+        """An operation as the application, with its secret where it has one."""
         given: dict[str, Any] = {
             "client_id": self._client_id,
             **fields,
@@ -140,11 +139,9 @@ class TokenEndpoint:
         response: M = self._client.call_api(operation.path, operation.method, **arguments)
         return response
 
-    def _ask(self, grant_type: str, **grant: Any) -> Issued:
+    def _ask(self, grant_type: str, **grant: str | None) -> Issued:
         sent_at, sent_monotonic = self._clock(), self._monotonic()
-        response: OauthTokenResponse = self._api.oauth_access_token(
-            self._client_id, grant_type, client_secret=self._client_secret, **grant
-        )
+        response = self._call(TOKEN, grant_type=grant_type, **grant)
         return Issued(response, sent_at, sent_monotonic)
 
     def _attempts(self, attempt: Callable[[], T], repeatable: Callable[[ApiException], bool]) -> T:
