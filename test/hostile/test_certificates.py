@@ -5,7 +5,11 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import ssl
+import time
+from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -117,7 +121,10 @@ def test_what_the_environment_names_and_is_not_there(
     with pytest.raises(ConfigurationError, match=variable + ".*trust_env"):
         call(client_of(server))
     assert not server.connections
-    assert call(client_of(serve(OK))) == {"a": 1}  # without TLS nobody asks for it
+    plain = serve(OK)  # without TLS nobody asks for it
+    assert call(client_of(plain)) == {"a": 1}
+    settings = {"proxy": plain.host, "allow_insecure_transport": True}
+    assert call(client_of("http://api.example", **settings)) == {"a": 1}
 
 
 @pytest.mark.parametrize("how", [as_file, as_folder])
@@ -173,6 +180,59 @@ def test_a_client_certificate_that_changed(
     assert call(client_of(server, **settings)) == {"a": 1}
     assert call(first) == {"a": 1}
     assert seen == ["one@example.com", "two@example.com"]
+
+
+@pytest.mark.parametrize("is_larger", [False, True])
+def test_a_client_certificate_that_is_rewritten_while_it_is_read(
+    serve: Any,
+    client_of: Any,
+    authority: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_larger: bool,
+) -> None:
+    """A connection is kept for what the file held, so it must be made with just that."""
+    server = serve(OK, tls=authority.demanding_context())
+    certificate, key = authority.client_identity()
+    path = tmp_path / "id.pem"
+    old = new = Path(certificate).read_bytes() + Path(key).read_bytes()
+    path.write_bytes(old)
+    while new == old or (sha256(new).digest() > sha256(old).digest()) is not is_larger:
+        new += b"\n"
+    load = ssl.SSLContext.load_cert_chain
+
+    def load_then_rewrite(*arguments: Any, **options: Any) -> None:
+        load(*arguments, **options)
+        path.write_bytes(new)
+
+    client = client_of(server, ssl_ca_cert=authority.path, cert_file=str(path))
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", load_then_rewrite)
+    with pytest.raises(ConfigurationError, match="rewritten while"):
+        call(client)
+    monkeypatch.undo()
+    assert call(client) == {"a": 1}
+
+
+def test_an_authority_that_is_rewritten_within_one_tick_of_its_disk_s_clock(
+    serve: Any, client_of: Any, authority: Any, other: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(OK, tls=authority.context())
+    content = Path(authority.path).read_bytes()
+    trusted = other.folder / "trusted.pem"
+    real = os.stat
+
+    def coarse(path: Any, *arguments: Any, **options: Any) -> Any:
+        found = real(path, *arguments, **options)
+        if path != str(trusted):
+            return found
+        times = {"st_mtime_ns": 1, "st_ctime_ns": 1, "st_ctime": time.time() - 1}
+        return SimpleNamespace(st_ino=1, st_size=4096, st_mode=found.st_mode, **times)
+
+    monkeypatch.setattr(os, "stat", coarse)
+    trusted.write_bytes(content)
+    assert call(client_of(server, ssl_ca_cert=str(trusted))) == {"a": 1}
+    shutil.copy(other.path, trusted)
+    refused(client_of(server, ssl_ca_cert=str(trusted)))
 
 
 def test_responses_are_asked_for_in_gzip(serve: Any, client_of: Any) -> None:

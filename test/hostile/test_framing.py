@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable
@@ -157,9 +158,27 @@ def test_answer_cut_in_its_headers_is_no_empty_answer(
 
 
 @pytest.mark.parametrize("sent", [HEAD + b"\r\n1 of", HEAD, b"HTTP/1.1 200 OK\r\n\r\n"])
+@pytest.mark.parametrize("lenient", [False, True])
 def test_tls_cut_by_somebody_on_the_way_is_no_end(
-    serve: Any, client_of: Any, judge: Any, authority: Any, sent: bytes
+    serve: Any,
+    client_of: Any,
+    judge: Any,
+    authority: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    sent: bytes,
+    lenient: bool,
 ) -> None:
+    """Also where Python's contexts ignore it, as Debian's do."""
+
+    def make(cls: Any, *arguments: Any) -> Any:
+        context = plain(cls, *arguments)
+        if lenient:
+            context.options |= 1 << 7  # SSL_OP_IGNORE_UNEXPECTED_EOF
+        return context
+
+    plain = ssl.SSLContext.__new__
+    monkeypatch.setattr(ssl.SSLContext, "__new__", make)
+
     def cut(peer: Peer) -> bool:
         peer.send(sent)
         socket.socket.shutdown(peer.sock, socket.SHUT_RDWR)  # without TLS's goodbye

@@ -129,6 +129,8 @@ NO_HOSTS = [
     "a^b.example",
     "a|b.example",
     "a..example",
+    "a" * 64 + ".example",
+    "a" * 65 + ".example",
     # What IDNA 2003 and browsers make different names of, or only one of them a name.
     "stra\u00dfe.example",
     "\u03b2\u03cc\u03bb\u03bf\u03c2.example",
@@ -160,6 +162,7 @@ def test_what_is_no_host_is_refused(
         ("\uff21\uff22\uff23\u3002example", "abc.example"),
         ("\u65e5\u672c\u8a9e.example", "xn--wgv71a119e.example"),
         ("under_score.example", "under_score.example"),
+        ("a" * 63 + ".example", "a" * 63 + ".example"),
     ],
 )
 def test_what_browsers_read_alike_is_looked_up(

@@ -27,8 +27,8 @@ TARGETS = {
     "oauth/test_store_recheck.py oauth/test_binding.py",
     "oauth/session": "oauth/test_session.py oauth/test_misuse.py oauth/test_sharing.py",
     "oauth/single_flight": "oauth/test_single_flight.py",
-    "oauth/stores/base": "oauth/test_store_contract.py oauth/test_sqlite_store.py "
-    "oauth/test_private_files.py oauth/test_misuse.py",
+    "oauth/stores/base": "oauth/test_private_files.py oauth/test_copying.py oauth/test_misuse.py "
+    "oauth/test_sqlite_store.py oauth/test_store_contract.py",
     "oauth/stores/copying": "oauth/test_copying.py",
     "oauth/stores/engines": "oauth/test_sql_engines.py",
     "oauth/stores/file_lock": "oauth/test_file_lock.py oauth/test_private_files.py "
@@ -47,13 +47,17 @@ TARGETS = {
     "oauth/token_endpoint": "oauth/test_faults.py oauth/test_session.py oauth/test_device.py",
     "sandbox/pages": "sandbox/test_pages.py sandbox/test_authorize.py sandbox/test_hardening.py",
     "transport/call": "hostile/test_bounded.py hostile/test_secrets.py core/test_plain_use.py",
-    "transport/connection": "hostile/test_framing.py hostile/test_bounded.py",
-    "transport/limits": "hostile/test_bounded.py hostile/test_nothing_twice.py",
+    "transport/connection": "hostile/test_framing.py hostile/test_bounded.py "
+    "hostile/test_odd_moments.py hostile/test_nothing_twice.py hostile/test_host_names.py",
+    "transport/limits": "hostile/test_bounded.py hostile/test_nothing_twice.py "
+    "hostile/test_arguments.py hostile/test_answers.py core/test_configuration.py",
     "transport/message": "hostile/test_arguments.py core/test_credentials.py",
     "transport/pools": "hostile/test_objects.py hostile/test_processes.py",
     "transport/settings": "hostile/test_arguments.py hostile/test_nothing_elsewhere.py "
     "hostile/test_socks.py",
-    "transport/tls": "hostile/test_host_names.py hostile/test_certificates.py",
+    "transport/tls": "hostile/test_host_names.py hostile/test_certificates.py "
+    "hostile/test_names_of_servers.py hostile/test_framing.py hostile/test_arguments.py "
+    "hostile/test_odd_moments.py hostile/test_nothing_elsewhere.py",
     "transport/verbs": "core/test_plain_use.py",
 }
 # Not here: transport/fast_paths is for speed alone; oauth/stores/contract is a test suite itself,

@@ -38,11 +38,16 @@ def test_a_code_that_is_no_text_is_refused(session, sandbox, code):
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize("account", ["", 7, ["merchant-7"]])
+@pytest.mark.parametrize(
+    "account",
+    ["", 7, ["merchant-7"], "x" * 256, "x" * 257, "merchant\0", "merchant-\ud800"],
+    ids=repr,
+)
 def test_no_account_has_such_a_name(session, sandbox, account):
     with pytest.raises((TypeError, ValueError), match="account"):
         session.invalidate(account, "access-token")
     assert sandbox.requests == []
+    session.invalidate("x" * 255, "access-token")
 
 
 @pytest.mark.parametrize("margin", ["60", True, (60,)])
