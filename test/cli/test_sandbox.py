@@ -175,17 +175,28 @@ def test_every_switch_is_an_option(ultracart: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--refresh-tokens", "sometimes"], "refresh_tokens must be one of rotate, same, absent"),
-        (["--access-token-lifetime", "-1"], "access_token_lifetime must be a number of seconds"),
-        (["--oauth-error-status", "99"], "oauth_error_status must be an HTTP status"),
-        (["--access-token-lifetime", "none"], "access_token_lifetime must be a number"),
+        (
+            ["--refresh-tokens", "sometimes"],
+            "-tokens: must be one of rotate, same, absent",
+        ),
+        (["--access-token-lifetime", "-1"], "lifetime: must be a number of seconds from 0 on"),
+        (
+            ["--oauth-error-status", "99"],
+            "must be an HTTP status from 200 to 599",
+        ),
+        (["--access-token-lifetime", "none"], "lifetime: must be a number"),
         (["--application", ""], "client_id must not be empty"),
         (["--application", "shop,https://a.example"], "one of redirect=..., name=..., scope=..."),
         (["--application", "shop,name=A,name=B"], "name= is given twice"),
+        (["--application", "shop,redirect=/callback"], "redirect= must be a URI such as http"),
+        (["--application", "shop,redirect=http://a b"], "redirect= must be a URI such as http"),
         (["--merchant", "=Name"], "write it as ID or ID=NAME"),
         (["--requir-pkce"], "--requir-pkce"),
         (["--simple-key", ""], "--simple-key must hold texts"),
-        (["--application", "a", "--application", "a"], "--application must have client ids"),
+        (
+            ["--application", "a", "--application", "a"],
+            "must have different client ids",
+        ),
     ],
 )
 def test_wrong_options_are_refused_by_name(
@@ -194,6 +205,7 @@ def test_wrong_options_are_refused_by_name(
     ran = ultracart("sandbox", "--port", "0", *options)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert words in ran.stderr
+    assert ran.stderr.count("\n") == 2  # the usage is one line, however many options there are
 
 
 def test_applications_merchants_and_keys(ultracart: CommandLine) -> None:

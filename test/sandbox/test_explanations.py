@@ -133,3 +133,73 @@ def test_path_and_method(shop):
         "no GET /rest/v1/oauth/token. It serves /rest/v2: /oauth/authorize"
         in (answer.headers["UC-REST-ERROR"])
     )
+
+
+def test_a_missing_parameter(shop):
+    words = told(shop.post("/oauth/token", client_id="shop"))[1]
+    assert words.startswith("The grant_type is missing. Supported: authorization_code,")
+    assert (
+        told(shop.post("/oauth/revoke", client_id="shop"))[1] == "The parameter token is missing."
+    )
+
+
+@pytest.mark.parametrize("path", ["/oauth/token", "/oauth/revoke", "/oauth/device/authorize"])
+def test_json_in_place_of_a_form(shop, path):
+    answer = shop.send(
+        "POST",
+        path,
+        headers={"X-UltraCart-Api-Version": "2017-03-01", "Content-Type": "application/json"},
+        body=b'{"grant_type": "refresh_token", "client_id": "shop"}',
+    )
+    words = told(answer)[1]
+    assert words == (
+        "The body must be a form (application/x-www-form-urlencoded), not 'application/json'."
+    )
+
+
+def test_an_access_token(sandbox, wire):
+    token = wire.grant()["access_token"]
+    answers = [wire.get("/order/orders", "no-such-token")]
+    sandbox.expire_access_tokens()
+    answers.append(wire.get("/order/orders", token))
+    sandbox.revoke()
+    answers.append(wire.get("/oauth/me", token))
+    assert [answer.headers["UC-REST-ERROR"] for answer in answers] == [
+        "The access token is unknown: this sandbox has not issued it since its start.",
+        "The access token has expired.",
+        "The access token was revoked.",
+    ]
+    for answer in answers:
+        assert answer.status == 401
+        assert answer.headers["UC-REST-ERROR"] in answer.headers["WWW-Authenticate"]
+        assert b"no-such-token" not in answer.data
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        ({}, "The header Authorization is missing: send Bearer and an access token."),
+        ({"Authorization": "Basic eDp5"}, "Authorization is of the type 'Basic': send Bearer"),
+        ({"x-ultracart-simple-key": "a-wrong-key"}, "sandbox accepts YOUR_API_KEY, and the keys"),
+        ({"x-ultracart-browser-key": "a-wrong-key"}, "The key in x-ultracart-browser-key"),
+    ],
+)
+def test_a_credential(shop, headers, words):
+    answer = shop.get("/order/orders", **headers)
+    assert answer.status == 401
+    assert words in answer.headers["UC-REST-ERROR"]
+    assert b"a-wrong-key" not in answer.data
+
+
+def test_a_method_that_the_oauth_server_does_not_take(shop):
+    answer = shop.get("/oauth/token")
+    assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+    assert answer.headers["UC-REST-ERROR"] == "/rest/v2/oauth/token takes POST, not GET."
+    answer = shop.send("DELETE", "/oauth/device", headers={"X-UltraCart-Api-Version": "2017-03-01"})
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, POST")
+
+
+def test_a_base_path_that_was_sent_twice(shop):
+    answer = shop.get("/rest/v2/order/orders", **{"x-ultracart-simple-key": "YOUR_API_KEY"})
+    assert answer.status == 404
+    assert "The request has /rest/v2 twice: leave it out" in answer.headers["UC-REST-ERROR"]

@@ -129,7 +129,7 @@ def test_a_path_that_no_resource_has_is_refused(sandbox: Sandbox, path: str) -> 
 def test_a_path_of_names_alone_leaves_the_oauth_server_alone(sandbox: Sandbox) -> None:
     sandbox.answer("GET", "/{resource}/{number}", lambda request: request.path_params)
     assert get(sandbox, "/items/7") == (200, '{"resource": "items", "number": "7"}')
-    assert get(sandbox, "/oauth/token")[0] == 404
+    assert get(sandbox, "/oauth/token")[0] == 405
 
 
 def test_a_query_takes_the_value_of_an_enum_and_no_number_that_cannot_be_sent(

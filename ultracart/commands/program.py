@@ -246,6 +246,7 @@ def create_parser() -> Parser:
 
 
 def _add_sandbox_options(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "%(prog)s [-h] [--port PORT] [OPTION]..."  # with all of them, a screenful
     parser.add_argument(
         "--port",
         type=_port,

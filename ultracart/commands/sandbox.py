@@ -252,7 +252,10 @@ def _add_switch(group: Any, switch: Switch) -> None:
     metavar = {"seconds": "SECONDS", "status": "STATUS", "text": "TEXT"}.get(switch.kind)
 
     def read(text: str) -> Any:
-        value = switch.read(text)
+        try:
+            value = switch.read(text)
+        except ValueError as error:  # argparse names the option
+            raise ValueError(str(error).removeprefix(switch.name + " ")) from None
         return _NONE if value is None else value
 
     group.add_argument(
@@ -283,6 +286,10 @@ def _application(text: str) -> Application:
         if key not in found or not equals or not value:
             keys = ", ".join("%s=..." % key for key in _APPLICATION_KEYS)
             raise ValueError("after the client id comes one of %s, not %r" % (keys, setting))
+        if key == "redirect" and not _is_uri(value):
+            raise ValueError(
+                "redirect= must be a URI such as http://127.0.0.1:5000/callback, not %r" % value
+            )
         if key != "redirect" and found[key]:
             raise ValueError("%s= is given twice" % key)
         found[key].append(value)
@@ -292,6 +299,12 @@ def _application(text: str) -> Application:
         name=(found["name"] or [client_id.strip()])[0],
         scope=found["scope"][0] if found["scope"] else None,
     )
+
+
+def _is_uri(text: str) -> bool:
+    """Whether it has a scheme and no space; native applications have schemes of their own."""
+    scheme, colon, rest = text.partition(":")
+    return bool(colon and rest) and scheme.isascii() and scheme[:1].isalpha() and " " not in text
 
 
 def _merchant(text: str) -> tuple[str, str]:
@@ -318,8 +331,10 @@ def _answers(files: list[str]) -> list[tuple[str, Mapping[str, Any]]]:
 
 def _prepare(sandbox: Sandbox, place: str, item: Any) -> None:
     if not isinstance(item, dict) or not {"method", "path"} <= item.keys() <= _ANSWER_KEYS:
-        keys = ", ".join(sorted(_ANSWER_KEYS))
-        raise CommandError("%s: must be an object with method and path, of %s" % (place, keys))
+        others = ", ".join(sorted(_ANSWER_KEYS - {"method", "path"}))
+        raise CommandError(
+            "%s: must be an object with method and path, and nothing else but %s" % (place, others)
+        )
     try:
         sandbox.answer(**item)
     except (TypeError, ValueError) as error:

@@ -25,6 +25,8 @@ from .grants import CodeGrant, DeviceEndpoint, DeviceGrant, Pkce, RefreshGrant, 
 from .messages import header_text, json_response, quoted
 from .state import PLACEHOLDER_APPLICATION, Grant, State
 
+#: What a token request may be sent as; nothing where it has no body.
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data", "")
 _GRANT_TYPES = (
     "authorization_code",
     "refresh_token",
@@ -203,6 +205,8 @@ def _description(
 ) -> str | None:
     application = state.applications.get(client_id or "")
     words: str = error.description or ""
+    if not client_id and not sent.get("grant_type") and flask.request.mimetype not in _FORMS:
+        return f"The body must be a form ({_FORMS[0]}), not {quoted(flask.request.mimetype)}."
     if error.error == "invalid_client":
         return _about_client(state, client_id, application)
     if error.error == "unsupported_grant_type":
@@ -222,6 +226,8 @@ def _description(
         )
     if words == "Unsupported 'code_challenge_method'":
         return _unsupported("code_challenge_method", sent, ("S256",))
+    if error.error == "invalid_request" and not words and not sent.get("token"):
+        return "The parameter token is missing."
     if words == "Code challenge failed.":
         return (
             "The code_verifier does not belong to the code_challenge of the authorization request."
@@ -264,7 +270,8 @@ def _about_scope(state: State, sent: Mapping[str, str], application: Application
 
 
 def _unsupported(name: str, sent: Mapping[str, str], supported: Iterable[str]) -> str:
-    return f"The {name} {_sent(name, sent)} is not supported. Supported: {', '.join(supported)}."
+    problem = f"{quoted(sent[name])} is not supported" if sent.get(name) else "is missing"
+    return f"The {name} {problem}. Supported: {', '.join(supported)}."
 
 
 def _sent(name: str, sent: Mapping[str, str]) -> str:

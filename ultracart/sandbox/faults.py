@@ -285,9 +285,7 @@ def _check_delay(delay: Any) -> float | threading.Event | None:
         return delay
     is_number = isinstance(delay, (int, float)) and not isinstance(delay, bool)
     if not is_number or not 0 <= delay <= threading.TIMEOUT_MAX:
-        raise ValueError(
-            f"delay must be a number of seconds, not negative, or an event, not {delay!r}"
-        )
+        raise ValueError(f"delay must be a number of seconds from 0 on or an event, not {delay!r}")
     return float(delay)
 
 

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, abort, request
 from ..locks import Lock
 from .authlib_bases import BearerTokenValidator, ResourceProtector
 from .messages import (
+    BASE_PATH,
     METHODS,
     OAUTH_PATHS,
     PathTemplate,
@@ -23,14 +24,20 @@ from .messages import (
     json_response,
     json_text,
     json_text_response,
+    quoted,
     ultracart_error,
 )
 from .recording import RecordedRequest
-from .state import AccessToken, State
+from .state import PLACEHOLDER_SIMPLE_KEY, AccessToken, State
 
 _KEY_HEADERS = ("x-ultracart-simple-key", "x-ultracart-browser-key")
 #: Served by the OAuth server itself; only faults can change what these say.
 _FIXED_PATHS = frozenset(OAUTH_PATHS) - {"/oauth/me"}
+#: What those take, as the header Allow says it.
+_METHODS_OF = {
+    path: "GET, POST" if path in ("/oauth/authorize", "/oauth/device") else "POST"
+    for path in _FIXED_PATHS
+}
 #: Where the gateway leaves the request for functions that answer it.
 RECORDED = "ultracart.recorded"
 #: The most prepared answers that an error message names.
@@ -49,19 +56,44 @@ class _TokenValidator(BearerTokenValidator):
 
 
 class _Protector(ResourceProtector):
+    def __init__(self, state: State) -> None:
+        super().__init__()
+        self._state = state
+        self.register_token_validator(_TokenValidator(state))
+
     def raise_error_response(self, error: Any) -> NoReturn:
         # UltraCart documents 401 for any invalid credential, in its own envelope.
+        description = self._describe()
+        error.description = description
+        error.get_error_description = lambda: description
         headers = dict(error.get_headers())
         challenge = headers.get("WWW-Authenticate") or 'Bearer realm="ultracart"'
-        message = error.description or "Invalid credentials."
         abort(
             ultracart_error(
                 error.status_code,
-                message,
+                description,
                 code=error.error,
                 headers={"WWW-Authenticate": challenge},
             )
         )
+
+    def _describe(self) -> str:
+        """What is wrong with the credential of the request, and what would be right."""
+        sent = request.headers.get("Authorization")
+        key = next((name for name in _KEY_HEADERS if name in request.headers), None)
+        if sent is None and key is not None:
+            return (
+                f"The key in {key} is unknown: the sandbox accepts {PLACEHOLDER_SIMPLE_KEY}, "
+                "and the keys of its argument simple_keys."
+            )
+        kind, _, value = (sent or "").partition(" ")
+        if kind.lower() != "bearer":
+            what = "is missing" if sent is None else f"is of the type {quoted(kind)}"
+            return f"The header Authorization {what}: send Bearer and an access token."
+        token = self._state.find_access_token(value.strip())
+        if token is None:
+            return "The access token is unknown: this sandbox has not issued it since its start."
+        return f"The access token {'was revoked' if token.is_revoked() else 'has expired'}."
 
 
 class _Ready(NamedTuple):
@@ -165,7 +197,10 @@ class Answers:
         for fixed in _FIXED_PATHS:
             # A path such as /{resource}/{id} is for all the others.
             if template.is_oauth and template.match(fixed.split("/")) is not None:
-                raise ValueError(f"{fixed} is the OAuth server's: use faults.add({fixed!r}, ...)")
+                raise ValueError(
+                    f"{fixed} is the OAuth server's: only a fault changes what it responds, set "
+                    f"with faults.add({fixed!r}, ...) or on the sandbox's page"
+                )
         usual = _Ready(check_status(status, has_body=False), b"", check_headers(headers))
         if sequence is None:
             is_iterator = hasattr(body, "__next__")
@@ -252,8 +287,7 @@ def _prepare(body: Any, usual: _Ready) -> _Ready:
 def create_resources(state: State, answers: Answers, simple_keys: Iterable[str]) -> Blueprint:
     """The blueprint of everything that needs a credential."""
     blueprint = Blueprint("resources", __name__)
-    protector = _Protector()
-    protector.register_token_validator(_TokenValidator(state))
+    protector = _Protector(state)
     keys = frozenset(simple_keys)
 
     @blueprint.get("/oauth/me")
@@ -277,6 +311,13 @@ def create_resources(state: State, answers: Answers, simple_keys: Iterable[str])
 
     @blueprint.route("/<path:path>", methods=METHODS)
     def anything_else(path: str) -> Response:
+        allowed = _METHODS_OF.get(f"/{path}")
+        if allowed is not None:
+            return ultracart_error(
+                405,
+                f"{request.path} takes {allowed}, not {request.method}.",
+                headers={"Allow": allowed},
+            )
         if not any(request.headers.get(name) in keys for name in _KEY_HEADERS):
             with protector.acquire():
                 pass
@@ -288,6 +329,8 @@ def create_resources(state: State, answers: Answers, simple_keys: Iterable[str])
 
 def _nothing_for(seen: RecordedRequest, answers: Answers) -> str:
     message = f"The sandbox has no response for {seen.method} {seen.path}. "
+    if seen.path.startswith(f"{BASE_PATH}/"):
+        message += f"The request has {BASE_PATH} twice: leave it out of the path. "
     prepared = [answer.target for answer in answers]
     if not prepared:
         return message + "None is prepared: call sandbox.answer(method, path, body)."

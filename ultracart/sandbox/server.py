@@ -313,7 +313,7 @@ def _applications(given: Any) -> tuple[Application, ...]:
         raise ValueError(f"applications must be a list of at least one Application, not {given!r}")
     ids = [item.client_id for item in found]
     if len(set(ids)) < len(ids):
-        raise ValueError(f"applications must have client ids of their own, not {', '.join(ids)}")
+        raise ValueError(f"applications must have different client ids, not {', '.join(ids)}")
     return found
 
 

@@ -94,13 +94,13 @@ def _is_number(value: Any) -> bool:
 _KINDS: dict[Kind, tuple[Callable[[Any], bool], str]] = {
     "seconds": (
         lambda value: _is_number(value) and 0 <= value <= _LONGEST,
-        "a number of seconds, not negative",
+        "a number of seconds from 0 on",
     ),
     "flag": (lambda value: isinstance(value, bool), "True or False"),
     "text": (lambda value: isinstance(value, str), "a text"),
     "status": (
         lambda value: isinstance(value, int) and value in range(200, 600),
-        "an HTTP status from 200 on",
+        "an HTTP status from 200 to 599",
     ),
 }
 _BY_NAME = {switch.name: switch for switch in SWITCHES}
