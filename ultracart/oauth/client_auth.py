@@ -6,7 +6,7 @@ Neither library is imported here; both are spoken to by what their interfaces ar
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,14 +35,8 @@ class ClientAuth:
     requires_request_body = False
     requires_response_body = False
 
-    def __init__(
-        self,
-        source: AccountTokenSource,
-        source_async: Callable[[], Awaitable[str]],
-        configuration: Configuration,
-    ) -> None:
+    def __init__(self, source: AccountTokenSource, configuration: Configuration) -> None:
         self._source = source
-        self._source_async = source_async
         self._configuration = configuration
 
     def __repr__(self) -> str:
@@ -103,7 +97,7 @@ class ClientAuth:
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
         """The same, while the event loop runs on."""
         self._check(request.url)
-        token: str | None = await self._source_async()
+        token: str | None = await self._source.token_async()
         repeated, start = False, _start_of(request)
         while token is not None:
             self._authorize(request, token)

@@ -278,7 +278,7 @@ class Refresher:
             if stored is not None and not stored.is_same_issue(old):
                 return stored, None
             why = "its grant has ended, by the merchant or because a refresh token was used twice"
-            raise self._ended(account, old, why, trace, error) from error
+            raise self._ended(account, old, trace, why, error) from error
         new = self._store.bound(
             Token.from_response(issued.response, issued_at=issued.sent_at, previous=old)
         )
@@ -289,7 +289,7 @@ class Refresher:
     def _ask(self, account: str, old: Token, trace: Trace) -> Issued:
         if old.refresh_token is None:
             why = "its token has expired, and came without a refresh token"
-            raise self._ended(account, old, why, trace)
+            raise self._ended(account, old, trace, why)
         try:
             with trace.request():
                 issued = self._endpoint.refresh(old.refresh_token)
@@ -318,7 +318,7 @@ class Refresher:
         return stored
 
     def _ended(
-        self, account: str, old: Token, why: str, trace: Trace, cause: Exception | None = None
+        self, account: str, old: Token, trace: Trace, why: str, cause: Exception | None = None
     ) -> ReauthorizationRequired:
         error = reauthorization_required(account, why)
         error.__cause__ = cause

@@ -255,8 +255,9 @@ class SafeStore:
         waits = blocking or not self._can_try
         if waits and self._is_owner(account):
             raise needs_itself()
-        fail = partial(_fail, "lock")
-        with caller_error_first(self._lock(account, waits), Exception, fail) as entered:
+        options = {} if waits else {"blocking": False}
+        context = _call("lock", self._store.lock, account, **options)
+        with caller_error_first(context, Exception, partial(_fail, "lock")) as entered:
             # A user's store may return anything from __enter__; only False means "not acquired".
             held = entered is not False
             if blocking and not held:
@@ -269,19 +270,13 @@ class SafeStore:
                 if held:
                     self._owners.pop(account, None)
 
-    @contextmanager
-    def _lock(self, account: str, waits: bool) -> Iterator[object]:
-        options: dict[str, Any] = {} if waits else {"blocking": False}
-        with self._store.lock(account, **options) as entered:
-            yield entered
-
     def _is_owner(self, account: str) -> bool:
         return self._owners.get(account) == get_ident()
 
 
-def _call(what: str, method: Callable[..., T], *arguments: Any) -> T:
+def _call(what: str, method: Callable[..., T], *arguments: Any, **options: Any) -> T:
     try:
-        return method(*arguments)
+        return method(*arguments, **options)
     except Exception as error:
         _fail(what, error)
 

@@ -52,6 +52,10 @@ class AccountTokenSource:
     def __call__(self) -> str:
         return self._session.access_token(self._account)
 
+    async def token_async(self) -> str:
+        """The same for coroutines."""
+        return await self._session.access_token_async(self._account)
+
     def invalidate(self, token: str) -> bool:
         """The server answered 401 to ``token``; whether another one can be had."""
         return self._session.invalidate(self._account, token)
@@ -383,11 +387,7 @@ class OAuthSession:
         from .client_auth import ClientAuth  # few programs need it
 
         _check_call(account)
-        return ClientAuth(
-            AccountTokenSource(self, account),
-            lambda: self.access_token_async(account),
-            self._configuration,
-        )
+        return ClientAuth(AccountTokenSource(self, account), self._configuration)
 
     def api_client(self, account: str = DEFAULT_ACCOUNT) -> ApiClient:
         """A client whose requests carry the account's valid token, now and later.
