@@ -29,7 +29,7 @@ from .exceptions import (
 )
 from .late_imports import load
 from .transport.call import merge_headers, replace_header, time_left
-from .transport.verbs import METHODS
+from .transport.verbs import METHODS, request_behind
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -195,26 +195,13 @@ class ApiClient(EverydayCalls):
             ApiException: the call failed.
         """
         if async_req:
-            arguments = (resource_path, method, path_params, query_params, header_params, body)
-            options = {
-                "post_params": post_params,
-                "files": files,
-                "response_type": response_type,
-                "auth_settings": auth_settings,
-                "_return_http_data_only": _return_http_data_only,
-                "collection_formats": collection_formats,
-                "_preload_content": _preload_content,
-                "_request_timeout": _request_timeout,
-            }
-            return self.pool.apply_async(self.call_api, arguments, options)
-        if path_params:
-            path_params = sending.checked_pairs("path_params", path_params)
-        if query_params:
-            query_params = sending.checked_pairs("query_params", query_params)
+            options = dict(locals())
+            for name in ("self", "resource_path", "method", "async_req"):
+                del options[name]
+            return self.pool.apply_async(self.call_api, (resource_path, method), options)
         if post_params:
             post_params = sending.checked_pairs("post_params", post_params)
-        if method in sending.BODILESS and (body is not None or post_params or files):
-            sending.require_no_body(method, body, post_params or files)
+        sending.require_no_body(method, body, post_params or files)
         if auth_settings:
             auth_settings = self._checked_schemes(auth_settings)
         pairs_of = self._checked_pairs
@@ -255,13 +242,11 @@ class ApiClient(EverydayCalls):
             data = self.deserialize(response, response_type) if response_type else None
         if _return_http_data_only:
             return data
-        return (
-            data,
-            response.status,
-            response.getheaders() if _preload_content else response.headers,
-        )
+        received = response.getheaders() if _preload_content else response.headers
+        return data, response.status, received
 
     def _checked_pairs(self, name: str, params: Any, formats: Any) -> list[tuple[str, Any]]:
+        params = sending.checked_pairs(name, params)
         if not formats:
             pairs = list(params.items()) if hasattr(params, "items") else list(map(tuple, params))
             if sending.is_text_in_pairs(pairs):
@@ -292,7 +277,10 @@ class ApiClient(EverydayCalls):
             authorized = list(query)
             self.update_params_for_auth(headers, authorized, auth_settings)
             left = time_left(timeout, self.configuration.timeout, began, method, url)
+            exchange = self._exchange(method)
             try:
+                if exchange is not None:
+                    return exchange(method, url, authorized, headers, body, fields, preload, left)
                 return self.request(method, url, authorized, headers, fields, body, preload, left)
             except ApiException as error:
                 if not is_unauthorized(error):
@@ -300,6 +288,15 @@ class ApiClient(EverydayCalls):
                 if not self._has_another_token(headers, auth_settings, repeats):
                     raise
             repeats += 1
+
+    def _exchange(self, method: str) -> Any:
+        """The transport's ``request``, which :meth:`request` would call by way of a verb.
+
+        ``None`` where either of the two is a user's own, or there is no such method.
+        """
+        if getattr(self.request, "__func__", None) is not _OWN_REQUEST:
+            return None
+        return request_behind(self.rest_client, method)
 
     def _has_another_token(self, headers: Any, auth_settings: Any, repeats: int) -> bool:
         """Tell the token source that the server answered 401; whether to repeat the request.
@@ -348,20 +345,19 @@ class ApiClient(EverydayCalls):
     ) -> Any:
         """Send one request to a whole URL, without adding headers or credentials.
 
+        Calls go through here, and through a verb of :attr:`rest_client`, where users have put
+        something of their own in the place of either; else directly to the transport.
+
         Raises:
             ApiValueError: a method that is none of those of :meth:`call_api`.
             ApiException: the call failed.
         """
         if method not in METHODS:
             raise ApiValueError("http method must be one of %s" % ", ".join(METHODS))
-        content = {}
-        if method not in sending.BODILESS:
-            content = {"body": body}
-        elif body is not None or post_params:
-            sending.require_no_body(method, body, post_params)
+        sending.require_no_body(method, body, post_params)
+        content = {} if method in sending.BODILESS else {"body": body}
         if content and (post_params or method != "DELETE"):
             content["post_params"] = post_params
-        # A method for each verb, as in the official SDK: users replace one, or the whole transport.
         return getattr(self.rest_client, method)(
             url,
             headers=headers,
@@ -465,6 +461,9 @@ class ApiClient(EverydayCalls):
         if self._deserializer is None or self._deserializer.models is not self.models:
             self._deserializer = serialization.Deserializer(self.models, self.NATIVE_TYPES_MAPPING)
         return self._deserializer
+
+
+_OWN_REQUEST = ApiClient.request
 
 
 def _text_of(response: Any, body: Any, response_type: Any) -> tuple[str, str]:

@@ -1,9 +1,9 @@
 """The exchange of a request and its response over urllib3, and its one error boundary.
 
-The only module that imports urllib3. A call is an exchange: attempts until one succeeds or may not
-be repeated. Whatever goes wrong in an attempt leaves it as an ``ApiException``. Requests go through
-``HTTPConnectionPool.urlopen`` with everything prepared; ``PoolManager.request`` would parse the URL
-and build a pool key anew for each call.
+The only module that imports urllib3. ``request`` is the exchange: attempts until one succeeds or
+may not be repeated. Whatever goes wrong in an attempt leaves it as an ``ApiException``. Requests go
+through ``HTTPConnectionPool.urlopen`` with everything prepared; ``PoolManager.request`` would parse
+the URL and build a pool key anew for each call.
 """
 
 from __future__ import annotations
@@ -262,40 +262,10 @@ class RESTClientObject(Verbs):
             ApiException: the call failed, or its status is not 2xx.
         """
         notice_fork()
-        call = Call()
-        call.method = method.upper()
-        if call.method not in METHODS:
-            raise ApiValueError("method must be one of %s" % ", ".join(METHODS))
-        settings = self._settings()
-        if not settings.covers(url):
-            settings = settings.for_url(url)
-        call.settings = settings
-        call.query, call.fields, call.body = _pairs(query_params), _pairs(post_params), body
-        call.content, call.headers = prepare_message(
-            call.method, headers or {}, body, call.fields, encode_multipart_formdata
+        call = self._prepared(
+            method, url, query_params, headers, body, post_params, _request_timeout
         )
-        call.target = target(url, settings, call.query)
         call.preload = _preload_content
-        bounds = settings.bounds
-        if _request_timeout is not None:
-            bounds = time_bounds(_request_timeout, "_request_timeout")
-        call.deadline, call.sent = Deadline(bounds), None
-        return self._exchange(call)
-
-    def _settings(self) -> TransportSettings:
-        settings: TransportSettings = self.configuration.prepared("transport", transport_settings)
-        return settings if self._maxsize is None else settings._replace(pool_maxsize=self._maxsize)
-
-    def _leased(self, settings: TransportSettings) -> pools.Lease:
-        lease = self._lease
-        if lease is None or not lease.serves(settings):
-            files = read_files(settings)
-            lease = pools.lease(settings, files, lambda: _make_pool(settings, files))
-            self._lease = lease
-        return lease
-
-    def _exchange(self, call: Call) -> Any:
-        """Attempt the call until it succeeds or may not be repeated."""
         decision = None
         limiter = self.configuration.request_limiter
         while True:
@@ -315,6 +285,40 @@ class RESTClientObject(Verbs):
             if pause is None:
                 raise response
             self._sleep(pause)
+
+    def _prepared(
+        self, method: str, url: str, query: Any, headers: Any, body: Any, fields: Any, timeout: Any
+    ) -> Call:
+        """What is to be sent, checked; the time of the call runs from now on."""
+        call = Call()
+        call.sent = None
+        call.method = method.upper()
+        if call.method not in METHODS:
+            raise ApiValueError("method must be one of %s" % ", ".join(METHODS))
+        settings = self._settings()
+        if not settings.covers(url):
+            settings = settings.for_url(url)
+        call.settings = settings
+        call.query, call.fields, call.body = _pairs(query), _pairs(fields), body
+        call.content, call.headers = prepare_message(
+            call.method, headers or {}, body, call.fields, encode_multipart_formdata
+        )
+        call.target = target(url, settings, call.query)
+        bounds = settings.bounds if timeout is None else time_bounds(timeout, "_request_timeout")
+        call.deadline = Deadline(bounds)
+        return call
+
+    def _settings(self) -> TransportSettings:
+        settings: TransportSettings = self.configuration.prepared("transport", transport_settings)
+        return settings if self._maxsize is None else settings._replace(pool_maxsize=self._maxsize)
+
+    def _leased(self, settings: TransportSettings) -> pools.Lease:
+        lease = self._lease
+        if lease is None or not lease.serves(settings):
+            files = read_files(settings)
+            lease = pools.lease(settings, files, lambda: _make_pool(settings, files))
+            self._lease = lease
+        return lease
 
     def _attempt(self, call: Call) -> Any:
         """The response, or the ``ApiException`` that says why there is none.

@@ -86,6 +86,17 @@ def test_http_client_reads_a_response_in_the_steps_that_are_overridden() -> None
     assert steps == ["status", "size", (b"ab", 2), (b"\r\n", 0), "size", "trailer"]
 
 
+def test_http_client_sends_a_line_of_output_as_it_is() -> None:
+    sent: list[bytes] = []
+    connection: Any = http.client.HTTPConnection("localhost")
+    connection.send = sent.append
+    connection.putrequest("GET", "/", skip_host=True, skip_accept_encoding=True)
+    connection._output(b"A: b")
+    connection.putheader("C", "d")
+    connection.endheaders()
+    assert b"".join(sent) == b"GET / HTTP/1.1\r\nA: b\r\nC: d\r\n\r\n"
+
+
 def test_http_client_keeps_what_is_wrong_with_a_head() -> None:
     message = http.client.parse_headers(io.BytesIO(b"A: b\r\nno header\r\nC: d\r\n\r\n"))
     assert isinstance(message, email.message.Message)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import decimal
 import json
+import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 
 import ultracart
 from ultracart import ApiClient, ApiException, Configuration, OauthApi
+from ultracart.rest import RESTClientObject
 from ultracart.sandbox import Sandbox
 
 from .conftest import TOKEN_ANSWER
@@ -112,6 +115,89 @@ def test_every_verb_but_those_without_a_body_sends_forms(
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     client.call_api("/anything", method, post_params=[("a", "1")], header_params=form)
     assert sandbox.requests[-1].form.to_dict() == {"a": "1"}
+
+
+_CALLS = [("GET", None), ("HEAD", None), ("OPTIONS", {}), ("DELETE", {}), ("PUT", {"a": 1})]
+
+
+def _noted(function: Any, seen: list[str], name: str) -> Any:
+    def noted(*args: Any, **options: Any) -> Any:
+        seen.append(name)
+        return function(*args, **options)
+
+    return noted
+
+
+def _in_the_class(owner: type, name: str, seen: list[str], monkeypatch: Any) -> None:
+    monkeypatch.setattr(owner, name, _noted(getattr(owner, name), seen, name))
+
+
+@pytest.mark.parametrize(("method", "body"), _CALLS)
+@pytest.mark.parametrize("where", ["object", "class", "subclass"])
+@pytest.mark.parametrize("part", ["client", "verb", "transport"])
+def test_each_part_of_the_way_can_be_replaced(
+    configuration: Configuration,
+    answer: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    part: str,
+    where: str,
+    method: str,
+    body: Any,
+) -> None:
+    answer({})
+    seen: list[str] = []
+    name = method if part == "verb" else "request"
+    owner: Any = ApiClient if part == "client" else RESTClientObject
+    with ApiClient(configuration) as client:
+        replaced: Any = client if part == "client" else client.rest_client
+        if where == "object":
+            setattr(replaced, name, _noted(getattr(replaced, name), seen, name))
+        elif where == "class":
+            _in_the_class(owner, name, seen, monkeypatch)
+        else:
+            own = type("Own", (owner,), {name: _noted(getattr(owner, name), seen, name)})
+            replaced.__class__ = own
+        client.call_api("/anything", method, body=body)
+    assert seen == [name]
+
+
+def test_a_transport_in_front_of_the_transport(
+    configuration: Configuration, answer: Callable[..., None]
+) -> None:
+    answer({"a": 1})
+    asked: list[str] = []
+
+    class Front:
+        def __getattr__(self, name: str) -> Any:
+            asked.append(name)
+            return getattr(behind, name)
+
+    with ApiClient(configuration) as client:
+        behind = client.rest_client
+        client.rest_client = Front()
+        assert client.get("/anything") == {"a": 1}
+    assert asked[0] == "GET"
+
+
+def test_a_call_takes_six_steps(api: OauthApi) -> None:
+    """Operation, call_api, the authorized sending, the exchange, an attempt, urllib3."""
+    steps: list[str] = []
+
+    def noted_urlopen(*args: Any, **options: Any) -> Any:
+        stack = traceback.extract_stack()
+        folder = os.path.dirname(ultracart.__file__)
+        ours = [frame.name for frame in stack if frame.filename.startswith(folder)]
+        steps.extend(ours[ours.index("oauth_me") :])
+        return urlopen(*args, **options)
+
+    pool = api.api_client.rest_client.pool_manager
+    urlopen, pool.urlopen = pool.urlopen, noted_urlopen
+    try:
+        with pytest.raises(ApiException):
+            api.oauth_me()
+    finally:
+        del pool.urlopen
+    assert steps == ["oauth_me", "call_api", "_send", "request", "_attempt"]
 
 
 class _Recorder:

@@ -192,7 +192,7 @@ class OauthApi:
             ApiResponseError: a response without a usable bearer token.
         """
         return self.api_client.call_api(  # type: ignore[no-any-return]
-            TOKEN.path, TOKEN.method, **TOKEN.arguments(locals(), _return_http_data_only=True)
+            TOKEN.path, TOKEN.method, **TOKEN.arguments(locals(), data_only=True)
         )
 
     @overload
@@ -266,7 +266,7 @@ class OauthApi:
             token: any access or refresh token of the grant.
         """
         return self.api_client.call_api(  # type: ignore[no-any-return]
-            REVOKE.path, REVOKE.method, **REVOKE.arguments(locals(), _return_http_data_only=True)
+            REVOKE.path, REVOKE.method, **REVOKE.arguments(locals(), data_only=True)
         )
 
     @overload
@@ -336,7 +336,7 @@ class OauthApi:
             scope: application-level scope, such as ``crm`` or ``ultraship``.
         """
         return self.api_client.call_api(  # type: ignore[no-any-return]
-            DEVICE.path, DEVICE.method, **DEVICE.arguments(locals(), _return_http_data_only=True)
+            DEVICE.path, DEVICE.method, **DEVICE.arguments(locals(), data_only=True)
         )
 
     @overload
@@ -391,7 +391,7 @@ class OauthApi:
     ) -> OauthMeResponse:
         """Who authorized the configured access token, and what was granted."""
         return self.api_client.call_api(  # type: ignore[no-any-return]
-            _ME.path, _ME.method, **_ME.arguments(locals(), _return_http_data_only=True)
+            _ME.path, _ME.method, **_ME.arguments(locals(), data_only=True)
         )
 
     @overload

@@ -13,8 +13,9 @@ M = TypeVar("M", bound=Model)
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
-_OPTIONS = ("async_req", "_return_http_data_only", "_preload_content", "_request_timeout")
-_NOT_SENT = frozenset(["self", *_OPTIONS])
+_NOT_SENT = frozenset(
+    ["self", "async_req", "_return_http_data_only", "_preload_content", "_request_timeout"]
+)
 
 
 class Operation(Generic[M]):
@@ -55,11 +56,11 @@ class Operation(Generic[M]):
         self.schemes = schemes
         self.empty_body = empty_body
 
-    def arguments(self, given: Mapping[str, Any], **fixed: Any) -> dict[str, Any]:
+    def arguments(self, given: Mapping[str, Any], data_only: bool = False) -> dict[str, Any]:
         """What ``ApiClient.call_api`` is called with, beside path and method.
 
         ``given`` is ``locals()`` of the operation's method: options, and fields of the form.
-        ``fixed`` takes the place of options.
+        ``data_only``: return the data alone, whatever the option says.
 
         Raises:
             ApiTypeError: a field that is not ``str``.
@@ -74,16 +75,16 @@ class Operation(Generic[M]):
                     check_text(name, value, required=False)
                 elif value:
                     form.append((name, value))
-        arguments = {
+        return {
             "header_params": self.headers,
             "post_params": form,
             "response_type": self,
             "auth_settings": self.schemes,
+            "async_req": given["async_req"],
+            "_return_http_data_only": data_only or given["_return_http_data_only"],
+            "_preload_content": given["_preload_content"],
+            "_request_timeout": given["_request_timeout"],
         }
-        for name in _OPTIONS:
-            arguments[name] = given[name]
-        arguments.update(fixed)
-        return arguments
 
     def from_wire(self, data: Any) -> M:
         """The model of a decoded response.

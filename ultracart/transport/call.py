@@ -88,13 +88,17 @@ def merge_headers(own: Any, defaults: Mapping[str, Any], cookie: str | None) -> 
     """
     if type(own) is not dict and not isinstance(own, Mapping):
         raise ApiTypeError("header_params must be a dict, not %s" % type(own).__name__)
-    pairs = [*own.items(), *defaults.items()]
-    if type(own) is OwnHeaders:
-        pairs = [*defaults.items(), *own.items()]
+    parts = [defaults, own] if type(own) is OwnHeaders else [own, defaults]
     if cookie:
-        pairs.append(("Cookie", cookie))
-    stays = _last_of_each_name(tuple([name for name, _ in pairs]))
-    return {name: value for (name, value), last in zip(pairs, stays) if last}
+        parts.append({"Cookie": cookie})
+    merged: dict[str, Any] = {}
+    for part in parts:
+        merged.update(part)
+    if False in _last_of_each_name(tuple(merged)):
+        pairs = [pair for part in parts for pair in part.items()]
+        stays = _last_of_each_name(tuple([name for name, _ in pairs]))
+        merged = {name: value for (name, value), last in zip(pairs, stays) if last}
+    return merged
 
 
 def replace_header(headers: Any, name: str, value: Any) -> None:

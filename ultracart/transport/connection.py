@@ -43,6 +43,7 @@ PRIVATE_MEMBERS = """
     urllib3.util.connection:allowed_gai_family
     urllib3.util.connection:create_connection
     urllib3.util.ssl_:SSLContext
+    http.client:HTTPConnection._output
     http.client:HTTPConnection.putheader
     http.client:HTTPConnection.response_class
     http.client:HTTPConnection.send

@@ -26,8 +26,15 @@ class FastConnection(_Connection):
     _head_waits = False
     _head = b""
 
-    # Without urllib3's look for a marker in each value, of which there are none here: 3.5 %.
-    putheader: Any = http.client.HTTPConnection.putheader
+    # Printable ASCII cannot break the message: it is searched neither for line breaks, as by
+    # http.client, nor for a marker of urllib3, of which there are none here: 10 %.
+    def putheader(self, header: Any, *values: Any) -> None:
+        if len(values) == 1 and type(header) is type(values[0]) is str:
+            line = "%s: %s" % (header, values[0])
+            if line.isascii() and line.isprintable():
+                self._output(line.encode("ascii"))  # type: ignore[attr-defined]
+                return
+        http.client.HTTPConnection.putheader(self, header, *values)
 
     # Head and small body in one packet: one system call and one wake-up of the server less for
     # each POST; 0.6 % of its instructions, 4 % of its CPU time with 16 threads.

@@ -10,7 +10,7 @@ from urllib.parse import quote_plus, urlsplit
 
 from ..exceptions import ApiTypeError, ApiValueError
 from ..json_body import content_type_parts
-from ..sending import BODILESS, as_text, is_encodable, require_no_body, sanitize_argument
+from ..sending import BODILESS, as_text, is_encodable, is_text, require_no_body, sanitize_argument
 from .call import RawContent
 from .settings import TransportSettings
 
@@ -66,8 +66,7 @@ def _content(
     if fields:
         fields = list(fields.items() if hasattr(fields, "items") else fields)
     if method in BODILESS:
-        if body is not None or fields:
-            require_no_body(method, body, fields)
+        require_no_body(method, body, fields)
         sent.setdefault("Content-Type", "application/json")
         return None
     if fields and body is not None:
@@ -190,18 +189,22 @@ def checked_headers(headers: Mapping[str, Any]) -> dict[str, str]:
         ApiTypeError, ApiValueError: a name or value that would break the message, or could carry
             a second header; the value is not shown.
     """
+    values = headers.values()
+    together = "".join(values) if is_text(values) else "\n"
+    if together.isascii() and together.isprintable():  # in most calls
+        return dict(zip(_header_names(tuple(headers)), values))
     return {
-        _header_name(name): (
-            value
-            if type(value) is str and value.isascii() and value.isprintable()
-            else _header_value(name, value)
-        )
+        _header_name(name): _header_value(name, value)
         for name, value in headers.items()
         if value is not None
     }
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)  # of names only, as in call
+def _header_names(names: tuple[Any, ...]) -> tuple[str, ...]:
+    return tuple(map(_header_name, names))
+
+
 def _header_name(name: Any) -> str:
     if not isinstance(name, str) or not name or not _TOKEN.issuperset(name):
         raise ApiValueError("%s is not a header name" % ascii(name)[:80])

@@ -1,4 +1,8 @@
-"""One method for each HTTP method, with the official SDK's signatures."""
+"""One method for each HTTP method, with the official SDK's signatures.
+
+A client asks :func:`request_behind` and calls that ``request`` directly; it calls a verb only where
+a user has replaced it.
+"""
 
 from __future__ import annotations
 
@@ -157,3 +161,17 @@ class Verbs:
             _preload_content,
             _request_timeout,
         )
+
+
+_OWN = {method: vars(Verbs)[method] for method in METHODS}
+
+
+def request_behind(transport: Any, method: Any) -> Any:
+    """The ``request`` that ``transport``'s verb would call; ``None``: the verb is a user's own.
+
+    ``None`` too where there is no such method.
+    """
+    if method not in _OWN:
+        return None
+    verb: Any = getattr(transport, method, None)
+    return verb.__self__.request if getattr(verb, "__func__", None) is _OWN[method] else None
