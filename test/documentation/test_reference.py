@@ -14,17 +14,13 @@ from ultracart import ApiException, Configuration, OauthApi, models
 from ultracart.sandbox import Sandbox
 
 from .pages import README, ROOT
+from .reference import API_PAGE, OPERATIONS, TWIN, first_line, parameters, with_reference
 
-API_PAGE = ROOT / "docs" / "OauthApi.md"
 _SCHEME_HEADERS = {
     "ultraCartBrowserApiKey": "x-ultracart-browser-key",
     "ultraCartOauth": "Authorization",
     "ultraCartSimpleApiKey": "x-ultracart-simple-key",
 }
-_TWIN = "_with_http_info"
-OPERATIONS = sorted(
-    name for name in vars(OauthApi) if name.startswith("oauth_") and not name.endswith(_TWIN)
-)
 
 
 def _text(page: Path) -> str:
@@ -51,14 +47,6 @@ def _plain(cell: str) -> str:
     return cell.replace("**", "").strip()
 
 
-def _parameters(operation: str) -> tuple[dict[str, inspect.Parameter], set[str]]:
-    """An operation's own parameters, and the names of the options that all operations share."""
-    every = dict(inspect.signature(getattr(OauthApi, operation)).parameters)
-    del every["self"]
-    options = {name for name in every if name.startswith("_") or name == "async_req"}
-    return {name: p for name, p in every.items() if name not in options}, options
-
-
 class Sent(NamedTuple):
     """What an operation really sends, with every credential configured."""
 
@@ -79,7 +67,7 @@ def sent() -> dict[str, Sent]:
         with ultracart.ApiClient(configuration) as client:
             for operation in OPERATIONS:
                 sandbox.faults.add(status=404)
-                own, _ = _parameters(operation)
+                own, _ = parameters(operation)
                 required = [n for n, p in own.items() if p.default is p.empty]
                 with pytest.raises(ApiException):
                     getattr(OauthApi(client), operation)(*required)
@@ -107,28 +95,13 @@ def test_sections_are_the_operations() -> None:
     assert sorted(headings) == OPERATIONS
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
-def test_signature_line(operation: str) -> None:
-    own, _ = _parameters(operation)
-    shown = [n if p.default is p.empty else "%s=%s" % (n, n) for n, p in own.items()]
-    answer = inspect.signature(getattr(OauthApi, operation)).return_annotation
-    line = "> %s %s(%s)" % (answer, operation, ", ".join(shown))
-    assert line in _section(operation).splitlines()
-
-
-@pytest.mark.parametrize("operation", OPERATIONS)
-def test_parameter_table(operation: str) -> None:
-    own, _ = _parameters(operation)
-    expected = [
-        [
-            name,
-            parameter.annotation.removesuffix(" | None"),
-            "" if parameter.default is parameter.empty else "[optional]",
-        ]
-        for name, parameter in own.items()
-    ]
-    rows = _rows(_part(_section(operation), "Parameters"))
-    assert [[row[0], row[1], row[3]] for row in rows] == expected
+def test_first_lines_and_arguments_are_generated() -> None:
+    """To mend it: python test/documentation/reference.py"""
+    assert _text(API_PAGE) == with_reference(_text(API_PAGE))
+    for operation in OPERATIONS:
+        assert first_line(operation) in _section(operation).splitlines()
+        described = _rows(_part(_section(operation), "Parameters"))
+        assert [row[0] for row in described] == list(parameters(operation)[0])
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -136,8 +109,8 @@ def test_return_type_and_twin(operation: str) -> None:
     answer = inspect.signature(getattr(OauthApi, operation)).return_annotation
     section = _section(operation)
     assert "[**%s**](%s.md)" % (answer, answer) in _part(section, "Return type")
-    assert hasattr(OauthApi, operation + _TWIN)
-    assert "`%s%s`" % (operation, _TWIN) in section
+    assert hasattr(OauthApi, operation + TWIN)
+    assert "`%s%s`" % (operation, TWIN) in section
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -159,7 +132,7 @@ def test_authorization_and_headers(operation: str, sent: dict[str, Sent]) -> Non
 def test_options_table() -> None:
     rows = _rows(_text(API_PAGE).partition("## Options\n")[2])
     for operation in OPERATIONS:
-        assert {row[0] for row in rows} == _parameters(operation)[1]
+        assert {row[0] for row in rows} == parameters(operation)[1]
 
 
 def test_schemes_in_readme() -> None:

@@ -180,12 +180,18 @@ class OauthApi:
             client_id: the application's OAuth client id.
             grant_type: ``authorization_code``, ``refresh_token``, or
                 ``urn:ietf:params:oauth:grant-type:device_code``.
-            code: the code from the browser's redirect (RFC 6749, 4.1.3); it can be used once.
-            redirect_uri: the redirect URI that the authorization began with.
-            refresh_token: the newest refresh token of the grant (RFC 6749, 6).
-            device_code: from :meth:`oauth_device_authorize` (RFC 8628, 3.4).
-            code_verifier: the PKCE verifier behind the challenge (RFC 7636, 4.5).
-            client_secret: for an application that has one; UltraCart's are public clients.
+            code: with ``authorization_code``: the code that the browser brought back (RFC 6749,
+                4.1.3); it can be used once.
+            redirect_uri: with ``authorization_code``: the redirect URI that the authorization began
+                with, to the letter.
+            refresh_token: with ``refresh_token``: the newest refresh token of the grant (RFC 6749,
+                6). If the response has a new one, the old one may no longer work.
+            device_code: with the device grant: the code from :meth:`oauth_device_authorize` (RFC
+                8628, 3.4).
+            code_verifier: the PKCE verifier whose challenge the authorization URL carried (RFC
+                7636, 4.5).
+            client_secret: only for an application that has a secret; UltraCart's applications are
+                public clients.
 
         Raises:
             InvalidGrantError: the code or token is wrong, expired, used or revoked.
@@ -263,7 +269,7 @@ class OauthApi:
 
         Args:
             client_id: the application's OAuth client id.
-            token: any access or refresh token of the grant.
+            token: any access or refresh token of the authorization that is to end.
         """
         return self.api_client.call_api(  # type: ignore[no-any-return]
             REVOKE.path, REVOKE.method, **REVOKE.arguments(locals(), data_only=True)
