@@ -131,17 +131,7 @@ class EverydayCalls:
 
         ``client.get("/order/orders", {"_limit": 100})``
         """
-        return self._request(
-            "GET",
-            resource,
-            query=query,
-            path=path,
-            headers=headers,
-            timeout=timeout,
-            response_type=response_type,
-            auth_settings=auth_settings,
-            collection_formats=collection_formats,
-        )
+        return self._request("GET", locals())
 
     @overload
     def post(self, resource: str, *, response_type: type[T], **options: Unpack[Options]) -> T: ...
@@ -179,21 +169,7 @@ class EverydayCalls:
         One of ``json``, ``content`` and ``form`` or ``files``; without any, ``{}`` is sent. The
         other arguments are those of :class:`EverydayCalls`.
         """
-        return self._request(
-            "POST",
-            resource,
-            json=json,
-            form=form,
-            content=content,
-            files=files,
-            query=query,
-            path=path,
-            headers=headers,
-            timeout=timeout,
-            response_type=response_type,
-            auth_settings=auth_settings,
-            collection_formats=collection_formats,
-        )
+        return self._request("POST", locals())
 
     @overload
     def put(self, resource: str, *, response_type: type[T], **options: Unpack[Options]) -> T: ...
@@ -220,21 +196,7 @@ class EverydayCalls:
         collection_formats: Mapping[str, str] | None = None,
     ) -> Any:
         """PUT to ``resource``; the arguments are those of :meth:`post`."""
-        return self._request(
-            "PUT",
-            resource,
-            json=json,
-            form=form,
-            content=content,
-            files=files,
-            query=query,
-            path=path,
-            headers=headers,
-            timeout=timeout,
-            response_type=response_type,
-            auth_settings=auth_settings,
-            collection_formats=collection_formats,
-        )
+        return self._request("PUT", locals())
 
     @overload
     def patch(self, resource: str, *, response_type: type[T], **options: Unpack[Options]) -> T: ...
@@ -261,21 +223,7 @@ class EverydayCalls:
         collection_formats: Mapping[str, str] | None = None,
     ) -> Any:
         """PATCH ``resource``; the arguments are those of :meth:`post`."""
-        return self._request(
-            "PATCH",
-            resource,
-            json=json,
-            form=form,
-            content=content,
-            files=files,
-            query=query,
-            path=path,
-            headers=headers,
-            timeout=timeout,
-            response_type=response_type,
-            auth_settings=auth_settings,
-            collection_formats=collection_formats,
-        )
+        return self._request("PATCH", locals())
 
     @overload
     def delete(self, resource: str, *, response_type: type[T], **options: Unpack[Options]) -> T: ...
@@ -302,21 +250,7 @@ class EverydayCalls:
         collection_formats: Mapping[str, str] | None = None,
     ) -> Any:
         """DELETE ``resource``; the arguments are those of :meth:`post`."""
-        return self._request(
-            "DELETE",
-            resource,
-            json=json,
-            form=form,
-            content=content,
-            files=files,
-            query=query,
-            path=path,
-            headers=headers,
-            timeout=timeout,
-            response_type=response_type,
-            auth_settings=auth_settings,
-            collection_formats=collection_formats,
-        )
+        return self._request("DELETE", locals())
 
     def pages(
         self,
@@ -351,21 +285,10 @@ class EverydayCalls:
         Raises:
             ApiResponseError: the response has no list of that name, or a next offset that is none.
         """
-
-        path, auth_settings = _kept(path), _kept(auth_settings)
+        given = {**locals(), "path": _kept(path), "auth_settings": _kept(auth_settings)}
 
         def ask(query: list[tuple[str, Any]]) -> Any:
-            return self._request(
-                "GET" if json is None else "POST",
-                resource,
-                json=json,
-                query=query,
-                path=path,
-                headers=headers,
-                timeout=timeout,
-                auth_settings=auth_settings,
-                collection_formats=collection_formats,
-            )
+            return self._request("GET" if json is None else "POST", {**given, "query": query})
 
         found: Iterator[Any] = iter(load("ultracart.paging", "Paging")(ask, items, query, limit))
         return found
@@ -401,69 +324,47 @@ class EverydayCalls:
             ApiTypeError, ApiValueError: before anything is sent: ``to`` cannot be written.
             ApiException: the call failed, or the connection broke; ``to`` is as it was.
         """
+        # ``Content-Length`` of a compressed response is not the size of the file.
+        own = _with_defaults(headers, {"Accept": "*/*", "Accept-Encoding": "identity"})
+        given = {**locals(), "headers": own, "response_type": None}
 
         def ask() -> Any:
-            return self._request(
-                "GET",
-                resource,
-                query=query,
-                path=path,
-                # ``Content-Length`` of a compressed response is not the size of the file.
-                headers=_with_defaults(headers, {"Accept": "*/*", "Accept-Encoding": "identity"}),
-                timeout=timeout,
-                response_type=None,
-                auth_settings=auth_settings,
-                collection_formats=collection_formats,
-                preload=False,
-            )
+            return self._request("GET", given, preload=False)
 
         load("ultracart.downloads", "download")(ask, to, progress)
         return to
 
-    def _request(
-        self,
-        method: str,
-        resource: str,
-        *,
-        json: Any = None,
-        form: Values = None,
-        content: bytes | str | None = None,
-        files: Mapping[str, Any] | None = None,
-        query: Values,
-        path: Values,
-        headers: Mapping[str, Any] | None,
-        timeout: Timeout,
-        response_type: Any = "object",
-        auth_settings: Iterable[str] | None,
-        collection_formats: Mapping[str, str] | None,
-        preload: bool = True,
-    ) -> Any:
+    def _request(self, method: str, given: Mapping[str, Any], preload: bool = True) -> Any:
+        """``given`` is ``locals()`` of one of the calls above: its arguments by name."""
+        json, content, form, files = map(given.get, ("json", "content", "form", "files"))
         fields = form if form is not None else files or None
-        given = {"json": json, "content": content, "form or files": fields}
-        bodies = [name for name, value in given.items() if value is not None]
-        if len(bodies) > 1:
-            raise ApiTypeError("give one body, not both %s and %s" % (bodies[0], bodies[1]))
+        bodies = {"json": json, "content": content, "form or files": fields}
+        names = [name for name, value in bodies.items() if value is not None]
+        if len(names) > 1:
+            raise ApiTypeError("give one body, not both %s and %s" % (names[0], names[1]))
         body, content_type = json, None
         if content is not None:
             body, content_type = _as_it_is(content)
         elif fields is not None:
             content_type = _MULTIPART if files else _FORM
+        response_type = given.get("response_type", "object")
+        schemes = given["auth_settings"]
         try:
             return self.call_api(
-                resource,
+                given["resource"],
                 method,
-                path_params=path,
-                query_params=query,
-                header_params=_with_types(headers, content_type, response_type),
+                path_params=given["path"],
+                query_params=given["query"],
+                header_params=_with_types(given["headers"], content_type, response_type),
                 body=body,
                 post_params=form,
                 files=files,
                 response_type=response_type,
-                auth_settings=self._schemes() if auth_settings is None else _kept(auth_settings),
+                auth_settings=self._schemes() if schemes is None else _kept(schemes),
                 _return_http_data_only=True,
-                collection_formats=collection_formats,
+                collection_formats=given["collection_formats"],
                 _preload_content=preload,
-                _request_timeout=timeout,
+                _request_timeout=given["timeout"],
             )
         except (ApiTypeError, ApiValueError) as error:
             if len(error.args) == 1:  # the argument by the name that it has here
