@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
+import errno
 import os
 import re
 import socket
 import struct
 import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from urllib3 import HTTPResponse, PoolManager
@@ -146,7 +151,8 @@ def test_the_start_address_is_for_the_user_who_logs_in() -> None:
         ask = (
             "import sys, urllib.request, urllib.error\n"
             "try: urllib.request.urlopen(sys.argv[1])\n"
-            "except urllib.error.HTTPError as error: print(error.code, error.url)"
+            "except urllib.error.HTTPError as error:\n"
+            "    print(error.code, error.url, b'class=\"problem\"' in error.read())"
         )
         other_user = ["setpriv", "--reuid=65534", "--clear-groups"]
         ran = subprocess.run(
@@ -155,7 +161,21 @@ def test_the_start_address_is_for_the_user_who_logs_in() -> None:
             text=True,
             check=True,
         )
-    assert ran.stdout == "403 %s\n" % listener.start_address
+    assert ran.stdout == "403 %s True\n" % listener.start_address
+
+
+def test_where_the_system_does_not_tell_whose_a_connection_is(
+    listener: RedirectListener, pool: PoolManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = builtins.open
+
+    def open_(file: Any, *arguments: Any, **options: Any) -> Any:
+        if str(file).startswith("/proc/"):
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        return real(file, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "open", open_)
+    assert get(pool, listener.start_address).headers["Location"] == CONSENT
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
@@ -163,15 +183,32 @@ def test_a_redirect_uri_as_it_was_registered(pool: PoolManager, host: str) -> No
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     uri = "http://%s:%d/back" % (host, port)
-    with RedirectListener(uri, linger=0) as listener:
-        assert listener.redirect_uri == uri
-        listener.expect(STATE)
+    for _ in range(2):  # the second login comes while the system still has the first's connections
+        with RedirectListener(uri, linger=0) as listener:
+            assert listener.redirect_uri == uri
+            listener.expect(STATE)
+            listener.report(LOGGED_IN)
+            numbers = {"localhost": ["127.0.0.1", "[::1]"]}.get(host, [host])
+            for number in numbers:
+                answer = "http://%s:%d/back?code=%s&state=%s" % (number, port, CODE, STATE)
+                assert get(pool, answer).status == 200
+            assert wait(listener) == "/back?code=%s&state=%s" % (CODE, STATE)
+
+
+def test_a_machine_without_ipv6(pool: PoolManager, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bind(sock: socket.socket, address: tuple[str, int]) -> None:
+        if sock.family == socket.AF_INET6:
+            raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+        real(sock, address)
+
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    real = socket.socket.bind
+    monkeypatch.setattr(socket.socket, "bind", bind)
+    with RedirectListener("http://localhost:%d/callback" % port, linger=0) as listener:
+        listener.expect(STATE, CONSENT)
         listener.report(LOGGED_IN)
-        numbers = {"localhost": ["127.0.0.1", "[::1]"]}.get(host, [host])
-        for number in numbers:
-            answer = "http://%s:%d/back?code=%s&state=%s" % (number, port, CODE, STATE)
-            assert get(pool, answer).status == 200
-        assert wait(listener) == "/back?code=%s&state=%s" % (CODE, STATE)
+        test_the_answer(listener, pool)
 
 
 def test_a_port_that_somebody_has_on_one_of_the_addresses() -> None:
@@ -311,6 +348,19 @@ def test_closes(pool: PoolManager) -> None:
     with RedirectListener() as listener:
         where = address(listener)
     socket.create_server(where).close()
+
+
+def test_a_silent_connection_does_not_hold_up_the_end() -> None:
+    with RedirectListener() as listener:
+        silent = socket.create_connection(address(listener))
+        began = time.monotonic()
+    assert time.monotonic() - began < 8  # it may stay silent for ten seconds
+    silent.close()
+
+
+def test_a_listener_that_nobody_closes_does_not_keep_the_program() -> None:
+    program = "from ultracart.oauth.loopback import RedirectListener; RedirectListener()"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
 def test_waiting_counts_down() -> None:

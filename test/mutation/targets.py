@@ -16,8 +16,8 @@ TARGETS = {
     "oauth/events": "oauth/test_events.py",
     "oauth/grants": "oauth/test_grants.py oauth/test_endings.py oauth/test_events.py "
     "oauth/test_binding.py oauth/test_newest_token.py",
-    "oauth/local_login": "cli/test_local_login.py cli/test_login.py",
-    "oauth/loopback": "cli/test_loopback.py cli/test_login.py",
+    "oauth/local_login": "cli/test_local_login.py",
+    "oauth/loopback": "cli/test_loopback.py",
     "oauth/pending_logins": "oauth/test_pending_logins.py",
     "oauth/refresher": "oauth/test_sharing.py oauth/test_endings.py oauth/test_newest_token.py "
     "oauth/test_refusals.py oauth/test_events.py oauth/test_store_recheck.py oauth/test_faults.py",
@@ -34,7 +34,7 @@ TARGETS = {
     "oauth/stores/file_lock": "oauth/test_file_lock.py oauth/test_private_files.py "
     "oauth/test_locks_in_trouble.py",
     "oauth/stores/lock_errors": "oauth/test_locks_in_trouble.py",
-    "oauth/stores/memory": "oauth/test_store_contract.py",
+    "oauth/stores/memory": "oauth/test_locks_in_trouble.py oauth/test_store_contract.py",
     "oauth/stores/places": "oauth/test_locks_in_trouble.py oauth/test_sqlalchemy_store.py",
     "oauth/stores/private_file": "oauth/test_private_files.py",
     "oauth/stores/sql_locks": "oauth/test_sqlalchemy_store.py oauth/test_sql_engines.py",
@@ -57,7 +57,7 @@ TARGETS = {
     "hostile/test_socks.py",
     "transport/tls": "hostile/test_host_names.py hostile/test_certificates.py "
     "hostile/test_names_of_servers.py hostile/test_framing.py hostile/test_arguments.py "
-    "hostile/test_odd_moments.py hostile/test_nothing_elsewhere.py",
+    "hostile/test_odd_moments.py hostile/test_nothing_elsewhere.py hostile/test_bounded.py",
     "transport/verbs": "core/test_plain_use.py",
 }
 # Not here: transport/fast_paths is for speed alone; oauth/stores/contract is a test suite itself,

@@ -137,7 +137,8 @@ def test_an_error_about_many_accounts_names_the_first(tmp_path, count, more):
     with pytest.raises(TokenStoreError) as caught:
         store.reencrypt()
     assert "%d of the tokens" % count in str(caught.value)
-    assert "'merchant-%d'%s; the first" % (min(count, 5) - 1, more) in str(caught.value)
+    named = "'merchant-%d'%s; the first: the stored token of account 'merchant-0'"
+    assert named % (min(count, 5) - 1, more) in str(caught.value)
     store.close()
 
 

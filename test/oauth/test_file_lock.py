@@ -45,6 +45,21 @@ def test_a_file_that_is_removed_by_its_last_holder_locks_nobody_else(tmp_path, m
             assert attempt.result(30) is False
 
 
+def test_whoever_waits_gets_it_when_it_comes_free(tmp_path):
+    first = FileLocks(tmp_path / "locks").lock("merchant-7")
+    first.__enter__()
+    pauses = []
+
+    def sleep(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 7:
+            first.__exit__(None, None, None)
+
+    with FileLocks(tmp_path / "locks", sleep=sleep).lock("merchant-7") as held:
+        assert held is True
+    assert pauses == [0.001, 0.002, 0.004, 0.008, 0.016, 0.02, 0.02]
+
+
 def test_waiting_ends_with_an_error(tmp_path):
     locks = FileLocks(str(tmp_path / "locks"), timeout=0.05)
     with locks.lock("merchant-7"), pytest.raises(TokenStoreError, match="did not become free"):

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from ultracart.exceptions import StateMismatchError
-from ultracart.oauth import MemoryTokenStore, SQLAlchemyTokenStore, SQLiteTokenStore, Token
+from ultracart.oauth import (
+    MemoryTokenStore,
+    SQLAlchemyTokenStore,
+    SQLiteTokenStore,
+    Token,
+    TokenStore,
+)
 
 CALLBACK = "https://app.example.com/callback?code=c&state=s"
 
@@ -70,6 +76,15 @@ def test_no_store_keeps_what_is_no_token(kind, token, tmp_path):
     assert store.accounts() == []
     if kind != "memory":
         store.close()
+
+
+@pytest.mark.parametrize("method", ["load", "save", "delete", "accounts", "lock"])
+def test_a_store_of_one_s_own_that_lacks_a_method_cannot_be_made(method):
+    own = {name: member for name, member in vars(MemoryTokenStore).items() if callable(member)}
+    assert type("Whole", (TokenStore,), own)().accounts() == []
+    del own[method]
+    with pytest.raises(TypeError, match=method):
+        type("Lacking", (TokenStore,), own)()
 
 
 def test_a_code_is_remembered_as_long_as_it_can_live(session, sandbox, time_):

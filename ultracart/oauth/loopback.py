@@ -18,6 +18,7 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler
 from types import TracebackType
@@ -176,19 +177,15 @@ class RedirectListener:
 
 def _parsed(redirect_uri: str) -> tuple[str, int, str]:
     """Host, port and path of a redirect URI on this machine."""
-    try:
+    with suppress(ValueError):  # not a URL, such as http://[
         parts = urlsplit(redirect_uri)
-        host, port = parts.hostname, parts.port or 80
-        if parts.scheme != "http" or parts.query or parts.username is not None:
-            host = None
-    except ValueError:
-        parts, host, port = urlsplit(""), None, 0
-    if host is None or host not in _ADDRESSES:
-        raise ApiValueError(
-            "redirect_uri must look like http://127.0.0.1:8910/callback or "
-            "http://localhost:8910/callback: nothing else leads back to this machine"
-        )
-    return host, port, parts.path or "/"
+        is_plain = parts.scheme == "http" and not parts.query and parts.username is None
+        if is_plain and parts.hostname is not None and parts.hostname in _ADDRESSES:
+            return parts.hostname, parts.port or 80, parts.path or "/"
+    raise ApiValueError(
+        "redirect_uri must look like http://127.0.0.1:8910/callback or "
+        "http://localhost:8910/callback: nothing else leads back to this machine"
+    )
 
 
 def _listen(addresses: list[str], port: int, login: _Login) -> list[_Server]:
@@ -404,6 +401,6 @@ def _is_own_user(client_port: int, server_port: int) -> bool:
         except OSError:
             continue
         for row in rows:
-            if len(row) > 7 and row[1].endswith(ends[0]) and row[2].endswith(ends[1]):
+            if row[1].endswith(ends[0]) and row[2].endswith(ends[1]):
                 return int(row[7]) in (0, os.getuid())
     return True

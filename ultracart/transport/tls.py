@@ -194,9 +194,8 @@ def _context(
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options &= ~_IGNORE_UNEXPECTED_EOF
     if settings.verify_ssl:
+        # Checks the host's name; urllib3 compares with `assert_hostname` instead, where it is set.
         _load_trusted(context, settings, files.authorities)
-        # If this is off, urllib3 compares the certificate with `assert_hostname`, or with nothing.
-        context.check_hostname = to_proxy or settings.assert_hostname is None
     else:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
