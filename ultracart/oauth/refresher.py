@@ -9,16 +9,16 @@ R4   Expired or rejected: all callers of a process wait for one refresh and shar
      error. The lock of R5 joins the processes.
 R5   One refresh: take the store's lock; read the store again, since anything read earlier may be
      outdated; adopt what somebody else refreshed, else ask UltraCart; save; release the lock.
-R6   A new token is pending from before its save until a read has shown it a minute later. While the
-     store shows a predecessor, the pending token is saved again before anything else.
+R6   A new token counts as pending from before its save until a read shows it a minute or more
+     later. While the store shows a predecessor, the pending token is saved again first.
 R7   A login or a deletion during a refresh wins: nothing is saved over it.
 R8   ``invalid_grant``: read the store once more, for writers that take no lock; then the grant has
      ended. The stored token stays until it is replaced or deleted.
 R9   A refusal is remembered for its refresh token: an ended grant for good, a ``Retry-After`` and a
      refused application for a while. A forced refresh is sent all the same.
 R10  A 401: adopt the stored token if it is another one, else refresh. A token that is rejected
-     within ten seconds of its refresh is kept, doubled each time: its successor would be
-     rejected as well.
+     within ten seconds of its refresh stays in use: its successor would be rejected as well. The
+     time doubles with each such token in a row.
 R11  A token is sent only to the server and by the application that it belongs to (SafeStore), and a
      response for another merchant is refused.
 R12  Events are reported after every lock was released.
@@ -99,16 +99,16 @@ class Refresher:
                     token = self._refresh_early(account, entry)
                 else:  # R4
                     with self._reporter.reporting(account) as trace:
-                        # The first try has waited long enough: ask again in spite of a Retry-After.
+                        # A second try asks in spite of a Retry-After: the first has waited enough.
                         again = tries < _TRIES
                         token = self._refresh_for_all(account, entry, trace, again=again)
             except _RefreshedElsewhere:
-                continue  # shared with an early refresh; by now the token has expired
+                continue  # this call had joined an early refresh, which gave way
             tries -= 1
             if not tries or not self._cache.has_expired(account, token):
                 return token
-            # The response was lost for longer than the token lives, or an early refresh failed for
-            # longer than the old one had left: ask for the next one.
+            # Lost responses took longer than the new token lives, or a failing early refresh longer
+            # than the old one had left: refresh again.
 
     def refresh(self, account: str) -> Token:
         """Refresh now, even if the token is fresh; threads that ask at once share one refresh."""
@@ -160,7 +160,7 @@ class Refresher:
                 self._cache.forget(account)
                 return False
             if self._store.pending.latest(account, stored) is not stored:
-                self._try_refresh(account, entry)  # reading it saves a pending token again
+                self._try_refresh(account, entry)  # which saves the pending token again
             elif not stored.is_same_issue(entry.token):
                 self._cache.put(account, stored, if_version=version)
                 return False
@@ -176,7 +176,7 @@ class Refresher:
     # -- who refreshes ------------------------------------------------------------------------
 
     def _refresh_early(self, account: str, entry: CachedToken) -> Token:
-        """Refresh if nobody else does; else the entry's token, which was valid when this began."""
+        """The new token, or, if it could not be had now, the entry's, which was valid before."""
         try:
             return self._try_refresh(account, entry) or entry.token
         except _RefreshedElsewhere:
@@ -240,8 +240,8 @@ class Refresher:
     def _newer(self, account: str, seen: CachedToken | None, *, final_only: bool) -> Token | None:
         """The stored token, if somebody has refreshed it since ``seen``.
 
-        Raises the remembered refusal of the stored token (R9); with ``final_only`` only one that
-        is final, because an early refresh has a backoff of its own.
+        Raises the remembered refusal of the stored token (R9); with ``final_only`` only that of an
+        ended grant, because an early refresh has a backoff of its own.
         """
         if seen is None:
             return None

@@ -40,9 +40,9 @@ class _Pending(NamedTuple):
 class PendingSaves:
     """Refreshed tokens that one store has not yet shown, by account.
 
-    A server that rotates refresh tokens takes each only once. A new token that could not be saved,
-    or whose save is rolled back later, must be found by the next refresh of whichever session, or
-    the grant is lost. So each is kept until a read a minute later has shown it.
+    A server that rotates refresh tokens takes each only once. If a new token cannot be saved, or
+    its save is rolled back later, the next refresh of any session needs it, or the grant is lost.
+    So it is kept here until a read of the store shows it a minute or more later.
     """
 
     def __init__(self) -> None:
@@ -107,15 +107,15 @@ _by_store: WeakKeyDictionary[Any, _Shared] = WeakKeyDictionary()
 
 
 class SafeStore:
-    """One session's view of a store: every failure is a TokenStoreError, every token its own.
+    """A session's access to its store: failures are TokenStoreErrors, tokens are its own.
 
     A store may lack ``replace`` and the argument ``blocking`` of ``lock``.
 
     Args:
         host: the base URL of the session's server, as ``Configuration.host`` has it. Two are one
             server if scheme, host and port are equal.
-        client_id, client_secret: the session's application; error responses to one are none to
-            the other.
+        client_id, client_secret: the session's application. What the server refuses to one is
+            not taken as refused to another.
         monotonic: monotonic seconds.
 
     Raises:

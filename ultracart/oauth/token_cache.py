@@ -8,7 +8,7 @@ A token that was read from the store may be outdated by the time it is cached::
     thread B                                          put(new), 8
 
 So :meth:`TokenCache.put` keeps a token only if nothing happened to its account since the version
-that was taken before the read. After a refusal the next caller reads the store again.
+that was taken before the read. Else the next caller reads the store again.
 """
 
 from __future__ import annotations
@@ -120,10 +120,10 @@ class TokenCache:
         """Keep a token, unless something happened to the account since ``if_version``.
 
         Args:
-            age: seconds since the token was asked for, where that is known better than by the
-                clock and the token's own times.
+            age: seconds since the token was requested, if this process measured them; else the
+                token's own times and the clock tell its age.
             is_refreshed: this process has just refreshed it.
-            invalidate_readers: it is a new grant's: refuse what others have read by now.
+            invalidate_readers: it is a new grant's, so ignore what others have read before.
         """
         entry = self._entry(token, age, is_refreshed)
         invalidations, seen = if_version
@@ -152,7 +152,7 @@ class TokenCache:
         """Whether this token is the account's, and its deadline has passed."""
         entry = self.entries.get(account)
         if entry is None or entry.token is not token or token.lifetime == 0:
-            return False  # a token without any lifetime would be refreshed on every call
+            return False  # a token that lives for 0 seconds would be refreshed on every call
         return self._monotonic() >= entry.expires_at
 
     def expire(
