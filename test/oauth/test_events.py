@@ -68,6 +68,12 @@ def test_a_failed_refresh(session, sandbox, events, time_):
     assert (events[-1].kind, events[-1].attempts) == ("refreshed", 2)
 
 
+def test_each_request_of_a_revocation_is_counted(session, sandbox, events):
+    sandbox.faults.add("/oauth/revoke", status=500)
+    session.revoke()
+    assert (events[-1].kind, events[-1].attempts) == ("revoked", 2)
+
+
 def test_an_early_one_that_fails(session, sandbox, events, time_):
     time_.pass_(3550)
     sandbox.faults.add(TOKEN_PATH, status=400, body={"error": "invalid_scope"})

@@ -124,8 +124,9 @@ class Grants:
         try:
             self._store.require_own(account, token)
             with trace.request():
-                response = self._endpoint.revoke(token.refresh_token or token.access_token)
-            if response.successful is False:
+                revoked = self._endpoint.revoke(token.refresh_token or token.access_token)
+            trace.attempts = revoked.attempts
+            if revoked.response.successful is False:
                 raise OAuthSessionError("UltraCart did not revoke the grant; it is kept")
         except (ApiException, OAuthSessionError) as error:
             if not _says_that_it_has_ended(error):

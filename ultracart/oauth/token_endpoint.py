@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from ..api.oauth_api import DEVICE, REVOKE, TOKEN
 from ..api.operations import Operation
@@ -35,17 +36,20 @@ _TIMEOUT = (5.0, 20.0)
 # Seconds before the second attempt, doubled for each later one, give or take a quarter.
 _FIRST_PAUSE = 0.25
 
-T = TypeVar("T")
 M = TypeVar("M", bound=Model)
 
 
-class Issued(NamedTuple):
-    """A token response and when it was asked for."""
+@dataclass(frozen=True)
+class Timed(Generic[M]):
+    """A response, and when its request was sent: the first of the attempts that it may answer."""
 
-    response: OauthTokenResponse
+    response: M
     sent_at: float  # Unix seconds
     sent_monotonic: float  # seconds of the monotonic clock
-    attempts: int = 1
+    attempts: int
+
+
+Issued = Timed[OauthTokenResponse]
 
 
 class TokenEndpoint:
@@ -82,14 +86,13 @@ class TokenEndpoint:
         self, code: str, redirect_uri: str | None, code_verifier: str | None
     ) -> Issued:
         """RFC 6749, section 4.1.3. A code works once: repeated only if unprocessed."""
-        return self._attempts(
-            lambda: self._ask(
-                "authorization_code",
-                code=code,
-                redirect_uri=redirect_uri,
-                code_verifier=code_verifier,
-            ),
+        return self._send(
+            TOKEN,
             _was_not_processed,
+            grant_type="authorization_code",
+            code=code,
+            redirect_uri=redirect_uri,
+            code_verifier=code_verifier,
         )
 
     def refresh(self, refresh_token: str) -> Issued:
@@ -98,32 +101,55 @@ class TokenEndpoint:
         A response that was lost may have been the one with the next refresh token. Sending the same
         token again, soon, is then the only way to get it, and there is nothing to lose by it.
         """
-        first: list[tuple[float, float]] = []
-
-        def attempt() -> Issued:
-            sent = self._clock(), self._monotonic()
-            try:
-                issued = self._ask("refresh_token", refresh_token=refresh_token)
-            except ApiException as error:
-                if not first and not _was_not_processed(error):
-                    first.append(sent)
-                raise
-            # It may be the response to an earlier attempt that comes again, and be as old as that.
-            return Issued(issued.response, *first[0]) if first else issued
-
-        return self._attempts(attempt, may_have_been_lost)
+        return self._send(
+            TOKEN, may_have_been_lost, grant_type="refresh_token", refresh_token=refresh_token
+        )
 
     def poll_device(self, device_code: str) -> Issued:
         """One poll of the device flow (RFC 8628, section 3.4)."""
-        return self._ask(DEVICE_CODE_GRANT, device_code=device_code)
+        return self._send(
+            TOKEN, lambda error: False, grant_type=DEVICE_CODE_GRANT, device_code=device_code
+        )
 
     def authorize_device(self, scope: str) -> OauthDeviceAuthorizationResponse:
         """RFC 8628, section 3.1."""
-        return self._attempts(lambda: self._call(DEVICE, scope=scope), may_have_been_lost)
+        return self._send(DEVICE, may_have_been_lost, scope=scope).response
 
-    def revoke(self, token: str) -> OauthRevokeSuccessResponse:
+    def revoke(self, token: str) -> Timed[OauthRevokeSuccessResponse]:
         """RFC 7009, section 2.1; doing it twice does no harm."""
-        return self._attempts(lambda: self._call(REVOKE, token=token), may_have_been_lost)
+        return self._send(REVOKE, may_have_been_lost, token=token)
+
+    def _send(
+        self,
+        operation: Operation[M],
+        repeatable: Callable[[ApiException], bool],
+        **fields: str | None,
+    ) -> Timed[M]:
+        """The first response of at most four attempts within ten seconds."""
+        deadline = self._monotonic() + ATTEMPTS_WITHIN
+        first: tuple[float, float] | None = None
+        count = 0
+        while True:
+            count += 1
+            sent = self._clock(), self._monotonic()
+            try:
+                response = self._call(operation, **fields)
+                # It may be the response to an earlier attempt that comes again, as old as that.
+                return Timed(response, *(first or sent), attempts=count)
+            except ApiException as error:
+                vars(error)["attempts"] = count
+                if first is None and not _was_not_processed(error):
+                    first = sent
+                pause = error.retry_after
+                if not pause:  # also where Retry-After is 0, or a moment that has passed
+                    # Spread, so that many accounts do not come back at one moment.
+                    spread = random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+                    pause = _FIRST_PAUSE * 2 ** (count - 1) * spread
+                if count == MAX_ATTEMPTS or not repeatable(error):
+                    raise
+                if self._monotonic() + pause >= deadline:
+                    raise
+            self._sleep(pause)
 
     def _call(self, operation: Operation[M], **fields: str | None) -> M:
         """An operation as the application, with its secret where it has one."""
@@ -138,33 +164,6 @@ class TokenEndpoint:
         arguments = operation.arguments({**given, "_return_http_data_only": True})
         response: M = self._client.call_api(operation.path, operation.method, **arguments)
         return response
-
-    def _ask(self, grant_type: str, **grant: str | None) -> Issued:
-        sent_at, sent_monotonic = self._clock(), self._monotonic()
-        response = self._call(TOKEN, grant_type=grant_type, **grant)
-        return Issued(response, sent_at, sent_monotonic)
-
-    def _attempts(self, attempt: Callable[[], T], repeatable: Callable[[ApiException], bool]) -> T:
-        """The first response of at most four attempts within ten seconds."""
-        deadline = self._monotonic() + ATTEMPTS_WITHIN
-        count = 0
-        while True:
-            count += 1
-            try:
-                result = attempt()
-                return result._replace(attempts=count) if isinstance(result, Issued) else result
-            except ApiException as error:
-                vars(error)["attempts"] = count
-                pause = error.retry_after
-                if not pause:  # also where Retry-After is 0, or a moment that has passed
-                    # Spread, so that many accounts do not come back at one moment.
-                    spread = random.uniform(0.75, 1.25)  # noqa: S311 - no secret
-                    pause = _FIRST_PAUSE * 2 ** (count - 1) * spread
-                if count == MAX_ATTEMPTS or not repeatable(error):
-                    raise
-                if self._monotonic() + pause >= deadline:
-                    raise
-            self._sleep(pause)
 
 
 def attempts_of(error: Exception) -> int:
