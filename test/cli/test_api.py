@@ -168,6 +168,7 @@ def test_what_is_no_json_is_written_as_it_comes(logged_in: CommandLine, sandbox:
         ([""], "PATH: must not be empty"),
         (["/order/orders", "--paginate", ""], "--paginate: must not be empty"),
         (["GET", "/oauth/me", "--json-body", "x"], "--json-body does not go with GET"),
+        (["/oauth/me", "--json-body", '{"a": 1}'], "--json-body takes the name of a file, or -"),
         (["POST", "/oauth/me", "--paginate", "orders"], "--paginate goes with GET"),
         (["/oauth/me", "--paginate", "orders", "--include"], "--paginate goes with GET"),
         (["/oauth/me", "-q", "name"], "write it as NAME=VALUE"),

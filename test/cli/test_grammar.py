@@ -43,6 +43,16 @@ USAGE = 2
         ),
         (["token", "--acc", "x"], "ultracart token: error: unknown option --acc"),
         (["--ver"], "ultracart: error: unknown option --ver"),
+        # What gh api and curl have.
+        (
+            ["api", "-X", "POST", "/x"],
+            "ultracart api: error: unknown option -X: write METHOD before PATH",
+        ),
+        (["api", "/x", "-XPOST"], "ultracart api: error: unknown option -XPOST: write METHOD"),
+        (["api", "/x", "--jq", ".a"], "ultracart api: error: unknown option --jq: pipe the output"),
+        (["api", "/x", "-d", "secret"], "ultracart api: error: unknown option -d: a body is the"),
+        (["api", "/x", "-H", "secret"], "ultracart api: error: unknown option -H: the command"),
+        (["store"], "ultracart store: error: the following arguments are required: {list,copy,"),
     ],
 )
 def test_unknown_names(ultracart: CommandLine, arguments: list[str], error: str) -> None:

@@ -118,7 +118,7 @@ def test_nobody(ultracart: CommandLine, sandbox: Sandbox) -> None:
     ultracart.succeed("login")
     ran = ultracart("status", "--account", "third")
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert ran.stderr.endswith("Run: ultracart login --account third\n")
+    assert ran.stderr == "No such login. Run: ultracart login --account third\n"
     assert ultracart("status", "--host", "https://ultracart.example").stdout == ""
     assert json.loads(ultracart("status", "--json", "--client-id", "x").stdout) == []
 

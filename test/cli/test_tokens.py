@@ -255,7 +255,11 @@ def test_a_damaged_store(ultracart: CommandLine) -> None:
     (path,) = ultracart.home.rglob("tokens.sqlite3")
     path.write_bytes(b"not a database at all" * 100)
     for command in ("token", "accounts", "login"):
-        assert str(path) in ultracart.fail(command)
+        message = ultracart.fail(command)
+        assert str(path) in message
+        assert message.endswith(
+            "is not a database. It stays as it is: move it away, or use another path"
+        )
 
 
 def test_help_loads_nothing_heavy(ultracart: CommandLine) -> None:

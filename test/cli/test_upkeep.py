@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from contextlib import closing
 from pathlib import Path
 
@@ -193,3 +194,13 @@ def test_they_say_what_to_do_without_an_extra(
     bare["ULTRACART_STORE_KEYS"] = Fernet.generate_key().decode()
     message = ultracart.fail("store", "list", "--store", str(path), **bare)
     assert message.endswith("pip install cryptography")
+
+
+def test_a_database_that_does_not_run(ultracart: CommandLine) -> None:
+    pytest.importorskip("psycopg")
+    with socket.socket() as taken:  # bound and not listening: nothing else answers there
+        taken.bind(("127.0.0.1", 0))
+        url = "postgresql+psycopg://user:a-password@127.0.0.1:%d/shop" % taken.getsockname()[1]
+        message = ultracart.fail("store", "list", ULTRACART_STORE=url)
+    assert message.endswith("Error. Check that the database runs, and that its URL is right")
+    assert "a-password" not in message

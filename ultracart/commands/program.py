@@ -48,6 +48,16 @@ _VARIABLES = {
     "ULTRACART_ACCOUNT": 'the account, in place of "default"',
     "ULTRACART_ACCESS_TOKEN": "token that api, status, token and whoami use instead of a login",
 }
+_METHOD_FIRST = "write METHOD before PATH"
+_BODY = "a body is the JSON in --json-body FILE, - for stdin; a query is -q NAME=VALUE"
+_NO_HEADER = "the command sets every header itself"
+_PIPE = "pipe the output to jq"
+_INSTEAD_OF_GH_AND_CURL = {
+    **dict.fromkeys(("-X", "--method", "--request"), _METHOD_FIRST),
+    **dict.fromkeys(("-d", "-f", "-F", "--data", "--field", "--raw-field", "--input"), _BODY),
+    **dict.fromkeys(("-H", "--header"), _NO_HEADER),
+    **dict.fromkeys(("--jq", "-t", "--template"), _PIPE),
+}
 _STATUSES = "exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C"
 
 
@@ -93,6 +103,8 @@ class Parser(argparse.ArgumentParser):
         self.color = False  # Python 3.14: usage texts go to stderr here, which it does not look at
         #: The parser of each command.
         self.commands: dict[str, Parser] = {}
+        #: What to write in place of options that other programs have.
+        self.instead: dict[str, str] = {}
         #: Whether options may stand between the words.
         self.intermixed: bool = False
 
@@ -129,6 +141,9 @@ class Parser(argparse.ArgumentParser):
         option = next((word.partition("=")[0] for word in rest if word.startswith("-")), None)
         if option is None:
             return "one argument too many: %s" % printable(rest[0])
+        instead = self.instead.get(option if option.startswith("--") else option[:2])
+        if instead is not None:
+            return "unknown option %s: %s" % (printable(option), instead)
         return "unknown option %s" % self._suggest(option, self._option_string_actions)
 
     @staticmethod
@@ -309,6 +324,7 @@ def _add_login_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_api_options(parser: Parser) -> None:
     parser.intermixed = True
+    parser.instead = _INSTEAD_OF_GH_AND_CURL
     parser.add_argument(
         "method", nargs="?", metavar="METHOD", help="default: GET, or POST with --json-body"
     )
@@ -334,7 +350,7 @@ def _add_api_options(parser: Parser) -> None:
         help="get all pages, and print this list of each as one",
     )
     parser.add_argument(
-        "--include", action="store_true", help="print the status and the headers as well"
+        "-i", "--include", action="store_true", help="print the status and the headers as well"
     )
 
 
@@ -380,7 +396,7 @@ def _add_copy_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action",
         choices=("list", "copy", "reencrypt"),
-        metavar="ACTION",
+        metavar="{list,copy,reencrypt}",
         help="list: show what is there; copy: to another store; reencrypt: with the newest key",
     )
     parser.add_argument(

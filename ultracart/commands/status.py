@@ -53,7 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.client_id,
             arguments.host,
         )
-        say("Nobody is logged in. Run: " + command)
+        narrowed = arguments.names_login or arguments.host is not None
+        say("%s. Run: %s" % ("No such login" if narrowed else "Nobody is logged in", command))
     return 0 if found and all(each["state"] == _VALID for each in found) else 1
 
 

@@ -62,6 +62,13 @@ def prepare_database(
             os.chmod(name, stat.S_IMODE(os.lstat(name).st_mode) & ~_OTHERS)
 
 
+def why_unusable(error: OSError | NotOurs) -> str:
+    """What is wrong with a file that cannot be opened, and what to do."""
+    if isinstance(error, NotOurs):
+        return "%s. It stays as it is: move it away, or use another path" % error
+    return error.strerror or str(error)
+
+
 def make_private_directory(path: str) -> None:
     """Make the directory, and those above it that are missing, with mode 0700."""
     missing = []

@@ -45,7 +45,7 @@ from .engines import (
 from .file_lock import FileLocks
 from .lock_errors import caller_error_first
 from .places import Places
-from .private_file import NotOurs, prepare_database
+from .private_file import NotOurs, prepare_database, why_unusable
 from .sql_locks import commit_durably, mysql_lock, postgresql_lock
 
 _LOCKS = {"postgresql": postgresql_lock, "mysql": mysql_lock, "mariadb": mysql_lock}
@@ -329,10 +329,9 @@ class SQLAlchemyTokenStore(TokenStore):
                         raise
                 self._full_name = self._find_full_name(connection)
         except self._errors as error:
-            _fail("open", error)
+            raise TokenStoreError("cannot open the token store: %s" % _why_closed(error)) from None
         except (OSError, NotOurs) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise TokenStoreError("cannot open the token store: %s" % reason) from None
+            raise TokenStoreError("cannot open the token store: " + why_unusable(error)) from None
 
     def _find_full_name(self, connection: Connection) -> str:
         """The table with its schema, which one host may name and another find by its search path.
@@ -460,9 +459,19 @@ def _offset(remote: float, before: float, after: float) -> float:
 
 
 def _fail(what: str, error: Exception) -> NoReturn:
-    # A driver's text may quote the row, so only the kind of failure is named.
+    raise TokenStoreError("cannot %s in the token store: %s" % (what, _kind(error))) from None
+
+
+def _kind(error: Exception) -> str:
+    """A driver's text may quote the row, so only the kind of failure is named."""
     original = getattr(error, "orig", None)
     kind = type(error if original is None else original).__name__
     state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
-    detail = "%s, SQLSTATE %s" % (kind, state) if state else kind
-    raise TokenStoreError("cannot %s in the token store: %s" % (what, detail)) from None
+    return "%s, SQLSTATE %s" % (kind, state) if state else kind
+
+
+def _why_closed(error: Exception) -> str:
+    kind = _kind(error)
+    if "SQLSTATE" in kind:  # the server's own word
+        return kind
+    return "%s. Check that the database runs, and that its URL is right" % kind

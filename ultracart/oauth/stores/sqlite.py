@@ -22,7 +22,7 @@ from .base import (
     encode_token,
 )
 from .file_lock import FileLocks
-from .private_file import NotOurs, prepare_database
+from .private_file import NotOurs, prepare_database, why_unusable
 
 # "UCTS" in PRAGMA application_id marks the file as ours; user_version is the layout's version.
 _APPLICATION_ID = 0x55435453
@@ -168,9 +168,8 @@ class SQLiteTokenStore(TokenStore):
         try:
             prepare_database(self._path, self._locks.lock, _APPLICATION_ID)
         except (OSError, NotOurs) as error:
-            reason = getattr(error, "strerror", None) or error
             raise TokenStoreError(
-                "cannot open the token store %s: %s" % (self._path, reason)
+                "cannot open the token store %s: %s" % (self._path, why_unusable(error))
             ) from None
         # isolation_level=None: transactions are begun here, by name, not by the module's guess.
         connection = sqlite3.connect(
