@@ -56,6 +56,7 @@ def test_unknown_fields_of_a_newer_version_are_ignored():
         {"access_token": "a", "expires_at": "soon"},
         {"access_token": "a", "expires_at": 10**400},
         {"access_token": "a", "refresh_token": 1},
+        {"access_token": "a", "token_type": ""},
     ],
 )
 def test_impossible_values_are_refused(arguments):
