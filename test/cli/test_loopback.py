@@ -90,6 +90,16 @@ def test_the_page_is_for_every_reader(listener: RedirectListener, pool: PoolMana
     assert "color-scheme: light dark" in page
 
 
+def test_the_page_can_do_without_its_style_sheet(
+    listener: RedirectListener, pool: PoolManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave_out(*_: Any) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    monkeypatch.setattr("pkgutil.get_data", leave_out)
+    test_the_answer(listener, pool)
+
+
 @pytest.mark.parametrize("told", [LOGGED_IN, DENIED, FAILED])
 def test_the_page_waits_for_the_outcome_and_can_be_loaded_again(
     pool: PoolManager, told: Page
@@ -211,6 +221,19 @@ def test_a_machine_without_ipv6(pool: PoolManager, monkeypatch: pytest.MonkeyPat
         test_the_answer(listener, pool)
 
 
+def test_a_redirect_uri_without_a_port_means_port_80(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def bind(sock: socket.socket, address: tuple[str, int]) -> None:
+        asked.append(address)
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", bind)
+    with pytest.raises(PermissionError):
+        RedirectListener("http://127.0.0.1/callback")
+    assert asked[0] == ("127.0.0.1", 80)
+
+
 def test_a_port_that_somebody_has_on_one_of_the_addresses() -> None:
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
         uri = "http://localhost:%d/callback" % taken.getsockname()[1]
@@ -223,6 +246,7 @@ def test_a_port_that_somebody_has_on_one_of_the_addresses() -> None:
     "uri",
     [
         "https://127.0.0.1:1/callback",
+        "ftp://127.0.0.1:1/callback",
         "http://ultracart.example/callback",
         "http://127.0.0.1:x/",
         "http://user@localhost:8910/",
@@ -279,8 +303,9 @@ def test_other_methods(listener: RedirectListener, pool: PoolManager, method: st
 
 def test_only_the_first_answer_counts(listener: RedirectListener, pool: PoolManager) -> None:
     assert get(pool, "%s?code=first&state=%s" % (listener.redirect_uri, STATE)).status == 200
-    second = get(pool, "%s?code=second&state=%s" % (listener.redirect_uri, STATE))
-    assert second.status == 400
+    for other in ("second", "another"):
+        answer = get(pool, "%s?code=%s&state=%s" % (listener.redirect_uri, other, STATE))
+        assert answer.status == 400
     assert wait(listener) == "/callback?code=first&state=" + STATE
     assert wait(listener, 0.01) is None
 
@@ -344,6 +369,11 @@ def test_only_on_loopback(listener: RedirectListener) -> None:
         elsewhere.bind(("127.0.0.2", port))
 
 
+def test_two_logins_at_once_have_ports_of_their_own() -> None:
+    with RedirectListener() as one, RedirectListener() as other:
+        assert one.redirect_uri != other.redirect_uri
+
+
 def test_closes(pool: PoolManager) -> None:
     with RedirectListener() as listener:
         where = address(listener)
@@ -367,4 +397,5 @@ def test_waiting_counts_down() -> None:
     told: list[float] = []
     with RedirectListener() as listener:
         assert listener.wait(0.02, told.append) is None
+        assert listener.wait(-1, told.append) is None
     assert told == [0.02]

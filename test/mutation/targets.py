@@ -28,19 +28,21 @@ TARGETS = {
     "oauth/session": "oauth/test_session.py oauth/test_misuse.py oauth/test_sharing.py",
     "oauth/single_flight": "oauth/test_single_flight.py",
     "oauth/stores/base": "oauth/test_private_files.py oauth/test_copying.py oauth/test_misuse.py "
-    "oauth/test_sqlite_store.py oauth/test_store_contract.py",
+    "oauth/test_sqlite_store.py oauth/test_store_contract.py::TestEncryptedSQLiteTokenStore",
     "oauth/stores/copying": "oauth/test_copying.py",
     "oauth/stores/engines": "oauth/test_sql_engines.py",
     "oauth/stores/file_lock": "oauth/test_file_lock.py oauth/test_private_files.py "
     "oauth/test_locks_in_trouble.py",
-    "oauth/stores/lock_errors": "oauth/test_locks_in_trouble.py",
-    "oauth/stores/memory": "oauth/test_locks_in_trouble.py oauth/test_store_contract.py",
-    "oauth/stores/places": "oauth/test_locks_in_trouble.py oauth/test_sqlalchemy_store.py",
+    "oauth/stores/lock_errors": "oauth/test_faults.py",
+    "oauth/stores/memory": "oauth/test_locks_in_trouble.py "
+    "oauth/test_store_contract.py::TestMemoryTokenStore",
+    "oauth/stores/places": "oauth/test_locks.py",
     "oauth/stores/private_file": "oauth/test_private_files.py",
     "oauth/stores/sql_locks": "oauth/test_sqlalchemy_store.py oauth/test_sql_engines.py",
     "oauth/stores/sqlalchemy": "oauth/test_sqlalchemy_store.py oauth/test_sql_engines.py "
-    "oauth/test_private_files.py oauth/test_store_contract.py",
-    "oauth/stores/sqlite": "oauth/test_sqlite_store.py oauth/test_private_files.py",
+    "oauth/test_private_files.py oauth/test_store_contract.py::TestSQLAlchemyOnSQLite",
+    "oauth/stores/sqlite": "oauth/test_sqlite_store.py oauth/test_private_files.py "
+    "oauth/test_store_contract.py::TestSQLiteTokenStore",
     "oauth/token": "oauth/test_token.py",
     "oauth/token_cache": "oauth/test_endings.py oauth/test_sharing.py oauth/test_newest_token.py "
     "oauth/test_store_recheck.py",
@@ -48,7 +50,8 @@ TARGETS = {
     "sandbox/pages": "sandbox/test_pages.py sandbox/test_authorize.py sandbox/test_hardening.py",
     "transport/call": "hostile/test_bounded.py hostile/test_secrets.py core/test_plain_use.py",
     "transport/connection": "hostile/test_framing.py hostile/test_bounded.py "
-    "hostile/test_odd_moments.py hostile/test_nothing_twice.py hostile/test_host_names.py",
+    "hostile/test_odd_moments.py hostile/test_nothing_twice.py hostile/test_host_names.py "
+    "hostile/test_certificates.py core/test_replaced_parts.py",
     "transport/limits": "hostile/test_bounded.py hostile/test_nothing_twice.py "
     "hostile/test_arguments.py hostile/test_answers.py core/test_configuration.py",
     "transport/message": "hostile/test_arguments.py core/test_credentials.py",

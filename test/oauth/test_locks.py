@@ -11,6 +11,7 @@ import pytest
 from interrupts import interrupts, is_free, needs_timer
 
 from ultracart.locks import Event, Lock
+from ultracart.oauth.stores.places import Places
 
 
 @needs_timer
@@ -148,3 +149,43 @@ def test_a_waiting_thread_goes_on_though_the_set_was_interrupted() -> None:
     event._is_set = True  # what a `set()` has done that was interrupted at once
     waiter.join(30)
     assert not waiter.is_alive()
+
+
+# -- places --
+
+
+def test_places_are_as_many_as_were_made() -> None:
+    places = Places(2)
+    one, other = places.take(0), places.take(0)
+    assert one is not None
+    assert other is not None
+    assert places.take(0) is None
+    one.leave()
+    again = places.take(0)
+    assert again is not None
+    assert places.take(0) is None
+    del other  # as when a Ctrl-C comes before it was left
+    assert places.take(0) is not None
+
+
+def test_as_many_places_as_are_asked_for() -> None:
+    places = Places(None)
+    assert None not in [places.take(0) for _ in range(100)]
+
+
+def test_whoever_waits_for_a_place_gets_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = Places(1)
+    place = places.take(0)
+    assert place is not None
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 7:
+            place.leave()
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    again = places.take(30)
+    assert again is not None
+    assert pauses == [0.001, 0.002, 0.004, 0.008, 0.016, 0.02, 0.02]
+    assert places.take(0.01) is None
