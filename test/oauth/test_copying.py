@@ -273,6 +273,16 @@ def test_a_store_of_one_s_own_is_encrypted_anew_too():
     assert store.saves == 2
 
 
+def test_a_store_of_one_s_own_replaces_only_what_it_still_has():
+    store = OwnStore()
+    assert store.replace("a", token("1"), token("2")) is False
+    store.save("a", token("3"))
+    assert store.replace("a", token("1"), token("2")) is False
+    assert store.load("a") == token("3")
+    assert store.replace("a", token("3"), token("4")) is True
+    assert store.load("a") == token("4")
+
+
 def test_a_session_goes_on_in_the_target(source, target, make_session, sandbox, log_in_to, time_):
     before = make_session(token_store=source)
     log_in_to(before, sandbox, "a")

@@ -71,3 +71,27 @@ def test_a_directory_that_cannot_be_made_is_an_error(tmp_path):
     locks = FileLocks(str(tmp_path / "file" / "locks"), timeout=1)
     with pytest.raises(TokenStoreError, match="cannot lock"):
         locks.lock("merchant-7").__enter__()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
+def test_the_file_is_removed_while_it_is_locked(tmp_path, monkeypatch):
+    """Else whoever locks it in between holds a lock on a file that others do not see."""
+    import fcntl
+
+    real = os.unlink
+    seen = []
+
+    def unlink(path):
+        with open(path, "rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                seen.append("locked")
+        real(path)
+
+    locks = FileLocks(tmp_path / "locks")
+    monkeypatch.setattr(os, "unlink", unlink)
+    with locks.lock("merchant-7"):
+        pass
+    assert seen == ["locked"]
+    assert os.listdir(tmp_path / "locks") == []

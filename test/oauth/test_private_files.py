@@ -96,7 +96,7 @@ def test_the_locks_may_come_first(tmp_path, open_store):
         assert {mode(p) for p in found if p.is_file()} == {0o600}
 
 
-@pytest.mark.parametrize("others", [0o070, 0o007])
+@pytest.mark.parametrize("others", [0o070, 0o007, 0o001, 0o010])
 def test_locks_that_others_may_touch_are_closed_to_them(tmp_path, open_store, others):
     path = tmp_path / "tokens.db"
     locks = tmp_path / "tokens.db-locks"

@@ -166,8 +166,7 @@ class RetryDecision:
             self._reconnects += 1
         elif self._may_repeat_unanswered and self._was_unanswered(error):
             pause = 0.0
-            self._may_repeat_unanswered = False
-            self._deadline.needs_new_connection = True
+            self._deadline.needs_new_connection = True  # whose failure is not repeated
         else:
             return None
         return pause if self._deadline.allows_wait(pause) else None
