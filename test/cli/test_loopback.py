@@ -121,6 +121,7 @@ def test_the_page_waits_for_the_outcome_and_can_be_loaded_again(
     browser.join(10)
     titles = [re.findall("<h1>(.*)</h1>", page) for page in pages]
     assert titles == [[told.title]] * 2
+    assert ['class="problem"' in page for page in pages] == [told is FAILED] * 2
 
 
 def test_outcomes_have_words_of_their_own() -> None:
@@ -156,8 +157,10 @@ def test_the_start_address_leads_to_the_consent_page(
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can act as another user")
 def test_the_start_address_is_for_the_user_who_logs_in() -> None:
-    with RedirectListener(linger=0) as listener:
+    with RedirectListener(linger=0) as listener, contextlib.ExitStack() as own:
         listener.expect(STATE, CONSENT)
+        for _ in range(20):  # it is the one connection that counts
+            own.enter_context(socket.create_connection(address(listener)))
         ask = (
             "import sys, urllib.request, urllib.error\n"
             "try: urllib.request.urlopen(sys.argv[1])\n"
@@ -288,6 +291,7 @@ def test_what_is_no_answer(
     response = get(pool, "http://%s:%d%s" % (host, port, target))
     assert response.status == status
     assert_harmless(response)
+    assert (b'class="problem"' in response.data) is (status == 400)
     # The listener goes on, and what came before has not become the answer.
     test_the_answer(listener, pool)
 
@@ -380,9 +384,12 @@ def test_closes(pool: PoolManager) -> None:
     socket.create_server(where).close()
 
 
-def test_a_silent_connection_does_not_hold_up_the_end() -> None:
-    with RedirectListener() as listener:
+def test_a_silent_connection_does_not_hold_up_the_end(pool: PoolManager) -> None:
+    with RedirectListener(linger=0) as listener:
         silent = socket.create_connection(address(listener))
+        listener.expect(STATE, CONSENT)
+        listener.report(LOGGED_IN)
+        test_the_answer(listener, pool)  # by now the silent one has been accepted
         began = time.monotonic()
     assert time.monotonic() - began < 8  # it may stay silent for ten seconds
     silent.close()

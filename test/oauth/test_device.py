@@ -89,6 +89,26 @@ def test_an_interval_that_makes_no_sense_is_five_seconds(session, sandbox, inter
     assert session.start_device_authorization("crm").interval == 5
 
 
+WHOLE = {"device_code": "d", "user_code": "u", "verification_uri": "http://127.0.0.1/"}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_response_without_a_code_or_an_address_is_refused(session, sandbox, name, value):
+    sandbox.faults.add("/oauth/device/authorize", status=200, body={**WHOLE, name: value})
+    with pytest.raises(ApiResponseError, match=r"the response (lacks|holds no)"):
+        session.start_device_authorization("crm")
+
+
+def test_what_a_device_is_told_stays_as_it_is(session, sandbox):
+    sandbox.faults.add("/oauth/device/authorize", status=200, body={**WHOLE, "interval": 1})
+    device = session.start_device_authorization("crm")
+    assert (device.interval, device.expires_in) == (1, 600)
+    with pytest.raises(AttributeError):
+        device.interval = 0
+    assert "device_code=***" in repr(device)
+
+
 def test_a_lost_poll_and_429_are_waited_out(session, sandbox, time_):
     device = session.start_device_authorization("crm")
     sandbox.approve_device(device.user_code)
@@ -140,20 +160,15 @@ def test_the_merchant_says_no(session, sandbox):
         session.access_token()
 
 
-def test_no_poll_after_the_code_has_expired(session, sandbox, time_):
-    sandbox.device_lifetime = 31
+@pytest.mark.parametrize(("lifetime", "count"), [(31, 6), (30, 5)])
+def test_no_poll_after_the_code_has_expired(session, sandbox, time_, lifetime, count):
+    sandbox.device_lifetime = lifetime
     began = time_.now
     device = session.start_device_authorization("crm")
     with pytest.raises(ExpiredTokenError):
         session.wait_for_device(device)
-    assert len(polls(sandbox)) == 6
-    assert time_.now - began <= 31
-
-
-def test_an_answer_without_codes_is_an_error(session, sandbox):
-    sandbox.faults.add("/oauth/device/authorize", status=200, body={"user_code": "u"})
-    with pytest.raises(ApiResponseError):
-        session.start_device_authorization("crm")
+    assert len(polls(sandbox)) == count
+    assert time_.now - began <= lifetime
 
 
 def test_ctrl_c_leaves_nothing_behind(make_session, sandbox):

@@ -50,6 +50,11 @@ def test_the_life_of_a_grant(session, sandbox, events, time_):
     assert [event.at for event in events] == [time_.now - 100, time_.now, time_.now]
     assert {event.error for event in events} == {None}
     assert {event.attempts for event in events} == {1}
+    assert {event.duration for event in events} == {0.0}
+
+
+def test_an_event_of_a_test_s_own_needs_no_figures():
+    assert SessionEvent("issued", "a") == SessionEvent("issued", "a", None, 0.0, 0.0, None, 0)
 
 
 def test_a_failed_refresh(session, sandbox, events, time_):
@@ -236,24 +241,32 @@ def test_the_log_has_the_same_facts(session, sandbox, events, time_, caplog):
     assert [record.levelname for record in records] == ["INFO", "WARNING"]
     assert records[0].error is None
     assert records[1].error.startswith("ReauthorizationRequired: ")
+    assert [record.getMessage() for record in records] == [
+        "account 'default' was refreshed",
+        "the grant of account 'default' has ended: " + records[1].error,
+    ]
     for token in (session.token().access_token, session.token().refresh_token):
         assert token not in caplog.text
         assert all(token not in repr(vars(record)) for record in records)
 
 
-def test_a_log_handler_that_fails_harms_nothing(session, monkeypatch):
+def test_a_log_handler_that_fails_harms_nothing(session, caplog):
+    told = []
+
     class Broken(logging.Handler):
         def handle(self, record):
+            told.append(record.kind)
             raise RuntimeError("disk full")
 
     handler = Broken()
     logger = logging.getLogger("ultracart.oauth")
-    monkeypatch.setattr(logger, "level", logging.INFO)
     logger.addHandler(handler)
     try:
-        assert session.refresh().access_token == session.access_token()
+        with caplog.at_level(logging.INFO, "ultracart.oauth"):
+            assert session.refresh().access_token == session.access_token()
     finally:
         logger.removeHandler(handler)
+    assert told == ["refreshed"]
 
 
 async def _coroutine(event):

@@ -341,7 +341,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """A fixed page: the standard one quotes the request, and with it perhaps a code."""
-        self.close_connection = True
         self._write(code, _UNREADABLE)
 
     def _write(self, status: int, page: Page) -> None:
