@@ -14,8 +14,8 @@ R6   A new token counts as pending from before its save until a read shows it a 
 R7   A login or a deletion during a refresh wins: nothing is saved over it.
 R8   ``invalid_grant``: read the store once more, for writers that take no lock; then the grant has
      ended. The stored token stays until it is replaced or deleted.
-R9   A refusal is remembered for its refresh token: an ended grant for good, a ``Retry-After`` and a
-     refused application for a while. A forced refresh is sent all the same.
+R9   An error response to a refresh token is remembered: that of an ended grant for good, that of a
+     refused application or with a ``Retry-After`` for a while. A forced refresh is sent anyway.
 R10  A 401: adopt the stored token if it is another one, else refresh. A token that is rejected
      within ten seconds of its refresh stays in use: its successor would be rejected as well. The
      time doubles with each such token in a row.
@@ -240,8 +240,8 @@ class Refresher:
     def _newer(self, account: str, seen: CachedToken | None, *, final_only: bool) -> Token | None:
         """The stored token, if somebody has refreshed it since ``seen``.
 
-        Raises the remembered refusal of the stored token (R9); with ``final_only`` only that of an
-        ended grant, because an early refresh has a backoff of its own.
+        Raises the remembered error response to the stored token (R9); with ``final_only`` only that
+        of an ended grant, because an early refresh has a backoff of its own.
         """
         if seen is None:
             return None
