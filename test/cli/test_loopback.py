@@ -177,6 +177,14 @@ def test_the_start_address_is_for_the_user_who_logs_in() -> None:
     assert ran.stdout == "403 %s True\n" % listener.start_address
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="this process is the other end as well")
+def test_root_may_forward_the_port(
+    listener: RedirectListener, pool: PoolManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 1000)
+    assert get(pool, listener.start_address).headers["Location"] == CONSENT
+
+
 def test_where_the_system_does_not_tell_whose_a_connection_is(
     listener: RedirectListener, pool: PoolManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -322,6 +322,13 @@ def test_size_limit_is_exact(serve: Any, api_of: Any, judge: Any, framed: Any) -
     judge.failure(lambda: exchange(api), ApiResponseError)
 
 
+@pytest.mark.parametrize("framed", FRAMED.values(), ids=FRAMED)
+def test_a_large_response_is_read_whole(serve: Any, api_of: Any, framed: Any) -> None:
+    token = "".join(map(str, range(200_000)))
+    api = api_of(serve(framed(b'{"access_token":"%s"}' % token.encode())))
+    assert exchange(api).access_token == token
+
+
 @pytest.mark.parametrize("members", [1, 2, 64])
 def test_honest_compression_is_read(serve: Any, api_of: Any, members: int) -> None:
     body = b'{"access_token":"%s"}' % (b"t0k3n" * 40_000)
