@@ -6,7 +6,7 @@ a user has replaced it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,19 +18,8 @@ METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 class Verbs:
     """Calls ``request``, which a subclass has, with the method that its name says."""
 
-    def request(
-        self,
-        method: str,
-        url: str,
-        query_params: Any = None,
-        headers: Mapping[str, Any] | None = None,
-        body: Any = None,
-        post_params: Any = None,
-        _preload_content: bool = True,
-        _request_timeout: Timeout = None,
-    ) -> Any:
-        """Send one request."""
-        raise NotImplementedError  # pragma: no cover - of RESTClientObject
+    if TYPE_CHECKING:
+        request: Callable[..., Any]
 
     def GET(  # noqa: N802
         self,
