@@ -187,7 +187,18 @@ def test_wrong_usage(
     assert len(sandbox.requests) == before
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"a": NaN}', "\x00", "\ufeff", "\ufeff\ufeff{}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        '{"a": NaN}',
+        "\x00",
+        "\ufeff",
+        "\ufeff\ufeff{}",
+        pytest.param("[" * 200_000, id="too deep"),
+    ],
+)
 def test_a_body_that_is_no_json(logged_in: CommandLine, tmp_path: Path, text: str) -> None:
     file = tmp_path / "body.json"
     file.write_text(text, encoding="utf-8")

@@ -89,13 +89,12 @@ def _read_body(name: str) -> RawContent:
         else:
             with open(name, "rb") as stream:
                 data = stream.read()
-    except (OSError, ValueError) as error:
+    except OSError as error:
         if name.lstrip().startswith(("{", "[")):
             raise UsageError(
                 "--json-body takes the name of a file, or - for stdin, and not the JSON itself"
             ) from None
-        reason = getattr(error, "strerror", None) or error
-        raise CommandError("cannot read %s: %s" % (where, reason)) from error
+        raise CommandError("cannot read %s: %s" % (where, error.strerror)) from error
     try:
         text = data.decode(json.detect_encoding(data))
         # Numbers as text: int() refuses what is longer than 4,300 digits.
