@@ -23,6 +23,7 @@ from ultracart.exceptions import (
 )
 from ultracart.oauth import OAuthSession, SQLiteTokenStore, Token, TokenStore
 from ultracart.oauth.cli_logins import LoginTokenStore
+from ultracart.oauth.local_login import seconds_in_words
 from ultracart.oauth.stores.contract import OpenStore, TokenStoreContract
 from ultracart.sandbox import Application, Sandbox
 
@@ -105,8 +106,9 @@ def test_only_at_the_host_that_the_login_is_of(here: CommandLine, sandbox: Sandb
     with pytest.raises(ReauthorizationRequired, match="run ultracart login") as caught:
         OAuthSession.from_cli_login()
     assert caught.value.account == "default"
-    with pytest.raises(ReauthorizationRequired, match="run ultracart login --account NAME"):
-        OAuthSession.from_cli_login("office", configuration=configuration(sandbox))
+    for name in ("archive", "office"):
+        with pytest.raises(ReauthorizationRequired, match="run ultracart login --account NAME"):
+            OAuthSession.from_cli_login(name, configuration=configuration(sandbox))
 
 
 @pytest.mark.parametrize(
@@ -201,6 +203,11 @@ def test_nobody_and_no_browser(
     ]
 
 
+def test_seconds_are_told_as_they_are_said() -> None:
+    told = [seconds_in_words(seconds) for seconds in (0.2, 1, 2.0)]
+    assert told == ["0.2 seconds", "1 second", "2 seconds"]
+
+
 def test_a_person_opens_the_address(here: CommandLine, sandbox: Sandbox) -> None:
     pages: list[str] = []
     opened: list[threading.Thread] = []
@@ -224,9 +231,14 @@ def test_nobody_is_asked_where_it_cannot_work(here: CommandLine, sandbox: Sandbo
         wrong: list[tuple[dict[str, object], type[Exception]]] = [
             ({"timeout": "soon"}, ApiTypeError),
             ({"timeout": 0}, ApiValueError),
+            ({"timeout": -1}, ApiValueError),
+            ({"timeout": True}, ApiTypeError),
             ({"timeout": float("nan")}, ApiValueError),
+            ({"timeout": float("inf")}, ApiValueError),
             ({"port": "8910"}, ApiTypeError),
-            ({"port": 70000}, ApiValueError),
+            ({"port": True}, ApiTypeError),
+            ({"port": -1}, ApiValueError),
+            ({"port": 65536}, ApiValueError),
             ({"show": 1}, ApiTypeError),
             ({"account": ""}, ApiValueError),
             ({"redirect_uri": "https://app.example/callback"}, ApiValueError),

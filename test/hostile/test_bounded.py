@@ -363,6 +363,21 @@ def test_raw_deflate_that_half_looks_like_zlib(
     assert exchange(api).access_token == "t"
 
 
+def test_output_that_zlib_holds_back_without_input(serve: Any, api_of: Any) -> None:
+    def squeezed(size: int) -> bytes:
+        squeezer = zlib.compressobj(wbits=-15, strategy=zlib.Z_FIXED)
+        return squeezer.compress(b'{"access_token":"t"}'.ljust(size)) + squeezer.flush()
+
+    def is_held(body: bytes) -> bool:
+        inflater = zlib.decompressobj(wbits=-15)
+        inflater.decompress(body, 65536)
+        return not inflater.unconsumed_tail and not inflater.eof
+
+    body = next(filter(is_held, map(squeezed, range(65537, 66000))))
+    api = api_of(serve(answer(body, "200 OK", "Content-Encoding: deflate")))
+    assert exchange(api).access_token == "t"
+
+
 def test_what_follows_deflate_is_passed_over(serve: Any, api_of: Any) -> None:
     body = zlib.compress(b'{"access_token":"t"}') + b"trailing"
     api = api_of(serve(answer(body, "200 OK", "Content-Encoding: deflate")))
