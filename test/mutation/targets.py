@@ -5,7 +5,8 @@ from __future__ import annotations
 #: Module below ultracart/ -> the tests that hold it, below test/.
 TARGETS = {
     "redaction": "core/test_redaction.py hostile/test_showing.py",
-    "oauth/authorization": "oauth/test_authorization.py oauth/test_pending_logins.py",
+    "oauth/authorization": "oauth/test_authorization.py oauth/test_binding.py "
+    "oauth/test_pending_logins.py",
     "oauth/browser": "cli/test_login.py",
     "oauth/checks": "oauth/test_misuse.py oauth/test_session.py oauth/test_authorization.py",
     "oauth/cli_logins": "cli/test_local_login.py cli/test_stored_logins.py cli/test_tokens.py",

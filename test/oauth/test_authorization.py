@@ -115,6 +115,8 @@ def test_a_code_whose_state_the_application_checked(session, sandbox):
 
 def test_a_request_survives_a_web_session(session, sandbox):
     request = session.create_authorization_url()
+    least = {"url": "u", "state": "s"}
+    assert AuthorizationRequest.from_dict(least) == AuthorizationRequest("u", "s")
     restored = AuthorizationRequest.from_dict(json.loads(json.dumps(request.to_dict())))
     assert restored == request
     session.fetch_token(sandbox.authorize(restored.url), request=restored)

@@ -235,6 +235,8 @@ def test_a_wrong_secret_does_not_forget_the_grant(make_session, confidential, lo
         "file:///etc/passwd",
         "https:///oauth/authorize",
         "//secure.ultracart.com/oauth",
+        "http://a.example/oauth",
+        "http://ultracart.example/oauth",
         "https://user:password@secure.ultracart.com/oauth",
         "https://user@secure.ultracart.com/oauth",
         "https://secure.ultracart.com/oauth#fragment",
