@@ -150,3 +150,25 @@ def test_a_name_that_would_break_the_message(sandbox: Sandbox, client: ApiClient
     (part,) = parts(sandbox)
     assert part.content == b"1"
     assert b"\r\nX-Y" not in sandbox.requests[-1].body
+
+
+@pytest.mark.parametrize(
+    ("form", "kind"),
+    [(("items.csv", CONTENT), "text/csv"), (("items.csv", CONTENT, "text/plain"), "text/plain")],
+)
+def test_a_file_among_the_fields_of_a_form(
+    sandbox: Sandbox, client: ApiClient, form: Any, kind: str
+) -> None:
+    headers = {"Content-Type": "multipart/form-data"}
+    client.call_api("/x", "POST", header_params=headers, post_params=[("feed", form)])
+    assert parts(sandbox) == [Part("feed", "items.csv", CONTENT, kind)]
+
+
+@pytest.mark.parametrize(
+    "form", [("items.csv",), ("items.csv", CONTENT, "text/csv", {}), (7, CONTENT), ("items.csv", 7)]
+)
+def test_what_is_no_file_among_the_fields(sandbox: Sandbox, client: ApiClient, form: Any) -> None:
+    headers = {"Content-Type": "multipart/form-data"}
+    with pytest.raises(TypeError, match="must be .file name, content"):
+        client.call_api("/x", "POST", header_params=headers, post_params=[("feed", form)])
+    assert not sandbox.requests

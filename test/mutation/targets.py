@@ -56,7 +56,8 @@ TARGETS = {
     "transport/limits": "hostile/test_bounded.py hostile/test_nothing_twice.py "
     "hostile/test_arguments.py hostile/test_answers.py core/test_configuration.py",
     "transport/message": "core/test_sending.py core/test_uploads.py hostile/test_sent_as_meant.py "
-    "hostile/test_arguments.py core/test_credentials.py core/test_plain_use.py",
+    "hostile/test_arguments.py core/test_credentials.py core/test_plain_use.py "
+    "hostile/test_framing.py",
     "transport/pools": "hostile/test_objects.py hostile/test_certificates.py "
     "hostile/test_odd_moments.py core/test_copies.py hostile/test_processes.py",
     "transport/settings": "hostile/test_arguments.py hostile/test_nothing_elsewhere.py "
