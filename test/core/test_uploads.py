@@ -169,6 +169,6 @@ def test_a_file_among_the_fields_of_a_form(
 )
 def test_what_is_no_file_among_the_fields(sandbox: Sandbox, client: ApiClient, form: Any) -> None:
     headers = {"Content-Type": "multipart/form-data"}
-    with pytest.raises(TypeError, match="must be .file name, content"):
+    with pytest.raises(TypeError, match=r"must be \(file name, content"):
         client.call_api("/x", "POST", header_params=headers, post_params=[("feed", form)])
     assert not sandbox.requests

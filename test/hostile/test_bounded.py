@@ -353,7 +353,7 @@ def stored(first_byte: int, data: bytes) -> bytes:
     return bytes([first_byte]) + length + bytes(~b & 255 for b in length) + data + b"\3\0"
 
 
-@pytest.mark.parametrize(("first_byte", "size"), [(0x08, 30), (0x00, 31)])
+@pytest.mark.parametrize(("first_byte", "size"), [(0x08, 30), (0x00, 31), (0x09, 21)])
 def test_raw_deflate_that_half_looks_like_zlib(
     serve: Any, api_of: Any, first_byte: int, size: int
 ) -> None:

@@ -20,7 +20,8 @@ TARGETS = {
     "oauth/local_login": "cli/test_local_login.py",
     "oauth/loopback": "cli/test_loopback.py",
     "oauth/pending_logins": "oauth/test_pending_logins.py",
-    "oauth/refresher": "oauth/test_sharing.py oauth/test_endings.py oauth/test_newest_token.py "
+    "oauth/refresher": "oauth/test_session.py oauth/test_sharing.py oauth/test_endings.py "
+    "oauth/test_newest_token.py "
     "oauth/test_refusals.py oauth/test_events.py oauth/test_store_recheck.py oauth/test_faults.py",
     "oauth/refusals": "oauth/test_refusals.py",
     "oauth/request_limiter": "oauth/test_request_limiter.py",
@@ -45,7 +46,8 @@ TARGETS = {
     "oauth/stores/sqlite": "oauth/test_sqlite_store.py oauth/test_private_files.py "
     "oauth/test_store_contract.py::TestSQLiteTokenStore",
     "oauth/token": "oauth/test_token.py",
-    "oauth/token_cache": "oauth/test_endings.py oauth/test_sharing.py oauth/test_newest_token.py "
+    "oauth/token_cache": "oauth/test_session.py oauth/test_endings.py oauth/test_sharing.py "
+    "oauth/test_newest_token.py "
     "oauth/test_store_recheck.py",
     "oauth/token_endpoint": "oauth/test_faults.py oauth/test_session.py oauth/test_device.py",
     "sandbox/pages": "sandbox/test_pages.py sandbox/test_authorize.py sandbox/test_hardening.py",
@@ -57,7 +59,7 @@ TARGETS = {
     "hostile/test_arguments.py hostile/test_answers.py core/test_configuration.py",
     "transport/message": "core/test_sending.py core/test_uploads.py hostile/test_sent_as_meant.py "
     "hostile/test_arguments.py core/test_credentials.py core/test_plain_use.py "
-    "hostile/test_framing.py",
+    "hostile/test_framing.py hostile/test_nothing_elsewhere.py",
     "transport/pools": "hostile/test_objects.py hostile/test_certificates.py "
     "hostile/test_odd_moments.py core/test_copies.py hostile/test_processes.py",
     "transport/settings": "hostile/test_arguments.py hostile/test_nothing_elsewhere.py "

@@ -166,6 +166,12 @@ def make_database_of_a_later_application(path):
     connection.close()
 
 
+def make_database_of_some_layout(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+
+
 def make_database_in_its_log(path, content="CREATE TABLE customer (name TEXT)"):
     """As a crash leaves it: the file has no content yet, its write-ahead log has all."""
     copy = path.with_name("copy.db")
@@ -207,6 +213,7 @@ FOREIGN = {
     "database": make_database,
     "application": make_database_of_an_application,
     "later application": make_database_of_a_later_application,
+    "layout": make_database_of_some_layout,
     "log": make_database_in_its_log,
     "torn frame": frames_after(lambda empty, salts: empty[:60]),
     "older frame": of_another_log(-1),
@@ -246,6 +253,25 @@ def test_another_application_s_file_keeps_its_content_and_rights(tmp_path, make,
             work()
     store.close()
     assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("kind", ["database", "application", "later application", "layout"])
+def test_another_application_that_comes_between_look_and_opening(tmp_path, monkeypatch, kind):
+    path = tmp_path / "tokens.db"
+    connect = sqlite3.connect
+
+    def come_first(database, *arguments, **options):
+        if "immutable" not in str(database):
+            monkeypatch.setattr(sqlite3, "connect", connect)
+            FOREIGN[kind](path)
+        return connect(database, *arguments, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", come_first)
+    store = SQLiteTokenStore(path)
+    with pytest.raises(TokenStoreError, match="another application"):
+        store.save("merchant-7", TOKEN)
+    store.close()
+    assert b"secret" not in path.read_bytes()
 
 
 def test_a_file_that_is_no_database_keeps_its_rights_with_sqlalchemy_too(tmp_path):
