@@ -179,6 +179,18 @@ def test_a_transport_in_front_of_the_transport(
     assert asked[0] == "GET"
 
 
+@pytest.mark.parametrize("value", ["a\r\nB: c", "a\nb", "a\rb"])
+def test_a_header_that_others_add_cannot_bring_a_second(
+    sandbox: Sandbox, client: ApiClient, value: str
+) -> None:
+    """As of a monitor, which adds its own below the transport."""
+    pool = client.rest_client.pool_manager
+    with pytest.raises(ValueError, match="header value"):
+        pool.request("GET", "/x", headers={"X-Trace": value})
+    pool.request("GET", "/x", headers={"X-Trace": "caf\xe9"})
+    assert [value for name, value in sandbox.requests[-1].headers if name == "X-Trace"]
+
+
 def test_a_call_takes_six_steps(api: OauthApi) -> None:
     """Operation, call_api, the authorized sending, the exchange, an attempt, urllib3."""
     steps: list[str] = []
