@@ -378,6 +378,11 @@ def test_output_that_zlib_holds_back_without_input(serve: Any, api_of: Any) -> N
     assert exchange(api).access_token == "t"
 
 
+def test_one_byte_is_no_deflate(serve: Any, api_of: Any, judge: Any) -> None:
+    api = api_of(serve(answer(b"x", "200 OK", "Content-Encoding: deflate")))
+    judge.failure(lambda: exchange(api), ApiResponseError, sent=True)
+
+
 def test_what_follows_deflate_is_passed_over(serve: Any, api_of: Any) -> None:
     body = zlib.compress(b'{"access_token":"t"}') + b"trailing"
     api = api_of(serve(answer(body, "200 OK", "Content-Encoding: deflate")))
