@@ -56,12 +56,14 @@ TARGETS = {
     "hostile/test_odd_moments.py hostile/test_nothing_twice.py hostile/test_host_names.py "
     "hostile/test_certificates.py core/test_replaced_parts.py",
     "transport/limits": "hostile/test_bounded.py hostile/test_nothing_twice.py "
-    "hostile/test_arguments.py hostile/test_answers.py core/test_configuration.py",
+    "hostile/test_arguments.py hostile/test_answers.py core/test_configuration.py "
+    "oauth/test_request_limiter.py",
     "transport/message": "core/test_sending.py core/test_uploads.py hostile/test_sent_as_meant.py "
     "hostile/test_arguments.py core/test_credentials.py core/test_plain_use.py "
     "hostile/test_framing.py hostile/test_nothing_elsewhere.py",
     "transport/pools": "hostile/test_objects.py hostile/test_certificates.py "
-    "hostile/test_odd_moments.py core/test_copies.py core/test_changes.py hostile/test_processes.py",
+    "hostile/test_odd_moments.py core/test_copies.py core/test_changes.py "
+    "hostile/test_processes.py",
     "transport/settings": "hostile/test_arguments.py hostile/test_nothing_elsewhere.py "
     "hostile/test_socks.py core/test_configuration.py hostile/test_host_names.py",
     "transport/tls": "hostile/test_host_names.py hostile/test_certificates.py "

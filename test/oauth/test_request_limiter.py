@@ -6,10 +6,11 @@ import copy
 import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
-from ultracart import OauthApi
+from ultracart import ApiClient, Configuration, OauthApi
 from ultracart.exceptions import ApiTimeoutError, RateLimitException
 from ultracart.oauth import RequestLimiter
 
@@ -75,6 +76,24 @@ def test_a_caller_waits_no_longer_than_its_timeout(make_session, sandbox, log_in
         go_on.set()
         assert first.result(30).merchant_id == "default"
     assert OauthApi(session.api_client()).oauth_me().merchant_id == "default"
+
+
+@pytest.mark.parametrize(("timeout", "wait"), [(0.5, 0.5), (30, 30), ((1, 2), 3)])
+def test_a_limiter_is_told_how_long_a_call_may_wait(sandbox, timeout, wait):
+    asked = []
+
+    @contextmanager
+    def limiter(seconds):
+        asked.append(seconds)
+        yield
+
+    configuration = Configuration()
+    configuration.host = sandbox.host
+    configuration.request_limiter = limiter
+    sandbox.faults.add("/oauth/me", status=200, body={"merchant_id": "M"})
+    with ApiClient(configuration) as client:
+        OauthApi(client).oauth_me(_request_timeout=timeout)
+    assert wait - 0.4 < asked[0] <= wait
 
 
 def test_first_come_first_served():
