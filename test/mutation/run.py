@@ -3,7 +3,7 @@
 Cosmic Ray changes one expression of a module at a time, in a copy of the tree, and the tests that
 hold the module run against it. A change that no test notices must be listed in ``survivors.txt``,
 with the reason why it makes no difference; at least 95 % of the others must be noticed. Without a
-module, all of TARGETS: about two hours; with ``--sample 20``, a quarter of one.
+module, all of TARGETS, which takes hours; ``--sample 20`` tries so many changes of each.
 """
 
 from __future__ import annotations
