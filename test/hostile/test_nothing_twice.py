@@ -8,6 +8,7 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
+import urllib3
 
 from ultracart import ApiConnectionError, ApiTimeoutError, RateLimitException, ServiceException
 from ultracart.rest import RESTClientObject
@@ -406,3 +407,29 @@ def test_401_of_a_proxy_says_nothing_of_the_token(serve: Any, api_of: Any, judge
     assert judge.failure(api.oauth_me, ApiConnectionError).status == 401
     assert len(proxy.requests) == 1
     assert source.rejected == []
+
+
+def test_what_a_stand_in_for_connections_may_have_sent_is_not_repeated(
+    api_of: Any, judge: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as vcrpy's: whatever it does with a request, it does it once."""
+    asked: list[str] = []
+
+    class Recorder:
+        is_closed = is_verified = True
+        proxy = proxy_is_verified = sock = None
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            self.timeout = None
+
+        def request(self, method: str, url: str, **options: Any) -> None:
+            asked.append(url)
+            raise ConnectionResetError(104, "Connection reset by peer")
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(urllib3.HTTPConnectionPool, "ConnectionCls", Recorder)
+    api = api_of("http://127.0.0.1:9")
+    judge.failure(lambda: exchange(api), ApiConnectionError, sent=True)
+    assert asked == ["/oauth/token"]

@@ -53,8 +53,8 @@ TARGETS = {
     "sandbox/pages": "sandbox/test_pages.py sandbox/test_authorize.py sandbox/test_hardening.py",
     "transport/call": "hostile/test_bounded.py hostile/test_secrets.py core/test_plain_use.py",
     "transport/connection": "hostile/test_framing.py hostile/test_bounded.py "
-    "hostile/test_odd_moments.py hostile/test_nothing_twice.py hostile/test_host_names.py "
-    "hostile/test_certificates.py core/test_replaced_parts.py",
+    "hostile/test_nothing_twice.py hostile/test_host_names.py "
+    "hostile/test_certificates.py hostile/test_socks.py hostile/test_odd_moments.py",
     "transport/limits": "hostile/test_bounded.py hostile/test_nothing_twice.py "
     "hostile/test_arguments.py hostile/test_answers.py core/test_configuration.py "
     "oauth/test_request_limiter.py",
