@@ -14,6 +14,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,7 +82,8 @@ class Run:
         # A shell's background jobs ignore Ctrl-C.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if not databases:
-            sys.modules.update(dict.fromkeys(DATABASE_LIBRARIES))  # their tests are skipped
+            modules: dict[str, Any] = sys.modules
+            modules.update(dict.fromkeys(DATABASE_LIBRARIES))  # their tests are skipped
         os.chdir(tree)
         sys.path.insert(0, str(tree))
         files = ["test/" + name for name in tests.split()]

@@ -106,7 +106,8 @@ def unnoticed(module: str, wanted: list[Change], trees: list[Path]) -> list[Chan
     """Those of the changes with which all tests pass."""
     limit = 3 * baseline(module, trees) + 5
     noticed: list[str] = []
-    waiting, running, survivors = wanted[::-1], {}, []
+    waiting, survivors = wanted[::-1], []
+    running: dict[Path, tuple[Change, Run]] = {}
     file = Path("ultracart", module + ".py")
     try:
         while waiting or running:
