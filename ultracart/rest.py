@@ -400,7 +400,9 @@ def _translated(error: Exception, call: Call, raw: Any) -> ApiException:
         facts.update(status=raw.status, headers=raw.headers)
         failure = ApiResponseError(reason=text, **facts)
     elif any(isinstance(e, _TIMEOUTS) and not isinstance(e, NewConnectionError) for e in chain):
-        phase = "no complete response in time" if sent else "no connection in time"
+        phase = "no complete response in time"
+        if not sent:
+            phase = "no connection in time (%s)" % call.peer()
         failure = ApiTimeoutError(reason=phase, **facts)
     elif any(isinstance(e, (ssl.SSLError, urllib3.exceptions.SSLError)) for e in chain):
         # Status 0 as in the official SDK.
@@ -414,6 +416,8 @@ def _translated(error: Exception, call: Call, raw: Any) -> ApiException:
         failure = ApiConnectionError(status=low.args[0], reason=text, **facts)
     elif low is not None:
         text = "%s: %s" % (type(low).__name__, low.strerror or "the connection broke")
+        if not sent:
+            text += " (%s)" % call.peer()
         failure = ApiConnectionError(reason=text, **facts)
     else:
         text = "no connection could be made"

@@ -76,6 +76,7 @@ def test_keys(ultracart: CommandLine, path: Path, tmp_path: Path) -> None:
     assert "SEVEN" in ultracart.succeed("store", "list", "--store", str(target), **environment)
     message = ultracart.fail("store", "list", "--store", str(target))
     assert new.decode() not in message
+    assert "are the keys of --keys or ULTRACART_STORE_KEYS those" in message
 
 
 @pytest.mark.parametrize(

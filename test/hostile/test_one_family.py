@@ -95,7 +95,19 @@ def test_name_without_address(api_of: Any, judge: Any, monkeypatch: pytest.Monke
 
     api = api_of("https://api.example.com")
     monkeypatch.setattr(socket, "getaddrinfo", no_such_name)
-    judge.failure(lambda: exchange(api), ApiConnectionError, sent=False)
+    error = judge.failure(lambda: exchange(api), ApiConnectionError, sent=False)
+    assert "(api.example.com, port 443)" in error.reason
+
+
+def test_a_proxy_that_is_not_there_is_named(api_of: Any, judge: Any) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        api = api_of(
+            "https://api.example.com", proxy="http://user:%s@127.0.0.1:%d" % (SIMPLE_KEY, port)
+        )
+        error = judge.failure(lambda: exchange(api), ApiConnectionError, sent=False)
+    assert "(the proxy http://127.0.0.1:%d)" % port in error.reason
 
 
 def half(peer: Peer) -> Any:

@@ -161,6 +161,7 @@ def test_what_is_missing_is_named_with_what_is_prepared(sandbox, wire):
         ({"sequence": 5}, "sequence"),
         ({"sequence": [({}, 700)]}, "status"),
         ({"sequence": [({},)]}, "tuple"),
+        ({"body": ({"error": "none"}, 404)}, "sequence"),
         ({"body": float("nan")}, "JSON"),
     ],
 )

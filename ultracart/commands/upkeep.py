@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..configuration import Configuration
-from ..exceptions import ApiValueError
+from ..exceptions import ApiValueError, TokenStoreError
 from ..oauth.cli_logins import DEFAULT_ACCOUNT, LoginTokenStore, open_login_store, stored_logins
 from ..oauth.events import SessionEvent
 from ..oauth.session import OAuthSession
@@ -223,7 +223,7 @@ def _opened(arguments: argparse.Namespace, name: str, keys: list[str]) -> Iterat
     """The store that a path names, or a database URL as SQLAlchemy writes it."""
     cipher = _cipher(keys)
     if "://" not in name:
-        with closing(SQLiteTokenStore(name, cipher=cipher)) as file:
+        with closing(SQLiteTokenStore(name, cipher=cipher)) as file, _keys_named():
             yield file
         return
     try:
@@ -240,8 +240,18 @@ def _opened(arguments: argparse.Namespace, name: str, keys: list[str]) -> Iterat
         message = str(error).replace("engine_or_url", "the URL of the store")
         message = message.replace("table_name", "--table").replace("schema", "--schema")
         raise CommandError(message) from error
-    with closing(database):
+    with closing(database), _keys_named():
         yield database
+
+
+@contextmanager
+def _keys_named() -> Iterator[None]:
+    """Names the option that keys come from, where a store's error names its argument."""
+    try:
+        yield
+    except TokenStoreError as error:
+        keys = "are the keys of --keys or %s those" % _KEYS
+        raise CommandError(str(error).replace("is cipher= the one", keys)) from error
 
 
 def _warn_of_password(option: str, given: str | None, variable: str) -> None:

@@ -111,7 +111,8 @@ class ConsentFlow:
         if request is None:
             raise StateMismatchError(
                 "no authorization request belongs to this response: pass the request that"
-                " create_authorization_url() returned"
+                " create_authorization_url() returned (where it is kept in a cookie, is the"
+                " application's address the one of redirect_uri?)"
             )
         began = request.created_at
         if began is not None and self._clock() - began > self._lifetime:

@@ -203,6 +203,11 @@ class Answers:
                 )
         usual = _Ready(check_status(status, has_body=False), b"", check_headers(headers))
         if sequence is None:
+            if isinstance(body, tuple) and [type(item) for item in body[1:2]] == [int]:
+                raise ValueError(
+                    "a tuple with a status belongs into sequence=, or is what a function returns: "
+                    "give status= and headers= beside body"
+                )
             is_iterator = hasattr(body, "__next__")
             responses = _lazily(body, usual) if is_iterator else iter([_item(body, usual)])
         elif body is not None:

@@ -60,6 +60,13 @@ class Call:
     def request_line(self) -> str:
         return "%s %s" % (self.method, self.target.partition("?")[0])
 
+    def peer(self) -> str:
+        """Whom the call connects to."""
+        proxy = self.settings.proxy
+        if proxy is not None:
+            return "the proxy %s" % proxy.url
+        return "%s, port %d" % (self.settings.origin.host, self.settings.origin.port)
+
     def secrets(self) -> Iterator[str]:
         """What this call and those before it sent to the server, and no message may show."""
         if self.sent is not None:
