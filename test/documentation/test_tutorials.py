@@ -24,6 +24,7 @@ from urllib.request import (
 
 import pytest
 
+from ultracart.oauth import SQLiteTokenStore
 from ultracart.sandbox import Sandbox
 
 from .pages import ROOT, fences
@@ -138,7 +139,7 @@ class Application:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         self.origin = "http://127.0.0.1:%d" % self.port
-        self._folder = folder
+        self.folder = folder
         self._environment = {
             "ULTRACART_HOST": host,
             "CLIENT_ID": client_id,
@@ -152,10 +153,10 @@ class Application:
 
     def start(self) -> None:
         runner = Path(__file__).with_name("serve_tutorial.py")
-        self._log = (self._folder / "log").open("ab")
+        self._log = (self.folder / "log").open("ab")
         self._process = subprocess.Popen(
             [sys.executable, str(runner), str(self.port)],
-            cwd=self._folder,
+            cwd=self.folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
@@ -167,7 +168,7 @@ class Application:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
                 return
             except OSError:
-                assert self._process.poll() is None, (self._folder / "log").read_text()
+                assert self._process.poll() is None, (self.folder / "log").read_text()
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
 
@@ -349,6 +350,21 @@ def test_a_redeploy_between_redirect_and_callback(application, browser, running_
     application.stop()
     application.start()
     assert browser.get(callback).status in (302, 303)
+    assert browser.is_connected()
+
+
+def test_a_token_of_another_application_offers_a_new_login(application, browser, running_sandbox):
+    browser.get(running_sandbox.authorize(browser.begin()))
+    application.stop()
+    (path,) = application.folder.glob("*.db")
+    store = SQLiteTokenStore(str(path))
+    (account,) = store.accounts()
+    store.save(account, store.load(account).replaced(client_id="another application"))
+    store.close()
+    application.start()
+    page = browser.get("/")
+    assert (page.status, browser.offers_a_login(page)) == (503, True)
+    browser.get(running_sandbox.authorize(browser.press_connect(page)))
     assert browser.is_connected()
 
 
