@@ -181,7 +181,9 @@ class RetryDecision:
 
 def is_cut(error: BaseException | None) -> bool:
     """Whether the connection was closed without TLS's close_notify."""
-    return isinstance(error, ssl.SSLEOFError)
+    # Python 3.11.2, Debian's, has no class of its own for it.
+    reason = getattr(error, "reason", None)
+    return isinstance(error, ssl.SSLEOFError) or reason == "UNEXPECTED_EOF_WHILE_READING"
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
