@@ -268,7 +268,7 @@ class ApiClient(EverydayCalls):
     ) -> Any:
         """Send with credentials, and again where a 401 can be cured by another token.
 
-        Once; and once more where the token of the repeat was untried as well, see
+        Once; and once more where the token of the repeat was found in a store, see
         :meth:`_has_another_token`.
         """
         began = monotonic()

@@ -134,6 +134,8 @@ class ApiValueError(UltraCartError, ValueError):
 class ApiException(UltraCartError):
     """A call that failed. ``except ApiException`` catches every failure of a call.
 
+    Where the client is a session's, ``except OAuthSessionError`` catches the session's own.
+
     ``str()`` never shows the body, a header or a credential; the attributes hold them.
 
     Attributes:

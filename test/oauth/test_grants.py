@@ -70,6 +70,17 @@ def test_states(session, sandbox, log_in_to, time_, store):
     assert states(session)["b"] == "fresh"
 
 
+def test_a_new_token_without_refresh_token_is_no_ended_grant(session, store, time_):
+    store.save("a", Token("first", None, time_.now + 60, issued_at=time_.now))
+    time_.pass_(61)
+    with pytest.raises(ReauthorizationRequired):
+        session.access_token("a")
+    assert states(session) == {"a": "ended"}
+    store.save("a", Token("second", None, time_.now + 60, issued_at=time_.now))
+    assert session.access_token("a") == "second"
+    assert states(session) == {"a": "fresh"}
+
+
 def test_an_expired_refresh_token_is_an_ended_grant(session, store, time_):
     token = Token(
         "a", "r", time_.now - 1, issued_at=time_.now - 10, refresh_token_expires_at=time_.now - 1

@@ -26,9 +26,9 @@ _HEADER = "Authorization"
 class ClientAuth:
     """Authorises requests to UltraCart with one account's token.
 
-    Adds the token and, where the request has none, the ``X-UltraCart-Api-Version`` header. On a
-    401 the token is refreshed once and the request repeated once. A request to another host than
-    ``Configuration.host`` is refused with ConfigurationError before anything is sent.
+    Adds the token and, where the request has none, the ``X-UltraCart-Api-Version`` header. On a 401
+    the request is repeated, as by a client of ``OAuthSession.api_client()``. A request to another
+    host than that of the configuration is refused with ConfigurationError, before it is sent.
     """
 
     # Attributes that httpx reads of an Auth: it need not read either body first.

@@ -7,15 +7,18 @@ R3   Stale: one caller refreshes, the winner of a non-blocking try; the others g
      If the refresh fails, that is reported, and the next early refresh waits.
 R4   Expired or rejected: all callers of a process wait for one refresh and share its result or its
      error. The lock of R5 joins the processes.
-R5   One refresh: take the store's lock; read the store again, since anything read earlier may be
-     outdated; adopt what somebody else refreshed, else ask UltraCart; save; release the lock.
+R5   One refresh: take the store's lock (a wait of 90 s at most: a holder needs 60); read the store
+     again, since anything read earlier may be outdated; adopt what somebody else refreshed, else
+     ask UltraCart; save; release the lock.
 R6   A new token counts as pending from before its save until a read shows it a minute or more
-     later. While the store shows a predecessor, the pending token is saved again first.
+     later. If the save fails, callers get the store's error. While the store shows a predecessor,
+     the pending token is saved again first, without a request.
 R7   A login or a deletion during a refresh wins: nothing is saved over it.
 R8   ``invalid_grant``: read the store once more, for writers that take no lock; then the grant has
      ended. The stored token stays until it is replaced or deleted.
-R9   An error response to a refresh token is remembered: that of an ended grant for good, that of a
-     refused application or with a ``Retry-After`` for a while. A forced refresh is sent anyway.
+R9   An error response to a refresh token is remembered, in this process: that of an ended grant for
+     good, that of a refused application or with a ``Retry-After`` for a while. A forced refresh is
+     sent anyway.
 R10  A 401: adopt the stored token if it is another one, else refresh. A token that is rejected
      within ten seconds of its refresh stays in use: its successor would be rejected as well. The
      time doubles with each such token in a row.
@@ -23,8 +26,9 @@ R11  A token is sent only to the server and by the application that it belongs t
      response for another merchant is refused.
 R12  Events are reported after every lock was released.
 
-TokenEndpoint repeats a request whose response was lost, while the lock is held. ``test/model``
-explores R4 to R7 with all failures in two processes, and says what breaks without each rule.
+TokenEndpoint repeats a request whose response was lost within ten seconds, under the lock.
+``test/model`` explores R4 to R7 with all failures in two processes, and says what breaks without
+each rule.
 """
 
 from __future__ import annotations
@@ -241,7 +245,7 @@ class Refresher:
         """The stored token, if somebody has refreshed it since ``seen``.
 
         Raises the remembered error response to the stored token (R9); with ``final_only`` only that
-        of an ended grant, because an early refresh has a backoff of its own.
+        of an ended grant or of a refused application, because the caller waits long enough itself.
         """
         if seen is None:
             return None

@@ -34,9 +34,9 @@ _MAX_RETRY_AFTER = 86400.0
 
 
 class Refusal(NamedTuple):
-    """An error response to a refresh token, and the monotonic second until which it holds."""
+    """An error response to a token, and the monotonic second until which it holds."""
 
-    refresh_token: str | None
+    credential: str
     error: Exception
     until: float
 
@@ -49,8 +49,8 @@ class Refusal(NamedTuple):
         return self.until == math.inf
 
     def is_of(self, token: Token) -> bool:
-        """Whether it is an error response to this token's refresh token."""
-        return self.refresh_token == token.refresh_token
+        """Whether it is an error response to this token."""
+        return self.credential == _credential(token)
 
 
 class Refusals:
@@ -84,7 +84,7 @@ class Refusals:
         kept = equal_error(error)
         if isinstance(error.__cause__, Exception):
             kept.__cause__ = equal_error(error.__cause__)
-        refusal = Refusal(token.refresh_token, kept, now + pause)
+        refusal = Refusal(_credential(token), kept, now + pause)
         self._by_account[account] = refusal
         if isinstance(error, InvalidClientError):
             other, last = self._last_invalid or (account, refusal)
@@ -165,6 +165,11 @@ class Refusals:
         is_series = now - replaced < _SERIES * pause
         self._adopted[account] = (min(count + 1, _MOST_DOUBLINGS) if is_series else 0), now
         return False
+
+
+def _credential(token: Token) -> str:
+    """What a grant is known by: tokens without a refresh token have only themselves."""
+    return token.refresh_token or token.access_token
 
 
 def _pause(error: UltraCartError) -> float:

@@ -380,8 +380,8 @@ class OAuthSession:
     def auth(self, account: str = DEFAULT_ACCOUNT) -> ClientAuth:
         """An ``auth=`` for requests and for httpx, sync and async, that keeps the token valid.
 
-        It adds the token and the version header; on a 401 the token is refreshed once and the
-        request repeated once. A request to another host than the configured one is a
+        It adds the token and the version header; on a 401 the request is repeated with another
+        token, see :meth:`api_client`. A request to another host than the configured one is a
         ConfigurationError. Neither library is imported.
         """
         from .client_auth import ClientAuth  # few programs need it
@@ -392,8 +392,9 @@ class OAuthSession:
     def api_client(self, account: str = DEFAULT_ACCOUNT) -> ApiClient:
         """A client whose requests carry the account's valid token, now and later.
 
-        All clients of a session share one connection pool. On a 401 the token is refreshed once
-        and the request repeated once.
+        All clients of a session share one connection pool. On a 401 the request is repeated with
+        the token that another process has stored, if there is one, and if that is rejected too, or
+        there is none, with a refreshed one.
         """
         _check_call(account)
         configuration = self._configuration.__copy__()
