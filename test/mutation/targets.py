@@ -16,14 +16,14 @@ TARGETS = {
     "oauth/device": "oauth/test_device.py",
     "oauth/events": "oauth/test_events.py",
     "oauth/grants": "oauth/test_grants.py oauth/test_endings.py oauth/test_events.py "
-    "oauth/test_binding.py oauth/test_newest_token.py",
+    "oauth/test_binding.py oauth/test_newest_token.py oauth/test_sharing.py",
     "oauth/local_login": "cli/test_local_login.py",
     "oauth/loopback": "cli/test_loopback.py",
     "oauth/pending_logins": "oauth/test_pending_logins.py",
     "oauth/refresher": "oauth/test_session.py oauth/test_sharing.py oauth/test_endings.py "
-    "oauth/test_newest_token.py "
+    "oauth/test_newest_token.py oauth/test_binding.py "
     "oauth/test_refusals.py oauth/test_events.py oauth/test_store_recheck.py oauth/test_faults.py",
-    "oauth/refusals": "oauth/test_refusals.py",
+    "oauth/refusals": "oauth/test_refusals.py oauth/test_grants.py",
     "oauth/request_limiter": "oauth/test_request_limiter.py",
     "oauth/safe_store": "oauth/test_faults.py oauth/test_newest_token.py oauth/test_endings.py "
     "oauth/test_store_recheck.py oauth/test_binding.py",
@@ -47,9 +47,10 @@ TARGETS = {
     "oauth/test_store_contract.py::TestSQLiteTokenStore",
     "oauth/token": "oauth/test_token.py",
     "oauth/token_cache": "oauth/test_session.py oauth/test_endings.py oauth/test_sharing.py "
-    "oauth/test_newest_token.py "
+    "oauth/test_newest_token.py oauth/test_refusals.py oauth/test_faults.py oauth/test_uptime.py "
     "oauth/test_store_recheck.py",
-    "oauth/token_endpoint": "oauth/test_faults.py oauth/test_session.py oauth/test_device.py",
+    "oauth/token_endpoint": "oauth/test_faults.py oauth/test_session.py oauth/test_device.py "
+    "oauth/test_refusals.py oauth/test_grants.py oauth/test_events.py oauth/test_authorization.py",
     "sandbox/pages": "sandbox/test_pages.py sandbox/test_authorize.py sandbox/test_hardening.py",
     "transport/call": "hostile/test_bounded.py hostile/test_secrets.py core/test_plain_use.py",
     "transport/connection": "hostile/test_framing.py hostile/test_bounded.py "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from failing_stores import FullDisk
 from waiting import TOKEN_PATH
 
 from ultracart import Configuration, OauthApi
@@ -108,6 +109,19 @@ def test_a_token_of_a_server_that_has_no_url_is_sent_nowhere(make_session, sandb
     store.save("default", Token("a", host="http://[::1", client_id=sandbox.client_id))
     with pytest.raises(TokenBindingError):
         make_session(token_store=store).access_token()
+
+
+def test_a_token_that_cannot_be_bound_now_is_used_all_the_same(make_session, sandbox, log_in_to):
+    store: Any = FullDisk()
+    log_in_to(make_session(token_store=store), sandbox)
+    token = store.load("default").replaced(host=None)
+    store.save("default", token)
+    store.full = True
+    assert make_session(token_store=store).access_token() == token.access_token
+    assert store.load("default") == token
+    store.full = False
+    assert make_session(token_store=store).access_token() == token.access_token
+    assert store.load("default").host == sandbox.host
 
 
 def test_binding_waits_for_no_lock(make_session, sandbox, log_in_to):

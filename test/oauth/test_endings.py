@@ -31,6 +31,13 @@ def test_a_revocation_that_ultracart_denies_keeps_the_token(authorized, sandbox)
     assert authorized.access_token()
 
 
+def test_a_revocation_needs_no_words_from_ultracart(authorized, sandbox):
+    """RFC 7009, section 2.2: the status says it all."""
+    sandbox.faults.add("/oauth/revoke", status=200, body={})
+    authorized.revoke()
+    assert authorized.token() is None
+
+
 def test_a_token_that_another_process_deleted_is_not_used_on(
     make_session, sandbox, log_in_to, time_
 ):
@@ -208,6 +215,18 @@ def test_a_token_that_expires_during_an_early_try_is_refreshed(stale, sandbox, t
         assert early.result(30)
         assert late.result(30) not in (None, old)
     assert sandbox.counters.refreshes == 1
+
+
+def test_keep_alive_that_meets_an_early_try_leaves_the_refresh_to_the_other_process(stale):
+    store, session, old = stale
+    with store.lock("held elsewhere"), ThreadPoolExecutor(2) as threads:
+        early = threads.submit(session.access_token)
+        assert store.tried.wait(30)
+        kept_alive = threads.submit(session.keep_alive, idle=0)
+        wait_until(lambda: waiting_threads() == 2)
+        store.answer.set()
+        assert early.result(30) == old
+        assert kept_alive.result(30) == []
 
 
 def test_an_early_try_that_fails_late_does_not_bring_the_old_token_back(stale):

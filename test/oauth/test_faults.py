@@ -126,13 +126,32 @@ def test_a_token_that_lives_for_no_time_is_asked_for_once(authorized, sandbox, t
     assert len(token_requests(sandbox)) == 1
 
 
-def test_a_longer_retry_after_is_not_waited_for(authorized, sandbox, time_):
+@pytest.mark.parametrize("seconds", [10, 11])
+def test_a_longer_retry_after_is_not_waited_for(authorized, sandbox, time_, seconds):
     time_.pass_(3601)
-    sandbox.faults.add(TOKEN_PATH, retry_after=11)
+    sandbox.faults.add(TOKEN_PATH, retry_after=seconds)
     with pytest.raises(RateLimitException) as caught:
         authorized.access_token()
-    assert caught.value.retry_after == 11
+    assert caught.value.retry_after == seconds
     assert time_.slept == []
+
+
+def test_only_the_session_waits_and_repeats(authorized, sandbox, time_):
+    """Its transport must not: the session counts the attempts, and holds a lock meanwhile."""
+    sandbox.faults.add(TOKEN_PATH, retry_after=1)
+    authorized.refresh()
+    assert time_.slept == [1]
+
+
+def test_the_pauses_double_and_are_spread_by_a_quarter(authorized, sandbox, time_):
+    sandbox.faults.add(TOKEN_PATH, status=500, times=60)
+    for _ in range(15):
+        with pytest.raises(ServiceException):
+            authorized.refresh()
+    for first, pauses in ((0.25, time_.slept[::3]), (0.5, time_.slept[1::3])):
+        assert 0.75 * first <= min(pauses) < max(pauses) <= 1.25 * first
+    assert 0.75 <= min(time_.slept[2::3]) < max(time_.slept[2::3]) <= 1.25
+    assert len(time_.slept) == 45
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,24 @@ def test_only_the_idle_are_refreshed_and_the_longest_idle_first(session, sandbox
     assert session.keep_alive(idle=math.inf) == []
 
 
+def test_the_longest_idle_comes_first_whatever_its_name(session, sandbox, log_in_to, time_, store):
+    for name in ("c", "a", "b"):
+        log_in_to(session, sandbox, name)
+        time_.pass_(1)
+    unknown = store.load("b").replaced(issued_at=None, expires_at=time_.now)
+    store.save("b", unknown)
+    time_.pass_(DAY)
+    assert [event.account for event in session.keep_alive()] == ["b", "c", "a"]
+
+
+def test_a_refresh_after_the_clock_was_set_back_is_a_refresh(session, sandbox, log_in_to, time_):
+    log_in_to(session, sandbox)
+    time_.now -= 1000
+    session.refresh()
+    (grant,) = session.grants()
+    assert (grant.issued_at, grant.refreshed_at) == (time_.now + 1000, time_.now)
+
+
 def test_a_limit(session, sandbox, log_in_to, time_):
     for number in range(5):
         log_in_to(session, sandbox, "merchant-%d" % number)

@@ -54,6 +54,38 @@ def test_a_grant_that_has_ended_costs_one_request(expired, sandbox, time_):
     assert len(token_requests(sandbox)) == 1
 
 
+def test_what_is_remembered_keeps_no_failed_call_in_memory(expired, sandbox):
+    sandbox.revoke()
+    cause = fail(expired, 2, ReauthorizationRequired)[1].__cause__
+    assert isinstance(cause, InvalidGrantError)
+    assert cause.__traceback__ is None
+
+
+def test_a_forced_refresh_whose_response_is_lost_leaves_an_ended_grant_ended(expired, sandbox):
+    sandbox.revoke()
+    fail(expired, 1, ReauthorizationRequired)
+    sandbox.faults.add(TOKEN_PATH, status=503, times=4)
+    with pytest.raises(ApiException):
+        expired.refresh()
+    sandbox.requests.clear()
+    fail(expired, 1, ReauthorizationRequired)
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize("order", ["abb", "baa"])
+def test_a_row_of_error_responses_is_one_of_one_token(make_session, sandbox, time_, store, order):
+    session = make_session(token_store=store)
+    fault = sandbox.faults.add(
+        TOKEN_PATH, status=400, body={"error": "invalid_request"}, times=None
+    )
+    for refresh_token in order:
+        store.save("default", Token("access", refresh_token, time_.now - 1))
+        fail(session, 1, ApiException)
+    assert fault.hits == 3
+    fail(session, 1, ApiException)
+    assert fault.hits == 3
+
+
 def test_other_sessions_of_the_store_know_it_too(expired, make_session, sandbox, store):
     sandbox.revoke()
     fail(expired, 1, ReauthorizationRequired)
@@ -106,12 +138,25 @@ def test_a_refused_application_asks_again_after_a_minute(
     expired, sandbox, time_, status, body, error
 ):
     fault = sandbox.faults.add(TOKEN_PATH, status=status, body=body, times=2)
+    errors = fail(expired, 20, error)
+    assert {error.retry_after for error in errors} == {None}  # the server has not asked for a wait
+    assert fault.hits == 1
+    time_.pass_(59.5)
     fail(expired, 20, error)
     assert fault.hits == 1
-    time_.pass_(61)
+    time_.pass_(0.5)
     fail(expired, 20, error)
     assert fault.hits == 2
     time_.pass_(61)
+    assert expired.access_token()
+
+
+def test_a_retry_after_of_more_than_a_day_is_waited_for_a_day(expired, sandbox, time_):
+    sandbox.faults.add(TOKEN_PATH, retry_after=10**9)
+    fail(expired, 1, RateLimitException)
+    time_.pass_(86399.5)
+    fail(expired, 1, RateLimitException)
+    time_.pass_(0.5)
     assert expired.access_token()
 
 
@@ -226,7 +271,7 @@ def test_the_wait_begins_anew(authorized, sandbox, time_, log_in_to, how):
         return authorized.invalidate("default", authorized.access_token())
 
     authorized.refresh()
-    for wait in (10, 20, 40):
+    for wait in (10, 20, 40, 80, 160, 320, 640, 640):
         assert not rejected_after(wait - 1)
         assert rejected_after(1.5)
         assert authorized.access_token()
@@ -306,12 +351,15 @@ def test_what_others_refreshed_is_replaced_again_after_a_while(
         return two.invalidate("default", newest)
 
     assert is_replaced_after(0)
-    for wait in (10, 20, 40, 80):
+    for wait in (10, 20, 40, 80, 160, 320, 640, 640):
         assert not is_replaced_after(wait - 1)
         assert is_replaced_after(1.5)
-    assert is_replaced_after(1000)
+    assert is_replaced_after(4 * 640 - 0.5)  # still one series
+    assert not is_replaced_after(639)
+    assert is_replaced_after(1)
+    assert is_replaced_after(4 * 640)
     assert not is_replaced_after(9)
-    assert is_replaced_after(2)
+    assert is_replaced_after(1)
 
 
 def invalid_client(sandbox):
@@ -331,6 +379,31 @@ def fail_all(session, accounts):
     for account in accounts:
         with pytest.raises(InvalidClientError):
             session.access_token(account)
+
+
+def test_two_accounts_more_than_a_minute_apart_say_nothing_of_the_others(
+    session, sandbox, many_expired, time_
+):
+    fault = invalid_client(sandbox)
+    fail_all(session, many_expired[:1])
+    time_.pass_(60)
+    fail_all(session, many_expired[1:2])
+    assert fault.hits == 2
+    sandbox.faults.clear()
+    assert session.access_token(many_expired[2])
+
+
+def test_a_refused_application_is_asked_about_again_after_exactly_a_minute(
+    session, sandbox, many_expired, time_
+):
+    fault = invalid_client(sandbox)
+    fail_all(session, many_expired[:2])
+    time_.pass_(59.5)
+    fail_all(session, many_expired)
+    assert fault.hits == 2
+    sandbox.faults.clear()
+    time_.pass_(0.5)
+    assert session.access_token(many_expired[2])
 
 
 def test_a_refused_application_is_refused_for_all_accounts(session, sandbox, many_expired, time_):
@@ -407,3 +480,16 @@ def test_error_responses_in_a_row_are_asked_for_less_and_less(
     fault = sandbox.faults.add(TOKEN_PATH, status=status, body=body)
     fail(expired, 1, ApiException)
     assert expired.access_token()  # it begins anew
+
+
+def test_the_wait_between_error_responses_doubles_to_a_minute(expired, sandbox, time_):
+    body = {"error": "invalid_request"}
+    fault = sandbox.faults.add(TOKEN_PATH, status=400, body=body, times=None)
+    fail(expired, 2, ApiException)
+    for count, wait in enumerate([1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60, 60, 60], 3):
+        time_.pass_(wait - 0.25)
+        fail(expired, 1, ApiException)
+        assert fault.hits == count - 1
+        time_.pass_(0.25)
+        fail(expired, 1, ApiException)
+        assert fault.hits == count

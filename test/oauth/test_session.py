@@ -153,6 +153,16 @@ def test_the_margin_scales_with_the_lifetime(
     assert sandbox.counters.refreshes == 1
 
 
+def test_the_margin_and_the_expiry_are_exact(authorized, sandbox, time_):
+    first = authorized.access_token()
+    time_.pass_(3540)
+    assert authorized.access_token() != first
+    time_.pass_(3600)
+    sandbox.faults.add(TOKEN_PATH, status=400, body={"error": "invalid_client"}, times=None)
+    with pytest.raises(OAuthError):
+        authorized.access_token()
+
+
 def test_refresh_margin_overrides_it(make_session, sandbox, log_in_to, time_):
     session = make_session(refresh_margin=1000)
     log_in_to(session, sandbox)

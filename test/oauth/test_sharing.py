@@ -169,7 +169,7 @@ def test_after_a_401_the_stored_token_is_adopted_if_it_is_another(make_session, 
 def test_a_late_401_for_an_old_token_refreshes_nothing(authorized, sandbox):
     old = authorized.access_token()
     new = authorized.refresh().access_token
-    authorized.invalidate("default", old)
+    assert authorized.invalidate("default", old)  # there is another one
     assert authorized.access_token() == new
     assert sandbox.counters.refreshes == 1
 

@@ -137,6 +137,10 @@ def test_keys_do_not_wait_for_each_other():
         assert slow.result(30) == "slow"
 
 
+def test_a_try_that_is_alone_does_the_work():
+    assert SingleFlight[object]().try_run("key", lambda: "done") == "done"
+
+
 class KeyWhileAnotherLeaves:
     """A key whose second look-up, the one that registers a flight, lets another leave first."""
 

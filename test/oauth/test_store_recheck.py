@@ -91,6 +91,19 @@ def test_the_time_can_be_set(make_session, sandbox, log_in_to, time_, store):
     assert store.loads == 3
 
 
+def test_a_refreshed_token_is_compared_first_after_a_second(
+    make_session, sandbox, log_in_to, time_, store
+):
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+    session.refresh()
+    store.loads = 0
+    for seconds, loads in ((0.5, 0), (0.25, 0), (0.25, 1), (59.5, 1), (0.5, 2)):
+        time_.pass_(seconds)
+        session.access_token()
+        assert store.loads == loads
+
+
 @pytest.mark.parametrize("value", ["60", None, True])
 def test_a_time_that_is_no_number(make_session, value):
     with pytest.raises(TypeError, match="store_recheck"):
@@ -189,6 +202,35 @@ def test_a_save_that_was_seen_is_not_kept_any_longer(make_session, sandbox, log_
         time_.pass_(seconds)
         session.access_token()
     assert session._store.pending._by_account == {}
+
+
+def test_a_save_is_believed_after_exactly_a_minute(make_session, sandbox, log_in_to, time_):
+    store: Any = RollingBack()
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+    newest = session.refresh()
+    for seconds in (0, 59.5):
+        time_.pass_(seconds)
+        assert session.token() == newest
+    store.roll_back()
+    assert make_session(token_store=store).access_token() == newest.access_token
+    assert session.refresh().access_token != newest.access_token
+    old = store.before
+    time_.pass_(60)
+    assert session.token() != old
+    store.roll_back()  # now a backup that somebody restored
+    assert make_session(token_store=store).access_token() == old.access_token
+
+
+def test_a_token_of_its_own_refresh_is_known_as_such_in_every_store(
+    make_session, sandbox, log_in_to, time_, tmp_path
+):
+    """So a resource that rejects it within seconds brings about no other refresh."""
+    store = SQLiteTokenStore(tmp_path / "tokens.db")
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+    assert not session.invalidate("default", session.refresh().access_token)
+    store.close()
 
 
 def test_a_long_transaction_that_sees_its_own_save_and_is_rolled_back(

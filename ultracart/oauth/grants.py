@@ -150,7 +150,7 @@ class Grants:
         ]
         done: list[SessionEvent] = []
         asked = lost = 0
-        for _, account, token in sorted(due, key=itemgetter(0, 1)):
+        for _, account, token in sorted(due, key=itemgetter(0)):
             if limit is not None and asked >= limit:
                 break
             event = self._refresher.refresh_unless_newer(account, token)

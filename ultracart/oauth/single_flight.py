@@ -13,7 +13,7 @@ from ..locks import Event
 
 T = TypeVar("T")
 
-# Seconds after which a waiting thread looks again: Ctrl-C may have kept the owner from waking it.
+# Seconds after which a waiting thread looks again.
 _LOOK_AGAIN = 1.0
 
 
@@ -53,9 +53,8 @@ class SingleFlight(Generic[T]):
                 raise needs_itself()
             if call is None:
                 call = self._run(key, work)
-            # A call that is not registered has finished, even if Ctrl-C kept it from saying so.
-            while not call.finished.wait(_LOOK_AGAIN) and self._calls.get(key) is call:
-                pass
+            # Not for ever: Ctrl-C may keep the owner from waking this thread.
+            call.finished.wait(_LOOK_AGAIN)
             if call.error is not None:
                 raise equal_error(call.error)
             if not call.interrupted:

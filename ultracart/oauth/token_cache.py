@@ -88,7 +88,7 @@ class TokenCache:
         self,
         margin: float | None,
         *,
-        store_recheck: float = 60.0,
+        store_recheck: float,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
