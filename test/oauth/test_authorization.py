@@ -406,5 +406,7 @@ def test_another_authorization_endpoint_may_be_named(make_session):
 def test_a_wrong_verifier_is_the_server_s_to_refuse(session, sandbox):
     one, two = session.create_authorization_url(), session.create_authorization_url()
     code = query_of(sandbox.authorize(one.url))["code"]
+    sandbox.requests.clear()
     with pytest.raises(InvalidGrantError):
         session.fetch_token(code=code, request=two)
+    assert len(sandbox.requests) == 1

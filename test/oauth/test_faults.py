@@ -136,6 +136,22 @@ def test_a_longer_retry_after_is_not_waited_for(authorized, sandbox, time_, seco
     assert time_.slept == []
 
 
+def test_a_token_that_has_just_expired_when_it_comes_is_refreshed_again(
+    session, sandbox, log_in_to, time_
+):
+    def be_slow(request):
+        time_.pass_(20 if len(token_requests(sandbox)) == 2 else 1)
+        return False  # it is answered as usual
+
+    sandbox.access_token_lifetime = 20
+    log_in_to(session, sandbox)
+    time_.pass_(20)
+    sandbox.faults.add(TOKEN_PATH, when=be_slow, status=500)
+    assert session.access_token()
+    assert sandbox.counters.refreshes == 2
+    sandbox.faults.clear()
+
+
 def test_only_the_session_waits_and_repeats(authorized, sandbox, time_):
     """Its transport must not: the session counts the attempts, and holds a lock meanwhile."""
     sandbox.faults.add(TOKEN_PATH, retry_after=1)

@@ -296,6 +296,45 @@ def test_a_short_token_that_is_at_its_end_is_refreshed(session, sandbox, log_in_
     assert session.access_token() != token
 
 
+@pytest.mark.parametrize(("age", "is_kept"), [(8.5, True), (9, False), (9.5, False)])
+def test_a_short_token_of_its_own_is_kept_for_half_of_its_time(
+    session, sandbox, log_in_to, time_, age, is_kept
+):
+    sandbox.access_token_lifetime = 20  # refreshed after 18
+    log_in_to(session, sandbox)
+    token = session.refresh().access_token
+    time_.pass_(age)
+    assert session.invalidate("default", token) != is_kept
+
+
+@pytest.mark.parametrize(("age", "is_kept"), [(1739.5, True), (1740, False), (1800, False)])
+def test_an_adopted_token_is_kept_for_half_of_its_time(
+    make_session, sandbox, log_in_to, store, time_, age, is_kept
+):
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+    assert make_session(token_store=store).invalidate("default", session.access_token())
+    adopted = Token("access", "refresh", time_.now + 3600 - age, issued_at=time_.now - age)
+    store.save("default", adopted)
+    another = make_session(token_store=store)
+    assert another.access_token() == "access"
+    assert another.invalidate("default", "access") != is_kept
+
+
+def test_a_token_is_untried_while_only_others_have_refreshed_it(
+    make_session, sandbox, log_in_to, store
+):
+    log_in_to(make_session(token_store=store), sandbox)
+    session = make_session(token_store=store)
+    source = session.api_client().configuration.access_token
+    assert not source.is_untried("a token")  # nothing is known of any
+    adopted = source()
+    assert source.is_untried(adopted)
+    assert not source.is_untried(adopted + "a")
+    assert not source.is_untried(adopted[:-1])
+    assert not source.is_untried(session.refresh().access_token)
+
+
 def test_what_another_refreshed_since_is_adopted_at_once(make_session, sandbox, log_in_to, store):
     one, two = make_session(token_store=store), make_session(token_store=store)
     log_in_to(one, sandbox)
