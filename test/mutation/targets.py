@@ -8,7 +8,8 @@ TARGETS = {
     "oauth/authorization": "oauth/test_authorization.py oauth/test_binding.py "
     "oauth/test_pending_logins.py",
     "oauth/browser": "cli/test_login.py",
-    "oauth/checks": "oauth/test_misuse.py oauth/test_session.py oauth/test_authorization.py",
+    "oauth/checks": "oauth/test_misuse.py oauth/test_session.py oauth/test_authorization.py "
+    "oauth/test_grants.py oauth/test_store_recheck.py oauth/test_sharing.py",
     "oauth/cli_logins": "cli/test_local_login.py cli/test_stored_logins.py cli/test_tokens.py",
     "oauth/client_auth": "oauth/test_client_auth.py",
     "oauth/consent": "oauth/test_authorization.py oauth/test_newest_token.py",

@@ -104,6 +104,18 @@ def test_a_second_refusal_is_the_callers(call, session, sandbox):
 
 
 @every_client
+def test_a_slow_resource_that_refuses_every_token_is_asked_twice(call, session, sandbox, time_):
+    def be_slow(request):
+        time_.pass_(30)
+        return True
+
+    sandbox.faults.add(PATH, status=401, body={"no": 1}, when=be_slow, times=5)
+    assert call(sandbox.host + PATH, session.auth("DEMO")) == (401, {"no": 1})
+    assert len(seen(sandbox)) == 2
+    sandbox.faults.clear()
+
+
+@every_client
 def test_an_expired_token_is_refreshed_before(call, session, sandbox, time_):
     time_.pass_(100_000)
     assert call(sandbox.host + PATH, session.auth("DEMO"))[0] == 200

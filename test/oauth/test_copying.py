@@ -82,6 +82,24 @@ def test_a_newer_token_in_the_target_is_kept(source, target):
     assert target.load("b") == token("2", 11.0)
 
 
+def test_of_two_tokens_of_one_second_the_target_keeps_its_own(source, target):
+    source.save("a", token("1", 10.0))
+    target.save("a", token("2", 10.0))
+    assert copy_tokens(source, target) == []
+    assert target.load("a") == token("2", 10.0)
+
+
+def test_a_target_whose_lock_cannot_be_tried_will_do(source):
+    class Waits(MemoryTokenStore):
+        def lock(self, account):  # type: ignore[override]
+            return super().lock(account)
+
+    source.save("a", token("1"))
+    target = Waits()
+    assert copy_tokens(source, target) == ["a"]
+    assert target.load("a") == token("1")
+
+
 @pytest.mark.parametrize("locked", ["source", "target"])
 def test_it_waits_for_a_refresh(source, target, locked):
     source.save("a", token("1", 10.0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -12,7 +13,7 @@ import pytest
 
 from ultracart import ApiClient, Configuration, OauthApi
 from ultracart.exceptions import ApiTimeoutError, RateLimitException
-from ultracart.oauth import RequestLimiter
+from ultracart.oauth import RequestLimiter, request_limiter
 
 
 @pytest.mark.parametrize("most", [1, 3])
@@ -94,6 +95,40 @@ def test_a_limiter_is_told_how_long_a_call_may_wait(sandbox, timeout, wait):
     with ApiClient(configuration) as client:
         OauthApi(client).oauth_me(_request_timeout=timeout)
     assert wait - 0.4 < asked[0] <= wait
+
+
+def test_the_wait_ends_with_its_timeout_and_says_how_long_it_was():
+    limiter, waits = RequestLimiter(2), []
+    with limiter(), limiter(1):
+        for _ in range(5):
+            began = time.monotonic()
+            with (
+                pytest.raises(ApiTimeoutError, match=r"waited 0\.05 s for one of 2"),
+                limiter(0.05),
+            ):
+                pass
+            waits.append(time.monotonic() - began)
+        with pytest.raises(ApiTimeoutError, match="waited 0 s for"), limiter(0):
+            pass
+    assert 0.05 <= min(waits) < 0.9  # on a busy machine not each of them
+
+
+def test_who_looks_again_and_again_waits_on_until_the_timeout(monkeypatch):
+    monkeypatch.setattr(request_limiter, "_LOOK_AGAIN", 0.001)
+    limiter = RequestLimiter(1)
+    entered = []
+
+    def take() -> None:
+        with limiter(30):
+            entered.append(1)
+
+    thread = threading.Thread(target=take)
+    with limiter():
+        thread.start()
+        threading.Event().wait(0.1)  # it looks again many times
+        assert entered == []
+    thread.join(30)
+    assert entered == [1]
 
 
 def test_first_come_first_served():

@@ -33,6 +33,8 @@ def test_it_is_immutable_and_shows_no_secret():
     for text in (repr(FULL), str(FULL), "%s" % [FULL]):
         assert "access'" not in text
         assert "'refresh" not in text
+        assert "refresh_token=***" in text
+    assert "refresh_token=None" in repr(Token("a"))
 
 
 @pytest.mark.parametrize(
@@ -84,6 +86,10 @@ def test_without_expiry_it_lives_until_it_is_refused():
 def test_the_margin_is_a_share_of_the_lifetime(lifetime, margin):
     token = Token("a", None, 1000.0 + lifetime, issued_at=1000.0)
     assert token.margin(1000.0) == pytest.approx(margin)
+
+
+def test_a_token_without_expiry_has_no_margin():
+    assert Token("a").margin(1000.0) == Token("a", issued_at=1000.0).margin(1000.0) == 0
 
 
 def test_what_an_answer_leaves_out_is_kept():
@@ -195,6 +201,7 @@ def test_unknown_fields_of_a_response_are_kept_over_refreshes():
         ({"refresh_expires_in": "100"}, 1100.0),
         ({"x_refresh_token_expires_in": 100.5}, 1100.5),
         ({"refresh_expires_in": 0}, None),
+        ({"refresh_expires_in": -5}, None),
         ({"refresh_token_expires_in": "soon"}, None),
         ({"refresh_token_expires_in": None}, None),
         ({"refresh_token_expires_in": [1]}, None),
@@ -244,9 +251,19 @@ def test_a_plain_response():
     values = {"access_token": "a", "refresh_token": "r", "expires_in": "60"}
     assert Token.from_dict(values, issued_at=1000.0) == Token("a", "r", 1060.0, issued_at=1000.0)
     # Nobody knows when it began: it is refreshed before it is used, if it can be.
-    assert Token.from_dict(values).is_expired(1.0)
+    assert Token.from_dict(values).expires_at == 0
     del values["refresh_token"]
     assert Token.from_dict(values).expires_at is None
+
+
+def test_what_else_a_dict_has():
+    values = {"access_token": "a", "refresh_token": "r", "audience": "x", "zone": "y"}
+    assert Token.from_dict(values).extra == {"audience": "x", "zone": "y"}
+    values["refresh_expires_in"] = 100
+    assert Token.from_dict(values).refresh_token_expires_at is None
+    assert Token.from_dict(values, issued_at=1000.0).refresh_token_expires_at == 1100.0
+    values["refresh_token_expires_at"] = 1050
+    assert Token.from_dict(values, issued_at=1000.0).refresh_token_expires_at == 1050.0
 
 
 def test_a_model_s_dict():
