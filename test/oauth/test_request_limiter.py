@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
+from waiting import wait_until
 
 from ultracart import ApiClient, Configuration, OauthApi
 from ultracart.exceptions import ApiTimeoutError, RateLimitException
@@ -129,6 +130,24 @@ def test_who_looks_again_and_again_waits_on_until_the_timeout(monkeypatch):
         assert entered == []
     thread.join(30)
     assert entered == [1]
+
+
+def test_who_has_given_up_takes_no_place(monkeypatch):
+    monkeypatch.setattr(request_limiter, "_LOOK_AGAIN", 60)
+    limiter = RequestLimiter(1)
+
+    def take() -> None:
+        with limiter():
+            pass
+
+    thread = threading.Thread(target=take, daemon=True)
+    with limiter():
+        with pytest.raises(ApiTimeoutError), limiter(0):
+            pass
+        thread.start()
+        wait_until(lambda: len(limiter._queue) == 2)
+    thread.join(20)
+    assert not thread.is_alive()
 
 
 def test_first_come_first_served():

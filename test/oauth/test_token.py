@@ -257,7 +257,12 @@ def test_a_plain_response():
 
 
 def test_what_else_a_dict_has():
-    values = {"access_token": "a", "refresh_token": "r", "audience": "x", "zone": "y"}
+    values: dict[str, Any] = {
+        "access_token": "a",
+        "refresh_token": "r",
+        "audience": "x",
+        "zone": "y",
+    }
     assert Token.from_dict(values).extra == {"audience": "x", "zone": "y"}
     values["refresh_expires_in"] = 100
     assert Token.from_dict(values).refresh_token_expires_at is None
