@@ -28,7 +28,9 @@ TARGETS = {
     "oauth/request_limiter": "oauth/test_request_limiter.py",
     "oauth/safe_store": "oauth/test_faults.py oauth/test_newest_token.py oauth/test_endings.py "
     "oauth/test_store_recheck.py oauth/test_binding.py",
-    "oauth/session": "oauth/test_session.py oauth/test_misuse.py oauth/test_sharing.py",
+    "oauth/session": "oauth/test_session.py oauth/test_misuse.py oauth/test_sharing.py "
+    "oauth/test_client_auth.py oauth/test_request_limiter.py oauth/test_authorization.py "
+    "oauth/test_device.py oauth/test_store_recheck.py cli/test_local_login.py",
     "oauth/single_flight": "oauth/test_single_flight.py",
     "oauth/stores/base": "oauth/test_private_files.py oauth/test_copying.py oauth/test_misuse.py "
     "oauth/test_sqlite_store.py oauth/test_store_contract.py::TestEncryptedSQLiteTokenStore",
@@ -49,7 +51,7 @@ TARGETS = {
     "oauth/token": "oauth/test_token.py",
     "oauth/token_cache": "oauth/test_session.py oauth/test_endings.py oauth/test_sharing.py "
     "oauth/test_newest_token.py oauth/test_refusals.py oauth/test_faults.py oauth/test_uptime.py "
-    "oauth/test_store_recheck.py",
+    "oauth/test_store_recheck.py oauth/test_grants.py",
     "oauth/token_endpoint": "oauth/test_faults.py oauth/test_session.py oauth/test_device.py "
     "oauth/test_refusals.py oauth/test_grants.py oauth/test_events.py oauth/test_authorization.py",
     "sandbox/pages": "sandbox/test_pages.py sandbox/test_authorize.py sandbox/test_hardening.py",

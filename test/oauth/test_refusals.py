@@ -86,6 +86,19 @@ def test_a_row_of_error_responses_is_one_of_one_token(make_session, sandbox, tim
     assert fault.hits == 3
 
 
+@pytest.mark.parametrize("other", ["a", "z"])
+def test_the_end_of_one_grant_is_not_that_of_its_successor(
+    make_session, sandbox, time_, store, other
+):
+    session = make_session(token_store=store)
+    fault = sandbox.faults.add(TOKEN_PATH, status=400, body={"error": "invalid_grant"}, times=2)
+    for hits, refresh_token in enumerate(("m", other), 1):
+        store.save("default", Token("access", refresh_token, time_.now - 1))
+        assert session.grants()[0].state == "expired"
+        fail(session, 1, ReauthorizationRequired)
+        assert fault.hits == hits
+
+
 def test_other_sessions_of_the_store_know_it_too(expired, make_session, sandbox, store):
     sandbox.revoke()
     fail(expired, 1, ReauthorizationRequired)
@@ -396,9 +409,10 @@ def test_what_others_refreshed_is_replaced_again_after_a_while(
     assert is_replaced_after(4 * 640 - 0.5)  # still one series
     assert not is_replaced_after(639)
     assert is_replaced_after(1)
-    assert is_replaced_after(4 * 640)
-    assert not is_replaced_after(9)
-    assert is_replaced_after(1)
+    for long_after in (4 * 640, 1000):
+        assert is_replaced_after(long_after)
+        assert not is_replaced_after(9)
+        assert is_replaced_after(1)
 
 
 def invalid_client(sandbox):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import threading
@@ -161,6 +162,23 @@ def test_the_margin_and_the_expiry_are_exact(authorized, sandbox, time_):
     sandbox.faults.add(TOKEN_PATH, status=400, body={"error": "invalid_client"}, times=None)
     with pytest.raises(OAuthError):
         authorized.access_token()
+
+
+@pytest.mark.parametrize("how", ["plain", "async"])
+def test_what_is_in_memory_is_fresh_up_to_its_margin(make_session, sandbox, log_in_to, time_, how):
+    session = make_session(store_recheck=math.inf)
+    log_in_to(session, sandbox)
+
+    def token():
+        return (
+            session.access_token() if how == "plain" else asyncio.run(session.access_token_async())
+        )
+
+    first = token()
+    time_.pass_(3539.5)
+    assert token() == first
+    time_.pass_(0.5)
+    assert token() != first
 
 
 def test_refresh_margin_overrides_it(make_session, sandbox, log_in_to, time_):

@@ -68,7 +68,17 @@ def test_impossible_values_are_refused(arguments):
 
 @pytest.mark.parametrize(
     ("now", "left"),
-    [(1000, 1000), (1500, 500), (2000, 0), (2500, -500), (990, 1000), (900, 0)],
+    [
+        (1000, 1000),
+        (1500, 500),
+        (1999.5, 0.5),
+        (2000, 0),
+        (2500, -500),
+        (990, 1000),
+        (970, 1000),
+        (969.5, 0),
+        (900, 0),
+    ],
 )
 def test_remaining_life_is_clamped_and_a_token_from_the_future_has_none(now, left):
     assert FULL.remaining(now) == left
@@ -86,6 +96,12 @@ def test_without_expiry_it_lives_until_it_is_refused():
 def test_the_margin_is_a_share_of_the_lifetime(lifetime, margin):
     token = Token("a", None, 1000.0 + lifetime, issued_at=1000.0)
     assert token.margin(1000.0) == pytest.approx(margin)
+
+
+def test_the_margin_of_a_token_of_unknown_age_is_a_share_of_what_is_left():
+    token = Token("a", None, 1000.0)
+    assert token.margin(950.0) == pytest.approx(5)
+    assert token.margin(2000.0) == 0
 
 
 def test_a_token_without_expiry_has_no_margin():
@@ -112,6 +128,9 @@ def test_the_same_text_with_a_later_expiry_is_another_token():
     again = Token("access", "refresh", 3000.0, issued_at=2000.0)
     assert not FULL.is_same(again)
     assert FULL.is_same(Token("access", "refresh", 2000.01, issued_at=1000.01))
+    assert FULL.is_same(Token("access", "refresh", 1999.25, issued_at=999.25))
+    assert not FULL.is_same(Token("access", "refresh", 2001.0, issued_at=1001.0))
+    assert not FULL.is_same(Token("access", "refresh", 1999.0, issued_at=999.0))
     assert not FULL.is_same(None)
     assert not Token("a", None, None).is_same(Token("a", None, 5.0))
     assert not FULL.is_same(Token("another", "refresh", 2000.0, issued_at=1000.0))
