@@ -359,7 +359,9 @@ def test_a_token_of_another_application_offers_a_new_login(application, browser,
     (path,) = application.folder.glob("*.db")
     store = SQLiteTokenStore(str(path))
     (account,) = store.accounts()
-    store.save(account, store.load(account).replaced(client_id="another application"))
+    token = store.load(account)
+    assert token is not None
+    store.save(account, token.replaced(client_id="another application"))
     store.close()
     application.start()
     page = browser.get("/")
