@@ -22,7 +22,7 @@ TARGETS = {
     "oauth/loopback": "cli/test_loopback.py",
     "oauth/pending_logins": "oauth/test_pending_logins.py",
     "oauth/refresher": "oauth/test_session.py oauth/test_sharing.py oauth/test_endings.py "
-    "oauth/test_newest_token.py oauth/test_binding.py "
+    "oauth/test_newest_token.py oauth/test_binding.py oauth/test_grants.py "
     "oauth/test_refusals.py oauth/test_events.py oauth/test_store_recheck.py oauth/test_faults.py",
     "oauth/refusals": "oauth/test_refusals.py oauth/test_grants.py",
     "oauth/request_limiter": "oauth/test_request_limiter.py",

@@ -270,6 +270,20 @@ def test_what_was_read_while_it_was_revoked_is_not_kept(make_session, sandbox, l
         session.access_token()
 
 
+@pytest.mark.parametrize("new", ["a", "z"])
+def test_a_401_takes_nothing_from_what_was_refreshed_meanwhile(make_session, sandbox, time_, new):
+    store = InterruptedStore()
+    store.save("default", Token("m", "r", time_.now + 3600, issued_at=time_.now))
+    session = make_session(token_store=store)
+    assert session.access_token() == "m"
+    body = {"access_token": new, "token_type": "bearer", "expires_in": 3600}
+    sandbox.faults.add(TOKEN_PATH, status=200, body=body)
+    store.meanwhile = session.refresh
+    assert session.invalidate("default", "m")  # there is another one
+    assert session.access_token() == new
+    assert len(sandbox.requests) == 1
+
+
 def test_a_refresh_whose_answer_is_too_large_is_asked_for_again(make_session, sandbox, log_in_to):
     configuration = Configuration()
     configuration.host = sandbox.host

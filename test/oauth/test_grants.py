@@ -57,9 +57,11 @@ def test_states(session, sandbox, log_in_to, time_, store):
     store.save("a", Token("a", None, time_.now + 3600, issued_at=time_.now))
     store.save("c", Token("c", "r"))
     assert states(session) == {"a": "fresh", "b": "fresh", "c": "fresh"}
-    time_.pass_(3550)
+    time_.pass_(3539.5)
+    assert states(session)["b"] == "fresh"
+    time_.pass_(0.5)
     assert states(session) == {"a": "fresh", "b": "stale", "c": "fresh"}
-    time_.pass_(100)
+    time_.pass_(110)
     assert states(session) == {"a": "ended", "b": "expired", "c": "fresh"}
     assert sandbox.requests == []
     sandbox.faults.add(TOKEN_PATH, status=400, body={"error": "invalid_grant"})
@@ -185,6 +187,16 @@ def test_it_stops_when_the_server_asks_for_it(session, sandbox, log_in_to, time_
     sandbox.faults.add(TOKEN_PATH, **fault)
     assert [event.kind for event in session.keep_alive()] == ["refresh_failed"]
     assert len(token_requests(sandbox)) == 1
+
+
+def test_it_does_not_ask_before_the_time_that_the_server_named(session, sandbox, log_in_to, time_):
+    log_in_to(session, sandbox)
+    time_.pass_(DAY)
+    sandbox.faults.add(TOKEN_PATH, retry_after=600)
+    assert [event.kind for event in session.keep_alive()] == ["refresh_failed"]
+    sandbox.requests.clear()
+    assert session.keep_alive() == []
+    assert sandbox.requests == []
 
 
 def test_one_failure_stops_nobody_else(session, sandbox, log_in_to, time_):

@@ -45,6 +45,20 @@ def run(code, *arguments):
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
+def test_a_log_that_cannot_be_emptied_now_undoes_no_deletion(store):
+    def deny(action, name, *_):
+        is_meant = action == sqlite3.SQLITE_PRAGMA and name == "wal_checkpoint"
+        denied.extend([name] * is_meant)
+        return sqlite3.SQLITE_DENY if is_meant else sqlite3.SQLITE_OK
+
+    denied: list[str] = []
+    store.save("default", TOKEN)
+    store._connection.set_authorizer(deny)
+    store.delete("default")
+    assert denied
+    assert store.accounts() == []
+
+
 def test_only_the_owner_may_read_any_of_its_files(store, path):
     old = os.umask(0)
     try:
