@@ -199,6 +199,30 @@ def test_it_does_not_ask_before_the_time_that_the_server_named(session, sandbox,
     assert sandbox.requests == []
 
 
+def test_a_grant_that_is_known_to_have_ended_stops_nobody_else(session, sandbox, log_in_to, time_):
+    for name in ("dead", "living"):
+        log_in_to(session, sandbox, name)
+        time_.pass_(1)
+    time_.pass_(DAY)
+    sandbox.faults.add(TOKEN_PATH, status=400, body={"error": "invalid_grant"})
+    with pytest.raises(ReauthorizationRequired):
+        session.access_token("dead")
+    assert [event.account for event in session.keep_alive()] == ["living"]
+
+
+def test_an_outage_that_begins_on_the_way_ends_the_run_as_soon(session, sandbox, log_in_to, time_):
+    for number in range(6):
+        log_in_to(session, sandbox, "merchant-%d" % number)
+        time_.pass_(1)
+    time_.pass_(DAY)
+    sandbox.requests.clear()
+    sandbox.faults.add(
+        TOKEN_PATH, status=500, times=None, when=lambda request: len(sandbox.requests) > 1
+    )
+    done = session.keep_alive()
+    assert [event.kind for event in done] == ["refreshed"] + ["refresh_failed"] * 3
+
+
 def test_one_failure_stops_nobody_else(session, sandbox, log_in_to, time_):
     for name in ("a", "b"):
         log_in_to(session, sandbox, name)
