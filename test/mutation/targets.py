@@ -30,7 +30,8 @@ TARGETS = {
     "oauth/test_store_recheck.py oauth/test_binding.py",
     "oauth/session": "oauth/test_session.py oauth/test_misuse.py oauth/test_sharing.py "
     "oauth/test_client_auth.py oauth/test_request_limiter.py oauth/test_authorization.py "
-    "oauth/test_device.py oauth/test_store_recheck.py cli/test_local_login.py",
+    "oauth/test_device.py oauth/test_store_recheck.py oauth/test_grants.py "
+    "cli/test_local_login.py",
     "oauth/single_flight": "oauth/test_single_flight.py",
     "oauth/stores/base": "oauth/test_private_files.py oauth/test_copying.py oauth/test_misuse.py "
     "oauth/test_sqlite_store.py oauth/test_store_contract.py::TestEncryptedSQLiteTokenStore",

@@ -148,6 +148,14 @@ def test_a_refresh_after_the_clock_was_set_back_is_a_refresh(session, sandbox, l
     assert (grant.issued_at, grant.refreshed_at) == (time_.now + 1000, time_.now)
 
 
+def test_idle_means_for_a_day(session, sandbox, log_in_to, time_):
+    log_in_to(session, sandbox)
+    time_.pass_(DAY - 0.5)
+    assert session.keep_alive() == []
+    time_.pass_(0.5)
+    assert len(session.keep_alive()) == 1
+
+
 def test_a_limit(session, sandbox, log_in_to, time_):
     for number in range(5):
         log_in_to(session, sandbox, "merchant-%d" % number)
