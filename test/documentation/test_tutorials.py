@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import NamedTuple
@@ -172,6 +173,14 @@ class Application:
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
 
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait(20)
@@ -198,10 +207,11 @@ def browser(application, running_sandbox) -> Iterator[Browser]:
     browser = Browser(application)
     yield browser
     running_sandbox.faults.clear()
-    running_sandbox.revoke()
+    # First: a token that is rejected within seconds of its refresh is kept for a while.
     page = browser.get("/")
     if 'action="/disconnect"' in page.text:
         browser.submit(page, "/disconnect")
+    running_sandbox.revoke()
 
 
 def test_connect_work_and_disconnect(browser, running_sandbox):
@@ -347,23 +357,20 @@ def test_signing_in_keeps_a_grant_for_each_merchant(application, running_sandbox
 
 def test_a_redeploy_between_redirect_and_callback(application, browser, running_sandbox):
     callback = running_sandbox.authorize(browser.begin())
-    application.stop()
-    application.start()
+    with application.stopped():
+        pass
     assert browser.get(callback).status in (302, 303)
     assert browser.is_connected()
 
 
 def test_a_token_of_another_application_offers_a_new_login(application, browser, running_sandbox):
     browser.get(running_sandbox.authorize(browser.begin()))
-    application.stop()
     (path,) = application.folder.glob("*.db")
-    store = SQLiteTokenStore(str(path))
-    (account,) = store.accounts()
-    token = store.load(account)
-    assert token is not None
-    store.save(account, token.replaced(client_id="another application"))
-    store.close()
-    application.start()
+    with application.stopped(), closing(SQLiteTokenStore(str(path))) as store:
+        for account in store.accounts():
+            token = store.load(account)
+            assert token is not None
+            store.save(account, token.replaced(client_id="another application"))
     page = browser.get("/")
     assert (page.status, browser.offers_a_login(page)) == (503, True)
     browser.get(running_sandbox.authorize(browser.press_connect(page)))
