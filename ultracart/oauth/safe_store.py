@@ -141,9 +141,9 @@ class SafeStore:
         # A store with __slots__, or not hashable: each session keeps its own pending saves.
         except TypeError:
             pass
-        self.pending = shared.pending
+        self.pending: PendingSaves = shared.pending
         application = host, client_id, client_secret
-        self.refusals = shared.refusals.setdefault(application, Refusals())
+        self.refusals: Refusals = shared.refusals.setdefault(application, Refusals())
         self._host = host.rstrip("/")
         self._origin = _origin(self._host)
         self._client_id = client_id
