@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import stat
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -148,27 +149,9 @@ def make_page(path):
     path.write_text("<!DOCTYPE html>" * 1000)
 
 
-def make_database(path):
+def make_database(path, statement="CREATE TABLE customer (name TEXT)"):
     with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE customer (name TEXT)")
-    connection.close()
-
-
-def make_database_of_an_application(path):
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA application_id = 7")
-    connection.close()
-
-
-def make_database_of_a_later_application(path):
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA application_id = 0x7fffffff")
-    connection.close()
-
-
-def make_database_of_some_layout(path):
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 1")
+        connection.execute(statement)
     connection.close()
 
 
@@ -211,9 +194,9 @@ def of_another_log(change):
 FOREIGN = {
     "page": make_page,
     "database": make_database,
-    "application": make_database_of_an_application,
-    "later application": make_database_of_a_later_application,
-    "layout": make_database_of_some_layout,
+    "application": partial(make_database, statement="PRAGMA application_id = 7"),
+    "later application": partial(make_database, statement="PRAGMA application_id = 0x7fffffff"),
+    "layout": partial(make_database, statement="PRAGMA user_version = 1"),
     "log": make_database_in_its_log,
     "torn frame": frames_after(lambda empty, salts: empty[:60]),
     "older frame": of_another_log(-1),

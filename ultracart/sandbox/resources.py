@@ -203,7 +203,7 @@ class Answers:
                 )
         usual = _Ready(check_status(status, has_body=False), b"", check_headers(headers))
         if sequence is None:
-            if isinstance(body, tuple) and [type(item) for item in body[1:2]] == [int]:
+            if isinstance(body, tuple) and len(body) > 1 and type(body[1]) is int:
                 raise ValueError(
                     "a tuple with a status belongs into sequence=, or is what a function returns: "
                     "give status= and headers= beside body"
