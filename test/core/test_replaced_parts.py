@@ -15,8 +15,9 @@ import pytest
 
 import ultracart
 from ultracart import ApiClient, ApiException, Configuration, OauthApi
-from ultracart.rest import RESTClientObject
+from ultracart.rest import RESTClientObject, RESTResponse
 from ultracart.sandbox import Sandbox
+from ultracart.transport.verbs import METHODS
 
 from .conftest import TOKEN_ANSWER
 
@@ -115,6 +116,19 @@ def test_every_verb_but_those_without_a_body_sends_forms(
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     client.call_api("/anything", method, post_params=[("a", "1")], header_params=form)
     assert sandbox.requests[-1].form.to_dict() == {"a": "1"}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_verb_reads_the_body_unless_it_is_told_not_to(
+    sandbox: Sandbox, client: ApiClient, answer: Callable[..., None], method: str
+) -> None:
+    answer({}, times=2)
+    verb, url = getattr(client.rest_client, method), sandbox.host + "/anything"
+    assert isinstance(verb(url), RESTResponse)
+    unread = verb(url, _preload_content=False)
+    assert not isinstance(unread, RESTResponse)
+    assert json.loads(unread.read() or "{}") == {}
+    unread.release_conn()
 
 
 _CALLS = [("GET", None), ("HEAD", None), ("OPTIONS", {}), ("DELETE", {}), ("PUT", {"a": 1})]

@@ -74,7 +74,7 @@ TARGETS = {
     "transport/tls": "hostile/test_host_names.py hostile/test_certificates.py "
     "hostile/test_names_of_servers.py hostile/test_framing.py hostile/test_arguments.py "
     "hostile/test_odd_moments.py hostile/test_nothing_elsewhere.py hostile/test_bounded.py",
-    "transport/verbs": "core/test_plain_use.py",
+    "transport/verbs": "core/test_replaced_parts.py core/test_plain_use.py",
 }
 # Not here: transport/fast_paths is for speed alone; oauth/stores/contract is a test suite itself,
 # which test/oauth/test_store_contract.py tries on broken stores; oauth/stores/psycopg_deadline

@@ -15,6 +15,7 @@ import requests
 import trio
 
 from ultracart.exceptions import ConfigurationError, ReauthorizationRequired
+from ultracart.oauth import MemoryTokenStore
 from ultracart.sandbox import Sandbox
 
 PATH = "/order/orders"
@@ -104,6 +105,42 @@ def test_a_second_refusal_is_the_callers(call, session, sandbox):
 
 
 @every_client
+def test_a_token_that_this_session_has_refreshed_before_is_replaced_too(
+    call, session, sandbox, time_
+):
+    session.refresh("DEMO")
+    time_.pass_(600)
+    sandbox.faults.add(PATH, status=401, body={}, times=1)
+    assert call(sandbox.host + PATH, session.auth("DEMO")) == (200, DATA)
+    assert sandbox.counters.refreshes == 2
+
+
+@every_client
+def test_a_token_that_another_process_stored_is_tried_and_then_replaced(
+    call, make_session, log_in_to, sandbox
+):
+    store = MemoryTokenStore()
+    session, other = (make_session(token_store=store) for _ in range(2))
+    log_in_to(session, sandbox, "DEMO")
+    stored = other.refresh("DEMO").access_token
+    sandbox.answer("GET", PATH, DATA)
+    sandbox.faults.add(PATH, status=401, body={}, times=2)
+    assert call(sandbox.host + PATH, session.auth("DEMO")) == (200, DATA)
+    sent = [request.headers["Authorization"] for request in seen(sandbox)]
+    assert sent[1:] == ["Bearer " + stored, "Bearer " + session.access_token("DEMO")]
+    assert len(set(sent)) == 3
+
+
+@every_client
+@pytest.mark.parametrize("status", [400, 402, 403, 500])
+def test_an_error_that_no_other_token_would_cure_is_the_callers(call, status, session, sandbox):
+    sandbox.faults.add(PATH, status=status, body={"no": 1}, times=1)
+    assert call(sandbox.host + PATH, session.auth("DEMO")) == (status, {"no": 1})
+    assert len(seen(sandbox)) == 1
+    assert sandbox.counters.refreshes == 0
+
+
+@every_client
 def test_a_slow_resource_that_refuses_every_token_is_asked_twice(call, session, sandbox, time_):
     def be_slow(request):
         time_.pass_(30)
@@ -134,6 +171,14 @@ def test_a_grant_that_is_gone_is_the_sessions_error(call, session, sandbox):
 def test_the_token_goes_nowhere_else(call, host, session):
     with pytest.raises(ConfigurationError, match="nowhere else"):
         call(host + "/rest/v2" + PATH, session.auth("DEMO"))
+
+
+@every_client
+def test_the_whole_host_is_the_configurations(call, session, sandbox):
+    url = sandbox.host.replace("/rest/v2", "/rest/v3") + PATH
+    assert call(url, session.auth("DEMO"))[0] == 404
+    (request,) = seen(sandbox)
+    assert request.headers["Authorization"] == "Bearer " + session.access_token("DEMO")
 
 
 @pytest.mark.parametrize(("call", "name"), [(with_requests, "data"), (with_httpx, "content")])
@@ -181,6 +226,17 @@ def test_a_redirect_to_another_host_takes_no_token_along(session, sandbox):
         )
         assert len(other.requests) == 2
         assert not any("Authorization" in request.headers for request in other.requests)
+    assert sandbox.counters.refreshes == 0
+
+
+def test_a_redirect_that_comes_back_has_lost_the_token(session, sandbox):
+    with Sandbox() as other:
+        away, back = {"Location": other.host + PATH}, {"Location": sandbox.host + PATH}
+        other.faults.add(PATH, status=302, body={}, headers=back)
+        sandbox.faults.add("/elsewhere", status=302, body={}, headers=away)
+        assert with_requests(sandbox.host + "/elsewhere", session.auth("DEMO"))[0] == 401
+    (request,) = seen(sandbox)
+    assert "Authorization" not in request.headers
     assert sandbox.counters.refreshes == 0
 
 

@@ -12,14 +12,16 @@ import pytest
 from failing_stores import FullDisk
 from waiting import TOKEN_PATH
 
+from ultracart.configuration import Configuration
 from ultracart.exceptions import (
     ApiException,
+    ConfigurationError,
     InvalidGrantError,
     ReauthorizationRequired,
     ServiceException,
     TokenStoreError,
 )
-from ultracart.oauth import MemoryTokenStore, SessionEvent
+from ultracart.oauth import MemoryTokenStore, SessionEvent, Token
 
 
 @pytest.fixture
@@ -127,7 +129,20 @@ def test_a_store_that_cannot_be_read_is_a_failed_refresh(
     with pytest.raises(TokenStoreError):
         session.access_token()
     assert kinds(events) == ["issued", "refresh_failed"]
-    assert events[-1].attempts == 0
+    assert (events[-1].attempts, events[-1].duration) == (0, 0.0)
+
+
+def test_where_no_request_could_be_sent_none_is_counted(make_session, events, tmp_path):
+    configuration = Configuration()
+    configuration.host = "https://127.0.0.1:1/rest/v2"
+    configuration.ssl_ca_cert = str(tmp_path / "removed.pem")
+    store = MemoryTokenStore()
+    store.save("default", Token(access_token="a", refresh_token="r", expires_at=1.0))
+    session = make_session(configuration=configuration, token_store=store, on_event=events.append)
+    with pytest.raises(ConfigurationError, match="ssl_ca_cert"):
+        session.access_token()
+    assert kinds(events) == ["refresh_failed"]
+    assert events[0].attempts == 0
 
 
 def test_where_nothing_is_there_nothing_is_told(make_session, events):

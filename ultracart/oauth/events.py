@@ -66,7 +66,6 @@ class Trace:
     def request(self) -> Iterator[None]:
         """Measure a request to UltraCart, which the block sends with all its attempts."""
         began = self._monotonic()
-        self.attempts = 1
         try:
             yield
         except ApiException as error:
