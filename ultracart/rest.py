@@ -343,7 +343,7 @@ class RESTClientObject(Verbs):
                 retries=_NO_RETRIES,
                 redirect=False,
                 assert_same_host=False,
-                timeout=_timeout(*call.settings.bounds[:2]),
+                timeout=_timeout(deadline.connect_time, deadline.response_time),
                 preload_content=False,
                 decode_content=not call.preload,
                 enforce_content_length=True,

@@ -105,6 +105,26 @@ def test_every_form_of_timeout_holds(serve: Any, api_of: Any, judge: Any, timeou
     )
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_each_call_on_a_kept_connection_has_its_own_time(
+    serve: Any, api_of: Any, judge: Any, authority: Any, scheme: str
+) -> None:
+    body = answer('{"access_token":"a"}')
+
+    def late(peer: Peer) -> None:
+        peer.server.stopping.wait(0.3)
+        peer.send(body)
+
+    server = serve(
+        body, body, late, body, Peer.silence, tls=authority.context() if scheme == "https" else None
+    )
+    api = api_of(server, ssl_ca_cert=authority.path)
+    for seconds in (30, 0.25, 30, 0.25):
+        assert exchange(api, _request_timeout=seconds).access_token == "a"
+    judge.failure(lambda: exchange(api, _request_timeout=0.25), ApiTimeoutError, within=1.2)
+    assert server.connections == 1
+
+
 def test_timeout_of_the_configuration_holds(serve: Any, api_of: Any, judge: Any) -> None:
     api = api_of(serve(SLOW["dripped headers"]), timeout=0.25)
     judge.failure(lambda: exchange(api), ApiTimeoutError, within=1.2, sent=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from email.utils import formatdate
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import urllib3
@@ -409,27 +409,31 @@ def test_401_of_a_proxy_says_nothing_of_the_token(serve: Any, api_of: Any, judge
     assert source.rejected == []
 
 
+class Recorder:
+    """In place of urllib3's connections, such as vcrpy's."""
+
+    is_closed = is_verified = True
+    proxy = proxy_is_verified = sock = None
+    asked: ClassVar[list[Any]]
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.timeout = None
+
+    def request(self, method: str, url: str, **options: Any) -> None:
+        self.asked.append((url, self.timeout))
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("timeout", "seconds"), [(None, 5), (7, 7), ((2, 3), 2)])
 def test_what_a_stand_in_for_connections_may_have_sent_is_not_repeated(
-    api_of: Any, judge: Any, monkeypatch: pytest.MonkeyPatch
+    api_of: Any, judge: Any, monkeypatch: pytest.MonkeyPatch, timeout: Any, seconds: float
 ) -> None:
-    """Such as vcrpy's: whatever it does with a request, it does it once."""
-    asked: list[str] = []
-
-    class Recorder:
-        is_closed = is_verified = True
-        proxy = proxy_is_verified = sock = None
-
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            self.timeout = None
-
-        def request(self, method: str, url: str, **options: Any) -> None:
-            asked.append(url)
-            raise ConnectionResetError(104, "Connection reset by peer")
-
-        def close(self) -> None:
-            pass
-
+    """Whatever it does with a request, it does it once, in the time that the call has."""
+    Recorder.asked = []
     monkeypatch.setattr(urllib3.HTTPConnectionPool, "ConnectionCls", Recorder)
-    api = api_of("http://127.0.0.1:9")
-    judge.failure(lambda: exchange(api), ApiConnectionError, sent=True)
-    assert asked == ["/oauth/token"]
+    api = api_of("http://127.0.0.1:9", timeout=5)
+    judge.failure(lambda: exchange(api, _request_timeout=timeout), ApiConnectionError, sent=True)
+    assert Recorder.asked == [("/oauth/token", seconds)]

@@ -19,7 +19,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from .fast_paths import plain_name
+from .fast_paths import plain_name, socket_class
 from .limits import Deadline, is_cut
 
 # Members of urllib3, http.client, email and ssl that are used although their documentation promises
@@ -341,7 +341,7 @@ class BoundedConnection(_AddsQuery):
             host, self.port, self.network.allowed_gai_family(), socket.SOCK_STREAM
         ):
             try:
-                sock = socket.socket(family, kind, protocol)
+                sock = socket_class()(family, kind, protocol)
             except OSError as error:  # this system may lack the address family, such as IPv6
                 failure = error
                 continue

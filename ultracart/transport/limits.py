@@ -78,19 +78,19 @@ class Deadline:
     """The time left of one call; also what its connection tells us about the request."""
 
     __slots__ = (
-        "_answer",
         "_call_ends",
-        "_connect",
         "_phase_ends",
         "_streaming",
+        "connect_time",
         "connection_kept",
         "needs_new_connection",
         "request_sent",
         "response_begun",
+        "response_time",
     )
 
     def __init__(self, bounds: TimeBounds) -> None:
-        self._connect, self._answer, total = bounds
+        self.connect_time, self.response_time, total = bounds
         self._call_ends = math.inf if total is None else monotonic() + total
         self._phase_ends = self._call_ends
         self._streaming = False
@@ -105,18 +105,18 @@ class Deadline:
     def queueing_time(self) -> float:
         """Seconds that the call may wait for its turn before anything is sent."""
         if self._call_ends == math.inf:
-            return self._connect + self._answer
+            return self.connect_time + self.response_time
         return max(0.0, self._call_ends - monotonic())
 
     def start_attempt(self) -> None:
         """An attempt begins: from now on the time for connecting runs."""
         self.request_sent = self.response_begun = False
-        self._phase_ends = min(self._call_ends, monotonic() + self._connect)
+        self._phase_ends = min(self._call_ends, monotonic() + self.connect_time)
 
     def start_sending(self, kept: bool) -> None:
         """The request goes out: from now on the server may act, and the response's time runs."""
         self.request_sent, self.connection_kept = True, kept
-        self._phase_ends = min(self._call_ends, monotonic() + self._answer)
+        self._phase_ends = min(self._call_ends, monotonic() + self.response_time)
 
     def hand_over(self) -> None:
         """The caller reads the body itself: from now on only each wait for data is bounded."""
@@ -129,7 +129,7 @@ class Deadline:
             TimeoutError: none are left.
         """
         if self._streaming:
-            return self._answer
+            return self.response_time
         left = self._phase_ends - monotonic()
         if left <= 0:
             raise TimeoutError("the time for this call has run out")
