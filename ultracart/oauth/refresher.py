@@ -231,6 +231,7 @@ class Refresher:
                 if stored is not None:
                     return stored
                 token, age = self._refresh_under_lock(account, trace)
+                refreshed_at = self._store.pending.refreshed_at(account, token)
                 version = self._cache.version(account)
         except UltraCartError as error:
             # No event where no refresh token was sent, as with a remembered refusal.
@@ -238,7 +239,7 @@ class Refresher:
             if is_news and trace.kind != "grant_ended":
                 trace.failed(error)
             raise
-        self._cache.put(account, token, age=age, if_version=version, is_refreshed=age is not None)
+        self._cache.put(account, token, age=age, if_version=version, refreshed_at=refreshed_at)
         return token
 
     def _newer(self, account: str, seen: CachedToken | None, *, final_only: bool) -> Token | None:
@@ -257,7 +258,9 @@ class Refresher:
             now = self._monotonic()
             self._store.refusals.check(account, stored, now, final_only=final_only)
             return None
-        self._cache.put(account, stored, if_version=version)
+        _, cached = version
+        if cached is None or not stored.is_same_issue(cached.token):  # else more is known of it
+            self._cache.put(account, stored, if_version=version)
         return stored
 
     def _refresh_under_lock(self, account: str, trace: Trace) -> tuple[Token, float | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import math
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -34,7 +35,9 @@ class _Pending(NamedTuple):
     # The older tokens that the store may still return. A database whose COMMIT fails rolls back
     # every save made under the lock, so more than one older token is possible.
     predecessors: tuple[Token, ...]
-    saved_at: float  # in monotonic seconds
+    # In monotonic seconds; a save that failed is repeated later.
+    refreshed_at: float
+    saved_at: float
 
 
 class PendingSaves:
@@ -55,11 +58,17 @@ class PendingSaves:
         with self._lock:
             pending = self._by_account.get(account)
             predecessors: tuple[Token, ...] = (old,)
+            refreshed_at = now
             if pending is not None and pending.token is new:
-                predecessors = pending.predecessors
+                predecessors, refreshed_at = pending.predecessors, pending.refreshed_at
             elif pending is not None and pending.token.has_same_credentials(old):
                 predecessors = (*pending.predecessors, old)
-            self._by_account[account] = _Pending(new, predecessors, now)
+            self._by_account[account] = _Pending(new, predecessors, refreshed_at, now)
+
+    def refreshed_at(self, account: str, token: Token) -> float:
+        """When this process refreshed a pending token; minus infinity for any other token."""
+        pending = self._by_account.get(account)
+        return pending.refreshed_at if pending is not None and pending.token is token else -math.inf
 
     def latest(self, account: str, stored: Token) -> Token:
         """``stored``, or the token that has replaced it and is not in the store."""

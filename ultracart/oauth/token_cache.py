@@ -114,7 +114,7 @@ class TokenCache:
         *,
         if_version: Version,
         age: float | None = None,
-        is_refreshed: bool = False,
+        refreshed_at: float = _NEVER,
         invalidate_readers: bool = False,
     ) -> CachedToken:
         """Keep a token, unless something happened to the account since ``if_version``.
@@ -122,10 +122,10 @@ class TokenCache:
         Args:
             age: seconds since the token was requested, if this process measured them; else the
                 token's own times and the clock tell its age.
-            is_refreshed: this process has just refreshed it.
+            refreshed_at: when this process refreshed it, in monotonic seconds.
             invalidate_readers: it is a new grant's, so ignore what others have read before.
         """
-        entry = self._entry(token, age, is_refreshed)
+        entry = self._entry(token, age, refreshed_at)
         invalidations, seen = if_version
         with self._lock:
             kept = self.entries.get(account)
@@ -146,7 +146,7 @@ class TokenCache:
 
     def is_fresh(self, token: Token) -> bool:
         """Whether a stored token may be handed out, and no refresh is due."""
-        return self._monotonic() < self._entry(token, None, False).refresh_at
+        return self._monotonic() < self._entry(token, None).refresh_at
 
     def has_expired(self, account: str, token: Token) -> bool:
         """Whether this token is the account's, and its deadline has passed."""
@@ -191,7 +191,7 @@ class TokenCache:
             self._invalidations += 1
             self.entries.pop(account, None)
 
-    def _entry(self, token: Token, age: float | None, is_refreshed: bool) -> CachedToken:
+    def _entry(self, token: Token, age: float | None, refreshed_at: float = _NEVER) -> CachedToken:
         now = self._clock()
         lifetime = token.lifetime
         left = token.remaining(now) if age is None or lifetime is None else lifetime - age
@@ -202,14 +202,10 @@ class TokenCache:
         if math.isinf(left) or token.refresh_token is None:
             margin = 0.0
         now = self._monotonic()
-        recheck = min(self._store_recheck, _VERIFY_AFTER) if is_refreshed else self._store_recheck
-        return CachedToken(
-            token,
-            now + left - margin,
-            now + left,
-            now + recheck,
-            now if is_refreshed else _NEVER,
-        )
+        recheck = self._store_recheck
+        if refreshed_at != _NEVER:
+            recheck = min(recheck, _VERIFY_AFTER)
+        return CachedToken(token, now + left - margin, now + left, now + recheck, refreshed_at)
 
     def _postpone(self, account: str, old: CachedToken, refresh_at: float) -> bool:
         recheck_at = self._monotonic() + self._store_recheck
