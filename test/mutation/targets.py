@@ -7,6 +7,7 @@ TARGETS = {
     "redaction": "core/test_redaction.py hostile/test_showing.py",
     "oauth/authorization": "oauth/test_authorization.py oauth/test_binding.py "
     "oauth/test_pending_logins.py",
+    "oauth/bounded": "oauth/test_growth.py",
     "oauth/browser": "cli/test_login.py",
     "oauth/checks": "oauth/test_misuse.py oauth/test_session.py oauth/test_authorization.py "
     "oauth/test_grants.py oauth/test_store_recheck.py oauth/test_sharing.py",

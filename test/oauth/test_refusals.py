@@ -88,6 +88,22 @@ def test_a_row_of_error_responses_is_one_of_one_token(make_session, sandbox, tim
     assert fault.hits == 3
 
 
+def test_a_row_of_error_responses_ends_when_the_account_is_forgotten(
+    expired, sandbox, time_, store
+):
+    fault = sandbox.faults.add(
+        TOKEN_PATH, status=400, body={"error": "invalid_request"}, times=None
+    )
+    for hits in (1, 2):
+        store.save("default", Token("access", "refresh", time_.now - 1))
+        fail(expired, 1, ApiException)
+        assert fault.hits == hits
+        expired.revoke(forget=True)
+    store.save("default", Token("access", "refresh", time_.now - 1))
+    fail(expired, 2, ApiException)
+    assert fault.hits == 4  # the first of a row is not remembered
+
+
 @pytest.mark.parametrize("other", ["a", "z"])
 def test_the_end_of_one_grant_is_not_that_of_its_successor(
     make_session, sandbox, time_, store, other

@@ -17,6 +17,7 @@ from ..exceptions import (
     UltraCartError,
     UnauthorizedClientError,
 )
+from .bounded import BoundedDict
 from .single_flight import equal_error
 from .token import Token
 from .token_cache import CachedToken
@@ -62,18 +63,18 @@ class Refusals:
 
     def __init__(self) -> None:
         # No lock: a dict's single operations are atomic.
-        self._by_account: dict[str, Refusal] = {}
+        self._by_account: BoundedDict[str, Refusal] = BoundedDict()
         # The account that was last refused as invalid_client, and the refusal that holds for all.
         self._last_invalid: tuple[str, Refusal] | None = None
         self._for_all: Refusal | None = None
         # Tokens that were rejected soon after their refresh: how many in a row, and when the last
         # was refreshed.
-        self._rejected: dict[str, tuple[int, float]] = {}
+        self._rejected: BoundedDict[str, tuple[int, float]] = BoundedDict()
         # Rejected tokens that other processes had refreshed: how many in a row were replaced, and
         # when the last was.
-        self._adopted: dict[str, tuple[int, float]] = {}
+        self._adopted: BoundedDict[str, tuple[int, float]] = BoundedDict()
         # The hash of a refresh token, and how many error responses in a row came to it.
-        self._failed: dict[str, tuple[int, int]] = {}
+        self._failed: BoundedDict[str, tuple[int, int]] = BoundedDict()
 
     def remember(self, account: str, token: Token, error: UltraCartError, now: float) -> None:
         """Keep the ``error`` of a request with ``token``, if an early retry would fail again."""
@@ -129,6 +130,7 @@ class Refusals:
     def forget(self, account: str) -> None:
         """The account has a new grant, or none."""
         self._by_account.pop(account, None)
+        self._failed.pop(account, None)
         self._rejected.pop(account, None)
         self._adopted.pop(account, None)
 

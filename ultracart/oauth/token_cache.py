@@ -21,6 +21,7 @@ from functools import partial
 
 from ..forks import renew_after_fork
 from ..locks import Lock
+from .bounded import BoundedDict
 from .token import Token
 
 # ``time.monotonic`` stands still while a Linux or macOS machine is suspended; a token does not.
@@ -97,7 +98,7 @@ class TokenCache:
         self._clock = clock
         self._monotonic = monotonic
         # Read without the lock; a dict's single operations are atomic.
-        self.entries: dict[str, CachedToken] = {}
+        self.entries: BoundedDict[str, CachedToken] = BoundedDict()
         self._lock = Lock()
         # Changes whenever a token that was read before may be outdated.
         self._invalidations = 0
