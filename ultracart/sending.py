@@ -210,9 +210,7 @@ def as_text(name: str, value: Any) -> str:
     if isinstance(value, bytes):
         raise ApiTypeError("%s must be text, not bytes" % name)
     made: Any = None if isinstance(value, (list, tuple, Mapping)) else sanitize(value)
-    if made is not None and hasattr(
-        made, "as_tuple"
-    ):  # a Decimal: in plain digits, as money is written
+    if hasattr(made, "as_tuple"):  # a Decimal: in plain digits, as money is written
         if max(abs(made.adjusted()), abs(made.as_tuple().exponent)) > _MOST_DIGITS:
             raise ApiValueError("%s has too many digits" % name)
         return format(made, "f")
