@@ -57,7 +57,8 @@ TARGETS = {
     "oauth/token_endpoint": "oauth/test_faults.py oauth/test_session.py oauth/test_device.py "
     "oauth/test_refusals.py oauth/test_grants.py oauth/test_events.py oauth/test_authorization.py",
     "sandbox/pages": "sandbox/test_pages.py sandbox/test_authorize.py sandbox/test_hardening.py",
-    "transport/call": "hostile/test_bounded.py hostile/test_secrets.py core/test_plain_use.py",
+    "transport/call": "core/test_credentials.py core/test_everyday.py hostile/test_bounded.py "
+    "hostile/test_secrets.py core/test_plain_use.py core/test_changes.py",
     "transport/connection": "hostile/test_framing.py hostile/test_bounded.py "
     "hostile/test_nothing_twice.py hostile/test_host_names.py "
     "hostile/test_certificates.py hostile/test_socks.py hostile/test_odd_moments.py",
@@ -67,9 +68,9 @@ TARGETS = {
     "transport/message": "core/test_sending.py core/test_uploads.py hostile/test_sent_as_meant.py "
     "hostile/test_arguments.py core/test_credentials.py core/test_plain_use.py "
     "hostile/test_framing.py hostile/test_nothing_elsewhere.py",
-    "transport/pools": "hostile/test_objects.py hostile/test_certificates.py "
-    "hostile/test_odd_moments.py core/test_copies.py core/test_changes.py "
-    "hostile/test_processes.py",
+    "transport/pools": "core/test_connections.py hostile/test_objects.py "
+    "hostile/test_certificates.py hostile/test_odd_moments.py core/test_copies.py "
+    "core/test_changes.py hostile/test_processes.py",
     "transport/settings": "hostile/test_arguments.py hostile/test_nothing_elsewhere.py "
     "hostile/test_socks.py core/test_configuration.py hostile/test_host_names.py",
     "transport/tls": "hostile/test_host_names.py hostile/test_certificates.py "

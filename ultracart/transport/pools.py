@@ -99,8 +99,6 @@ class _Registry:
             self.dropped.popleft().users -= 1
 
     def _surplus(self) -> list[Shared]:
-        if len(self._pools) <= _MAX_PARKED:
-            return []
         parked = [shared for shared in self._pools.values() if not shared.users]
         surplus = parked[: max(0, len(parked) - _MAX_PARKED)]
         for shared in surplus:
