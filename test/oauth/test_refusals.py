@@ -389,7 +389,9 @@ def test_an_adopted_token_is_kept_for_half_of_its_time(
     session = make_session(token_store=store)
     log_in_to(session, sandbox)
     assert make_session(token_store=store).invalidate("default", session.access_token())
-    adopted = Token("access", "refresh", time_.now + 3600 - age, issued_at=time_.now - age)
+    adopted = session.token().replaced(
+        access_token="access", expires_at=time_.now + 3600 - age, issued_at=time_.now - age
+    )
     store.save("default", adopted)
     another = make_session(token_store=store)
     assert another.access_token() == "access"
@@ -475,6 +477,20 @@ def test_what_others_refreshed_is_replaced_again_after_a_while(
         assert is_replaced_after(long_after)
         assert not is_replaced_after(9)
         assert is_replaced_after(1)
+
+
+def test_a_login_in_another_process_begins_anew(make_session, sandbox, log_in_to, store, time_):
+    one, two = (make_session(token_store=OneProcess(store)) for _ in range(2))
+    log_in_to(one, sandbox)
+    assert two.access_token()
+    sandbox.expire_access_tokens()
+    assert me(two)  # the rejected token was replaced
+    time_.pass_(3)
+    log_in_to(one, sandbox)
+    assert two.access_token() == one.access_token()
+    sandbox.revoke()
+    with pytest.raises(ReauthorizationRequired):
+        me(two)
 
 
 def invalid_client(sandbox):

@@ -33,6 +33,9 @@ _SERIES = 4
 # Seconds; the longest Retry-After that is waited out.
 _MAX_RETRY_AFTER = 86400.0
 
+# The account, and when the login was that all refreshes go back to.
+_GrantKey = tuple[str, float | None]
+
 
 class Refusal(NamedTuple):
     """An error response to a token, and the monotonic second until which it holds."""
@@ -67,12 +70,12 @@ class Refusals:
         # The account that was last refused as invalid_client, and the refusal that holds for all.
         self._last_invalid: tuple[str, Refusal] | None = None
         self._for_all: Refusal | None = None
-        # Tokens that were rejected soon after their refresh: how many in a row, and when the last
-        # was refreshed.
-        self._rejected: BoundedDict[str, tuple[int, float]] = BoundedDict()
-        # Rejected tokens that other processes had refreshed: how many in a row were replaced, and
-        # when the last was.
-        self._adopted: BoundedDict[str, tuple[int, float]] = BoundedDict()
+        # Tokens that were rejected soon after their refresh, by grant: how many in a row, and when
+        # the last was refreshed.
+        self._rejected: BoundedDict[_GrantKey, tuple[int, float]] = BoundedDict()
+        # Rejected tokens that other processes had refreshed, by grant: how many in a row were
+        # replaced, and when the last was.
+        self._adopted: BoundedDict[_GrantKey, tuple[int, float]] = BoundedDict()
         # The hash of a refresh token, and how many error responses in a row came to it.
         self._failed: BoundedDict[str, tuple[int, int]] = BoundedDict()
 
@@ -131,8 +134,6 @@ class Refusals:
         """The account has a new grant, or none."""
         self._by_account.pop(account, None)
         self._failed.pop(account, None)
-        self._rejected.pop(account, None)
-        self._adopted.pop(account, None)
 
     def accept(self, account: str) -> None:
         """The server has given the application a token for the account."""
@@ -145,27 +146,28 @@ class Refusals:
         It does within seconds of its own refresh: a resource that rejects every token would get a
         new one with each call.
         """
+        grant = account, entry.token.granted_at
         refreshed_at = entry.refreshed_at
         if not math.isfinite(refreshed_at):
-            return self._keeps_adopted(account, now)
-        count, rejected = self._rejected.get(account, (0, -math.inf))
+            return self._keeps_adopted(grant, now)
+        count, rejected = self._rejected.get(grant, (0, -math.inf))
         if now - refreshed_at < _REJECTED_SOON * 2**count:
-            self._rejected[account] = count, refreshed_at
+            self._rejected[grant] = count, refreshed_at
             return True
         if rejected == refreshed_at:
-            self._rejected[account] = min(count + 1, _MOST_DOUBLINGS), refreshed_at
+            self._rejected[grant] = min(count + 1, _MOST_DOUBLINGS), refreshed_at
         else:
-            self._rejected.pop(account, None)
+            self._rejected.pop(grant, None)
         return False
 
-    def _keeps_adopted(self, account: str, now: float) -> bool:
+    def _keeps_adopted(self, grant: _GrantKey, now: float) -> bool:
         """Otherwise many processes on one store replace each other's tokens with each call."""
-        count, replaced = self._adopted.get(account, (-1, -math.inf))
+        count, replaced = self._adopted.get(grant, (-1, -math.inf))
         pause = _REJECTED_SOON * 2 ** max(count, 0)
         if now - replaced < pause:
             return True
         is_series = now - replaced < _SERIES * pause
-        self._adopted[account] = (min(count + 1, _MOST_DOUBLINGS) if is_series else 0), now
+        self._adopted[grant] = (min(count + 1, _MOST_DOUBLINGS) if is_series else 0), now
         return False
 
 
