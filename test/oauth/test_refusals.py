@@ -613,6 +613,45 @@ def test_error_responses_in_a_row_are_asked_for_less_and_less(
     assert expired.access_token()  # it begins anew
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 500},
+        {"status": 429},
+        {"status": 200, "body": "<h1>Maintenance</h1>"},
+        {"drop": "before"},
+        {"drop": "after"},
+    ],
+)
+def test_a_server_that_fails_for_an_hour_is_asked_less_and_less(expired, sandbox, time_, fault):
+    fault = sandbox.faults.add(TOKEN_PATH, **fault, times=None)
+    fail(expired, 20, ApiException)
+    assert fault.hits == 8  # two rows of four attempts
+    for _ in range(1200):  # an hour, every three seconds
+        time_.pass_(3)
+        fail(expired, 1, ApiException)
+    assert fault.hits < 320
+    hits = fault.hits
+    with pytest.raises(ApiException):
+        expired.refresh()
+    assert fault.hits == hits + 4
+    sandbox.faults.clear()
+    time_.pass_(61)
+    # Where the server had issued a token each time, the old one counts as used twice.
+    assert fault.drop == "after" or expired.access_token()
+
+
+def test_what_was_never_sent_is_tried_again_with_each_call(make_session, sandbox, log_in_to, time_):
+    events = []
+    session = make_session(on_event=events.append)
+    log_in_to(session, sandbox)
+    time_.pass_(3601)
+    sandbox.close()
+    events.clear()
+    assert {error.request_sent for error in fail(session, 5, ApiException)} == {False}
+    assert len(events) == 5  # none where the error is a remembered one
+
+
 def test_the_wait_between_error_responses_doubles_to_a_minute(expired, sandbox, time_):
     body = {"error": "invalid_request"}
     fault = sandbox.faults.add(TOKEN_PATH, status=400, body=body, times=None)

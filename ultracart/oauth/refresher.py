@@ -17,8 +17,9 @@ R7   A login or a deletion during a refresh wins: nothing is saved over it.
 R8   ``invalid_grant``: read the store once more, for writers that take no lock; then the grant has
      ended. The stored token stays until it is replaced or deleted.
 R9   An error response to a refresh token is remembered, in this process: that of an ended grant for
-     good, that of a refused application or with a ``Retry-After`` for a while. A forced refresh is
-     sent anyway.
+     good, that of a refused application or with a ``Retry-After`` for a while. After two failures
+     in a row, callers get the error without a request, for pauses that grow to a minute. A forced
+     refresh is sent anyway.
 R10  A 401: adopt the stored token if it is another one, else refresh. A token that is rejected
      within ten seconds of its refresh stays in use: its successor would be rejected as well. The
      time doubles with each such token in a row.

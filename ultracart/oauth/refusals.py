@@ -21,7 +21,6 @@ from .bounded import BoundedDict
 from .single_flight import equal_error
 from .token import Token
 from .token_cache import CachedToken
-from .token_endpoint import may_have_been_lost
 
 # Seconds after which an application whose client id was refused asks again.
 _APPLICATION_REFUSED = 60.0
@@ -82,7 +81,7 @@ class Refusals:
     def remember(self, account: str, token: Token, error: UltraCartError, now: float) -> None:
         """Keep the ``error`` of a request with ``token``, if an early retry would fail again."""
         pause = _pause(error) or self._pause_of_a_series(account, token, error)
-        if not pause:
+        if not pause or (pause < math.inf and self.has_ended(account, token)):
             return
         # Copies: the original's traceback would keep the failed call's local variables alive.
         kept = equal_error(error)
@@ -100,9 +99,9 @@ class Refusals:
         """Seconds that grow with each error response in a row to one token; none after the first.
 
         Without it, a merchant for whom each refresh is an ``invalid_request`` would cost a request
-        with each call. A response that was lost is no decision of the server's.
+        with each call, and one for whom it is a 500 would cost four. What was not sent costs none.
         """
-        if not isinstance(error, ApiException) or may_have_been_lost(error):
+        if not isinstance(error, ApiException) or error.request_sent is False:
             return 0.0
         seen, count = self._failed.get(account, (0, 0))
         count = count + 1 if seen == hash(token.refresh_token) else 1
