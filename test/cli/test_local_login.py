@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import sys
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +25,7 @@ from ultracart.exceptions import (
     ReauthorizationRequired,
 )
 from ultracart.oauth import OAuthSession, SQLiteTokenStore, Token, TokenStore
+from ultracart.oauth.browser import open_browser
 from ultracart.oauth.cli_logins import LoginTokenStore
 from ultracart.oauth.local_login import seconds_in_words
 from ultracart.oauth.stores.contract import OpenStore, TokenStoreContract
@@ -57,6 +61,25 @@ class TestTheStoreOfOneApplication(TokenStoreContract):
             assert stored.access_token == name
         with pytest.raises(ApiValueError):
             store.save("x" * 250, Token("too long a name"))
+
+
+def test_entries_of_other_programs_are_no_logins(tmp_path: Path) -> None:
+    store = SQLiteTokenStore(tmp_path / "tokens.sqlite3")
+    ours = json.dumps(["https://ultracart.example", "app", "office"])
+    for name in (
+        ours,
+        "shop",
+        "7",
+        "null",
+        '"abc"',
+        "[1, 2, 3]",
+        '["a", "b"]',
+        '["a", "b", "c", 7]',
+    ):
+        store.save(name, Token("access"))
+    store.save('{"a": 1, "b": 2, "c": 3}', Token("access"))
+    store.close()
+    assert _open_store(tmp_path / "tokens.sqlite3").accounts() == ["office"]
 
 
 @pytest.fixture
@@ -137,6 +160,22 @@ def test_what_a_session_cannot_be_made_of(
     monkeypatch.setenv("HOME", "relative")
     with pytest.raises(ConfigurationError, match="set HOME to a directory"):
         OAuthSession.from_cli_login()
+
+
+@pytest.mark.parametrize("given", ["absolute", "relative", "", None])
+def test_where_logins_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str | None
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    if given is not None:
+        monkeypatch.setenv(
+            "XDG_DATA_HOME", str(tmp_path / "data") if given == "absolute" else given
+        )
+    with pytest.raises(ReauthorizationRequired):
+        OAuthSession.from_cli_login()
+    folder = "data" if given == "absolute" else ".local/share"
+    assert [*tmp_path.rglob("tokens.sqlite3")] == [tmp_path / folder / "ultracart/tokens.sqlite3"]
 
 
 # -- login_in_browser -------------------------------------------------------------------------
@@ -270,6 +309,7 @@ def test_the_browsers_arguments_and_environment_hold_no_secret(
         "    pid = int(stat.rpartition(')')[2].split()[1])\n"
         "terminal = [os.isatty(number) for number in (0, 1, 2)]\n"
         "found = {'arguments': chain, 'environment': dict(os.environ), 'terminal': terminal}\n"
+        "found['session'] = os.getsid(0)\n"
         "pathlib.Path(sys.argv[1]).write_text(json.dumps(found))\n"
         "sys.path.insert(0, sys.argv[2])\n"
         "import person\n"
@@ -291,3 +331,97 @@ def test_the_browsers_arguments_and_environment_hold_no_secret(
     assert "127.0.0.1" in found["arguments"][0]
     assert not [name for name in found["environment"] if name.startswith("ULTRACART_")]
     assert found["terminal"] == [False] * 3
+    assert found["session"] != os.getsid(0)
+
+
+# -- the browser ------------------------------------------------------------------------------
+
+
+def opens() -> bool:
+    """Whether a browser takes an address, when all is over."""
+    failed: list[bool] = []
+    before = threading.enumerate()
+    open_browser("http://127.0.0.1:9/", lambda: failed.append(True))
+    for thread in threading.enumerate():
+        if thread not in before:
+            thread.join(30)
+    return not failed
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
+    """Puts a program into the one directory of PATH; returns a file that it makes when it runs."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+
+    def make(name: str, ends: str) -> Path:
+        script, ran = tmp_path / name, tmp_path / (name + "-ran")
+        script.write_text("#!/bin/sh\n: > %s\n%s\n" % (ran, ends), encoding="utf-8")
+        script.chmod(0o755)
+        return ran
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("ends", "taken"), [("exit 0", True), ("exit 3", False), ("kill -9 $PPID", False)]
+)
+def test_a_browser_that_fails_is_noticed(
+    program: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch, ends: str, taken: bool
+) -> None:
+    ran = program("shows", ends)
+    monkeypatch.setenv("BROWSER", "shows %s")
+    assert opens() is taken
+    assert ran.exists()
+
+
+def test_of_several_browsers_those_for_a_terminal_are_left_out(
+    program: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_terminal, graphical = program("w3m", "exit 0"), program("shows", "exit 0")
+    monkeypatch.setenv("BROWSER", "w3m %s:shows %s")
+    assert opens()
+    assert (in_terminal.exists(), graphical.exists()) == (False, True)
+
+
+@pytest.mark.parametrize("screen", ["DISPLAY", "WAYLAND_DISPLAY"])
+def test_the_desktops_browser_is_the_default(
+    program: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch, screen: str
+) -> None:
+    ran = program("firefox", "exit 0")
+    monkeypatch.delenv("BROWSER", raising=False)
+    monkeypatch.setenv(screen, ":0")
+    assert opens()
+    assert ran.exists()
+
+
+def test_a_machine_without_a_screen_is_told_at_once(
+    program: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program("firefox", "exit 0")
+    monkeypatch.delenv("BROWSER", raising=False)
+    failed: list[bool] = []
+    open_browser("http://127.0.0.1:9/", lambda: failed.append(True))
+    assert failed == [True]
+
+
+@pytest.mark.parametrize(("name", "value"), [("frozen", True), ("executable", "")])
+def test_without_a_python_to_run_no_browser_is_opened(
+    program: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch, name: str, value: object
+) -> None:
+    """In a frozen application, sys.executable is the application."""
+    ran = program("shows", "exit 0")
+    monkeypatch.setenv("BROWSER", "shows %s")
+    monkeypatch.setattr(sys, name, value, raising=False)
+    assert not opens()
+    assert not ran.exists()
+
+
+def test_a_python_that_cannot_be_run_is_noticed(
+    program: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program("shows", "exit 0")
+    monkeypatch.setenv("BROWSER", "shows %s")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
+    assert not opens()

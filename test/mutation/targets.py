@@ -8,13 +8,14 @@ TARGETS = {
     "oauth/authorization": "oauth/test_authorization.py oauth/test_binding.py "
     "oauth/test_pending_logins.py",
     "oauth/bounded": "oauth/test_growth.py",
-    "oauth/browser": "cli/test_login.py",
+    "oauth/browser": "cli/test_local_login.py "
+    "cli/test_login.py::test_browser_that_stays_open",
     "oauth/checks": "oauth/test_misuse.py oauth/test_session.py oauth/test_authorization.py "
     "oauth/test_grants.py oauth/test_store_recheck.py oauth/test_sharing.py",
-    "oauth/cli_logins": "cli/test_local_login.py cli/test_stored_logins.py cli/test_tokens.py",
+    "oauth/cli_logins": "cli/test_local_login.py",
     "oauth/client_auth": "oauth/test_client_auth.py",
     "oauth/consent": "oauth/test_authorization.py oauth/test_newest_token.py",
-    "oauth/data_directory": "cli/test_tokens.py cli/test_local_login.py",
+    "oauth/data_directory": "cli/test_local_login.py",
     "oauth/device": "oauth/test_device.py",
     "oauth/events": "oauth/test_events.py",
     "oauth/grants": "oauth/test_grants.py oauth/test_endings.py oauth/test_events.py "
