@@ -65,21 +65,22 @@ class TestTheStoreOfOneApplication(TokenStoreContract):
 
 def test_entries_of_other_programs_are_no_logins(tmp_path: Path) -> None:
     store = SQLiteTokenStore(tmp_path / "tokens.sqlite3")
-    ours = json.dumps(["https://ultracart.example", "app", "office"])
-    for name in (
-        ours,
-        "shop",
-        "7",
-        "null",
-        '"abc"',
-        "[1, 2, 3]",
-        '["a", "b"]',
-        '["a", "b", "c", 7]',
-    ):
+    names = ["shop", "7", "null", '"abc"', "[1, 2, 3]", '["a", "b"]', '["a", "b", "c", 7]']
+    for name in (*names, '{"a": 1, "b": 2, "c": 3}'):
         store.save(name, Token("access"))
-    store.save('{"a": 1, "b": 2, "c": 3}', Token("access"))
     store.close()
-    assert _open_store(tmp_path / "tokens.sqlite3").accounts() == ["office"]
+    assert _open_store(tmp_path / "tokens.sqlite3").accounts() == []
+
+
+def test_logins_elsewhere_and_of_other_applications_are_theirs(tmp_path: Path) -> None:
+    store, host = SQLiteTokenStore(tmp_path / "tokens.sqlite3"), "https://ultracart.example"
+    others = [(host, "ap"), (host, "apps"), ("https://a.example", "app"), (host + "/rest", "app")]
+    for number, (elsewhere, client_id) in enumerate(others):
+        LoginTokenStore(store, elsewhere, client_id, "default").save(str(number), Token("access"))
+    ours = _open_store(tmp_path / "tokens.sqlite3")
+    ours.save("office", Token("access"))
+    assert ours.accounts() == ["office"]
+    store.close()
 
 
 @pytest.fixture

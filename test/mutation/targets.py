@@ -8,8 +8,7 @@ TARGETS = {
     "oauth/authorization": "oauth/test_authorization.py oauth/test_binding.py "
     "oauth/test_pending_logins.py",
     "oauth/bounded": "oauth/test_growth.py",
-    "oauth/browser": "cli/test_local_login.py "
-    "cli/test_login.py::test_browser_that_stays_open",
+    "oauth/browser": "cli/test_local_login.py cli/test_login.py::test_browser_that_stays_open",
     "oauth/checks": "oauth/test_misuse.py oauth/test_session.py oauth/test_authorization.py "
     "oauth/test_grants.py oauth/test_store_recheck.py oauth/test_sharing.py",
     "oauth/cli_logins": "cli/test_local_login.py",

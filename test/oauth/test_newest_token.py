@@ -6,6 +6,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from enum import Enum
+from functools import partial
 
 import pytest
 from failing_stores import FullDisk
@@ -48,6 +49,12 @@ def _in_another_thread(work):
     assert not thread.is_alive()
 
 
+def _log_in_anew(session, sandbox):
+    request = session.create_authorization_url()
+    callback = sandbox.authorize(request.url, merchant="DEMO")
+    _in_another_thread(lambda: session.fetch_token(callback, request=request))
+
+
 @pytest.mark.parametrize("after", ["lock", "load"])
 def test_a_login_outdates_what_another_thread_has_in_hand(
     make_session, sandbox, log_in_to, time_, after
@@ -56,17 +63,28 @@ def test_a_login_outdates_what_another_thread_has_in_hand(
     log_in_to(make_session(token_store=store), sandbox)
     session = make_session(token_store=store)
 
-    def log_in_anew():
-        request = session.create_authorization_url()
-        callback = sandbox.authorize(request.url, merchant="DEMO")
-        _in_another_thread(lambda: session.fetch_token(callback, request=request))
-
-    store.then = log_in_anew
+    store.then = partial(_log_in_anew, session, sandbox)
     (session.refresh if after == "lock" else session.access_token)()
     newest = store.load("default")
     for _ in range(3):
         assert session.access_token() == newest.access_token
         time_.pass_(600)
+    assert OauthApi(session.api_client()).oauth_me().merchant_id == "DEMO"
+
+
+def test_a_login_outdates_what_two_threads_have_in_hand(make_session, sandbox, log_in_to):
+    """The first of them drops the new token from memory; the second must not put its old one."""
+    store = Pausing("load")
+    log_in_to(make_session(token_store=store), sandbox)
+    session = make_session(token_store=store)
+
+    def read_too():
+        store.then = partial(_log_in_anew, session, sandbox)
+        _in_another_thread(session.access_token)
+
+    store.then = read_too
+    session.access_token()
+    assert session.access_token() == store.load("default").access_token
     assert OauthApi(session.api_client()).oauth_me().merchant_id == "DEMO"
 
 
