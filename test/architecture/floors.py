@@ -22,6 +22,7 @@ FLOORS = [
     Floor("locks"),
     Floor("version"),
     Floor("json_body"),
+    Floor("hosts"),
     Floor("exceptions", "json_body"),
     Floor("forks"),
     Floor("late_imports", "exceptions forks"),
@@ -35,7 +36,7 @@ FLOORS = [
     Floor("model", "models"),
     Floor(
         "transport",
-        "locks json_body exceptions redaction forks configuration sending",
+        "locks json_body hosts exceptions redaction forks configuration sending",
         packages="certifi",
     ),
     # The one module on urllib3.
@@ -77,9 +78,8 @@ FLOORS = [
     ),
     Floor(
         "oauth",
-        "json_body late_imports locks forks exceptions configuration models transport api_client "
-        "api "
-        "oauth.token oauth.stores oauth.stores.sqlalchemy",
+        "json_body hosts late_imports locks forks exceptions configuration models transport "
+        "api_client api oauth.token oauth.stores oauth.stores.sqlalchemy",
         packages="anyio",
     ),
     # Nothing of the client, so that one mistake cannot make both agree; locks are no client's.
@@ -87,7 +87,7 @@ FLOORS = [
     Floor("pytest_plugin", "sandbox", packages="pytest"),
     Floor(
         "commands",
-        "version exceptions redaction configuration models transport api_client api oauth "
+        "version hosts exceptions redaction configuration models transport api_client api oauth "
         "oauth.token oauth.stores sandbox",
     ),
     Floor(

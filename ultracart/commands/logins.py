@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 from ..configuration import Configuration
 from ..exceptions import ApiConnectionError, ApiTimeoutError, ApiValueError, ConfigurationError
+from ..hosts import is_loopback
 from ..oauth.cli_logins import Login, stored_logins
 from ..oauth.stores.base import TokenStore, check_account
-from ..transport.settings import Origin, transport_settings
+from ..transport.settings import transport_settings
 from .console import CommandError
 from .program import DEFAULT_ACCOUNT
 
@@ -74,7 +75,7 @@ def no_answer(host: str, error: ApiConnectionError | ApiTimeoutError) -> str:
 
 def is_sandbox(host: str) -> bool:
     """Whether the server is on this machine, where only a sandbox can be."""
-    return Origin(scheme="", host=urlsplit(host).hostname or "", port=0).is_loopback
+    return is_loopback(urlsplit(host).hostname or "")
 
 
 def new_login(arguments: argparse.Namespace, host: str) -> Login:

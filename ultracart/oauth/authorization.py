@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from ..exceptions import (
     StateMismatchError,
     oauth_error_class,
 )
+from ..hosts import is_loopback
 
 # Random bytes: 256 bits each, twice what RFC 6749 section 10.10 asks; 43 characters in base64url,
 # the least that RFC 7636 section 4.1 allows for a verifier.
@@ -134,7 +134,7 @@ def check_authorization_endpoint(url: str, *, allow_insecure: bool) -> None:
         why = "must not hold a user name or password"
     elif "#" in url:
         why = "must have no fragment (#)"
-    elif parts.scheme == "http" and not allow_insecure and not _is_loopback(host):
+    elif parts.scheme == "http" and not allow_insecure and not is_loopback(host):
         why = "must be https: anybody on the way could change a plain http page"
     if why is not None:
         raise ApiValueError("authorization_endpoint " + why)
@@ -181,13 +181,6 @@ def origin_of(url: str) -> str:
     parts = urlsplit(url)
     port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
     return "%s://%s:%d" % (parts.scheme.lower(), (parts.hostname or "").lower(), port)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _is_field(name: str, value: object) -> bool:

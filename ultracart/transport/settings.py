@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from base64 import b64encode
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..configuration import DEFAULT_PORTS
 from ..exceptions import ApiConnectionError, ApiTypeError, ApiValueError, ConfigurationError
+from ..hosts import is_loopback
 from .limits import time_bounds
 from .tls import ascii_host
 
@@ -33,20 +32,6 @@ class Origin(NamedTuple):
     scheme: str
     host: str
     port: int
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether no packet to this origin leaves the machine."""
-        address = _address(self.host)
-        return self.host == "localhost" if address is None else address.is_loopback
-
-
-@lru_cache(maxsize=32)  # cached: each new client asks, and an application has few hosts
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
 
 
 class Proxy(NamedTuple):
@@ -200,9 +185,9 @@ def _checked_proxy(
 ) -> Proxy | None:
     """The proxy for ``origin``; refuses plain http to anything that leaves the machine."""
     found = _proxy(explicit, "Configuration.proxy") if explicit else None
-    if found is None and trust_env and not origin.is_loopback:
+    if found is None and trust_env and not is_loopback(origin.host):
         found = _environment_proxy(origin)
-    if origin.scheme == "http" and not allow_insecure and (found or not origin.is_loopback):
+    if origin.scheme == "http" and not allow_insecure and (found or not is_loopback(origin.host)):
         raise ConfigurationError(
             "plain http would send credentials readable to everyone on the way: use https, or set "
             "Configuration.allow_insecure_transport = True if you accept that"
