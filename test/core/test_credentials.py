@@ -259,6 +259,16 @@ def test_version_header_can_be_overridden(sandbox: Sandbox, api: OauthApi) -> No
     assert sandbox.requests[-1].headers[name] == "2031-01-01"
 
 
+@pytest.mark.parametrize("names", [("X-Own", "x-own"), ("x-own", "X-Own"), ("X-Own", "X-Own")])
+def test_a_default_header_replaces_the_one_of_its_name_in_any_case(
+    client: ApiClient, names: tuple[str, str]
+) -> None:
+    before = dict(client.default_headers)
+    for value, name in enumerate(names):
+        client.set_default_header(name, str(value))
+    assert client.default_headers == {**before, names[1]: "1"}
+
+
 def test_precedence_of_headers(sandbox: Sandbox, client: ApiClient) -> None:
     """Official SDK: default headers win over those of the call, credentials over both."""
     client.set_default_header("X-Both", "default")

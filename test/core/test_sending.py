@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ultracart import ApiClient, Configuration, OauthApi
+from ultracart import ApiClient, ApiValueError, Configuration, OauthApi
 from ultracart.sandbox import Sandbox
 
 FORM = "application/x-www-form-urlencoded"
@@ -521,3 +521,50 @@ def test_what_is_no_pair(sandbox: Sandbox, client: ApiClient, pairs: Any) -> Non
         with pytest.raises(TypeError, match=name):
             client.call_api("/x", "POST", **given)
     assert not sandbox.requests
+
+
+class Symbol:
+    """As of a library for mathematics: it has only one of the methods of a ``Decimal``."""
+
+    def is_finite(self) -> bool:
+        return True
+
+
+class Table:
+    def as_tuple(self) -> tuple[int, ...]:
+        return (1, 2)
+
+
+@pytest.mark.parametrize("value", [Symbol(), Table()])
+def test_what_merely_resembles_a_decimal_is_no_number(
+    sandbox: Sandbox, client: ApiClient, value: Any
+) -> None:
+    for body in (value, [value]):
+        with pytest.raises(TypeError, match="body"):
+            client.rest_client.POST(sandbox.host + "/x", body=body)
+    assert not sandbox.requests
+
+
+def test_what_follows_a_none_in_a_multipart_form_is_sent(
+    sandbox: Sandbox, client: ApiClient
+) -> None:
+    fields = [("a", "1"), ("none", None), ("f", ("a.txt", b"2")), ("b", "3")]
+    client.rest_client.POST(sandbox.host + "/x", post_params=fields)
+    assert _parts(sandbox) == {"a": "1", "f": "2", "b": "3"}
+
+
+@pytest.mark.parametrize("file", [("\ud800", b"1"), ("n", "\ud800"), ("n", "1", "\ud800")])
+def test_a_file_that_no_encoding_can_carry_is_refused(
+    sandbox: Sandbox, client: ApiClient, file: Any
+) -> None:
+    with pytest.raises(ApiValueError, match="'f'"):
+        client.rest_client.POST(sandbox.host + "/x", post_params=[("f", file)])
+    assert not sandbox.requests
+
+
+@pytest.mark.parametrize("value", ["a\t b", "caf\xe9\xa0au lait", "\x80\xff"])
+def test_header_values_that_are_unusual_but_allowed(
+    sandbox: Sandbox, client: ApiClient, value: str
+) -> None:
+    client.call_api("/x", "GET", header_params={"X-Own": value})
+    assert sandbox.requests[-1].headers["X-Own"] == value

@@ -252,21 +252,46 @@ SETTINGS = [
     ("retry_budget", -1),
     ("retry_budget", math.nan),
     ("retry_budget", math.inf),
+    ("retry_budget", 1e9),
+    ("retry_budget", True),
     ("max_response_size", 0),
+    ("max_response_size", 2**31),
+    ("max_response_size", True),
     ("max_response_size", "1"),
     ("max_response_size", 1.5),
     ("assert_hostname", True),
+    ("assert_hostname", 0),
+    ("assert_hostname", -1),
     ("assert_hostname", b"a.example.com"),
     ("assert_hostname", ["a.example.com"]),
     ("connection_pool_maxsize", 0),
     ("connection_pool_maxsize", None),
     ("connection_pool_maxsize", -3),
+    ("request_limiter", 7),
 ]
 
 
 @pytest.mark.parametrize(("name", "value"), SETTINGS, ids=lambda v: ascii(v)[:30])
 def test_nonsense_setting(server: Any, api_of: Any, name: str, value: Any) -> None:
     refused(lambda: exchange(api_of(server, **{name: value})), server, name)
+
+
+BOUNDS = [
+    ("retry_budget", 0),
+    ("retry_budget", 999_999_999.5),
+    ("max_response_size", 2**31 - 1),
+    ("connection_pool_maxsize", 1),
+    ("assert_hostname", False),
+    ("assert_hostname", ""),
+    ("ssl_ca_cert", ""),
+    ("ssl_ca_cert", Path("/nowhere.pem")),  # which http does not read
+    ("proxy", ""),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), BOUNDS, ids=lambda v: ascii(v)[:30])
+def test_a_setting_at_its_bound(server: Any, api_of: Any, name: str, value: Any) -> None:
+    assert exchange(api_of(server, **{name: value})).access_token == "a"
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a:b", "a\r\nb", "caf\xe9", "\ud800", 7, None, b"x"])

@@ -130,6 +130,16 @@ def test_echo_of_a_secret_is_hidden(
     assert_clean(shown())
 
 
+def test_echo_of_what_an_earlier_call_sent_is_hidden(serve: Any, api_of: Any) -> None:
+    told = json.dumps({"error": "no", "error_description": "%s, %s" % (CODE, BEARER)})
+    api = api_of(serve(answer(TOKEN), answer(told, "400 No")))
+    exchange(api)
+    api.api_client.configuration.access_token = "another-token"
+    with pytest.raises(ApiException, match=r"HTTP 400.*\*\*\*") as caught:
+        api.oauth_revoke("client-7", "the-token")
+    assert_clean(str(caught.value))
+
+
 def test_debug_output_is_useful_and_clean(
     serve: Any, api_of: Any, shown: Callable[[], str]
 ) -> None:

@@ -98,6 +98,14 @@ def test_one_that_says_nothing_is_waited_for_within_the_time(
     judge.failure(lambda: client.call_api("/x", "GET"), ApiTimeoutError, sent=False, within=2.0)
 
 
+@needs_pysocks
+@pytest.mark.parametrize("scheme", ["socks4", "socks4a", "socks5", "socks5h"])
+def test_its_port_is_1080_if_none_is_given(client_of: Any, judge: Any, scheme: str) -> None:
+    client = client_of("https://api.example.com", proxy=scheme + "://127.0.0.1")
+    error = judge.failure(lambda: client.call_api("/x", "GET"), ApiConnectionError, sent=False)
+    assert "(the proxy %s://127.0.0.1:1080)" % scheme in str(error)
+
+
 @pytest.mark.parametrize("variable", ["ALL_PROXY", "HTTPS_PROXY", None])
 def test_without_pysocks_the_error_says_what_to_do(
     client_of: Any, monkeypatch: pytest.MonkeyPatch, variable: str | None

@@ -58,7 +58,7 @@ TARGETS = {
     "oauth/test_refusals.py oauth/test_grants.py oauth/test_events.py oauth/test_authorization.py",
     "sandbox/pages": "sandbox/test_pages.py sandbox/test_authorize.py sandbox/test_hardening.py",
     "transport/call": "core/test_credentials.py core/test_everyday.py hostile/test_bounded.py "
-    "hostile/test_secrets.py core/test_plain_use.py core/test_changes.py",
+    "hostile/test_secrets.py hostile/test_odd_moments.py core/test_changes.py",
     "transport/connection": "hostile/test_framing.py hostile/test_bounded.py "
     "hostile/test_nothing_twice.py hostile/test_host_names.py "
     "hostile/test_certificates.py hostile/test_socks.py hostile/test_odd_moments.py",
