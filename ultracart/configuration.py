@@ -343,8 +343,10 @@ class Configuration(_Namespace):
                 _debug_log().log_to_file(value, self._logger_format)
             except (OSError, TypeError, ValueError) as error:
                 why = getattr(error, "strerror", None) or error
-                text = "Configuration.logger_file cannot be written: %s" % why
-                raise ConfigurationError(text) from error
+                raise ConfigurationError(
+                    "Configuration.logger_file must name a file that can be written, or be None, "
+                    "not %r: %s" % (value, why)
+                ) from error
             self._logger_file = value
 
     @property

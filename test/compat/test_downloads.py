@@ -158,8 +158,9 @@ def test_an_error_leaves_no_file(server, client, folder):
 def test_a_folder_that_is_not_there(server, client, folder):
     client.configuration.temp_folder_path = str(folder / "absent")
     server.script(named('"a.txt"'))
-    with pytest.raises(ApiException, match="cannot be written") as caught:
+    with pytest.raises(ApiException, match=r"cannot be written.*temp_folder_path") as caught:
         download(client)
+    assert str(folder / "absent") in str(caught.value)
     assert isinstance(caught.value.__cause__, FileNotFoundError)
     assert caught.value.status == 200
     assert caught.value.body

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ultracart import ApiClient, ApiException, Configuration, OauthApi, UltraCartError
+from ultracart.exceptions import ConfigurationError
 
 from .conftest import SIMPLE_KEY, assert_clean, everything_shown, exchange
 from .server import HostileServer, answer
@@ -220,7 +221,37 @@ def test_nonsense_file(server: Any, api_of: Any, name: str, kind: str, tmp_path:
     values: dict[str, Any] = {"missing": "/nowhere.pem", "folder": str(tmp_path), "number": 7}
     values.update(text=str(text), empty=str(empty), nul="a\0b")
     host = "https://127.0.0.1:%d" % server.port
-    refused(lambda: exchange(api_of(host, **{name: values[kind]})), server, name)
+    shown = {"missing": ["/nowhere.pem", "No such file"], "folder": [str(tmp_path)]}
+    shown.update(text=[str(text)], empty=[str(empty)])
+    call = lambda: exchange(api_of(host, **{name: values[kind]}))  # noqa: E731
+    if name != "key_file":  # alone it is refused, whatever it names
+        refused(call, server, name, *shown.get(kind, []))
+    refused(call, server, name)
+
+
+@pytest.mark.parametrize("name", ["cert_file", "key_file"])
+@pytest.mark.parametrize("kind", ["PEM", "one line", "base64"])
+def test_a_key_in_place_of_its_path_is_not_shown(
+    server: Any, api_of: Any, authority: Any, name: str, kind: str
+) -> None:
+    key = "-----BEGIN PRIVATE KEY-----\n%s\n-----END PRIVATE KEY-----\n" % SIMPLE_KEY
+    values = {"PEM": key, "one line": key.replace("\n", "\\n"), "base64": SIMPLE_KEY * 8}
+    settings = {"cert_file": authority.path, name: values[kind]}
+    api = api_of("https://127.0.0.1:%d" % server.port, **settings)
+    with pytest.raises(ConfigurationError, match="Configuration." + name) as caught:
+        exchange(api)
+    assert SIMPLE_KEY not in str(caught.value)
+    assert server.connections == 0
+
+
+def test_which_files_are_no_certificate_and_key(
+    server: Any, api_of: Any, authority: Any, tmp_path: Path
+) -> None:
+    key = tmp_path / "a.key"
+    key.write_text("no key")
+    settings = {"cert_file": authority.path, "key_file": str(key)}
+    api = api_of("https://127.0.0.1:%d" % server.port, **settings)
+    refused(lambda: exchange(api), server, authority.path, "unencrypted", str(key))
 
 
 @pytest.mark.parametrize(

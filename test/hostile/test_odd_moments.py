@@ -114,11 +114,15 @@ def test_an_impossible_date_is_no_retry_after(serve: Any, api_of: Any, date: str
     assert len(server.requests) == 1
 
 
-def test_a_proxy_without_a_scheme_is_http(serve: Any, api_of: Any, authority: Any) -> None:
+@pytest.mark.parametrize("user", ["", "user:pass@"])
+def test_a_proxy_without_a_scheme_is_http(
+    serve: Any, api_of: Any, authority: Any, user: str
+) -> None:
     origin, proxy = serve(TOKEN, tls=authority.context()), serve(connect_proxy)
-    api = api_of(origin, ssl_ca_cert=authority.path, proxy="127.0.0.1:%d" % proxy.port)
-    assert exchange(api).access_token == "a"
-    assert len(proxy.requests) == 1
+    named = "%s127.0.0.1:%d" % (user, proxy.port)
+    assert exchange(api_of(origin, ssl_ca_cert=authority.path, proxy=named)).access_token == "a"
+    (connect,) = proxy.requests
+    assert ("proxy-authorization" in connect.headers) == bool(user)
 
 
 def test_what_an_answer_repeats_of_a_proxys_password_is_not_shown(serve: Any, api_of: Any) -> None:

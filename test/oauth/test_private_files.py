@@ -273,7 +273,7 @@ def test_a_link_beside_the_file_is_not_followed(tmp_path, open_store, ending):
     (tmp_path / "precious").write_text("x")
     (tmp_path / "precious").chmod(0o644)
     os.symlink(tmp_path / "precious", str(tmp_path / "tokens.db") + ending)
-    with pytest.raises(TokenStoreError, match="not a regular file"):
+    with pytest.raises(TokenStoreError, match=r"tokens.db: it is not a regular file"):
         open_store(tmp_path / "tokens.db").save("merchant-7", TOKEN)
     assert mode(tmp_path / "precious") == 0o644
     assert (tmp_path / "precious").read_text() == "x"

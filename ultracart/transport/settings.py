@@ -109,8 +109,8 @@ def transport_settings(configuration: Configuration) -> TransportSettings:
         proxy=_checked_proxy(origin, explicit, trust_env, insecure),
         verify_ssl=bool(configuration.verify_ssl),
         trusted=_trusted(configuration.ssl_ca_cert, trust_env),
-        cert_file=_file(configuration.cert_file, "cert_file"),
-        key_file=_file(configuration.key_file, "key_file"),
+        cert_file=_identity_file(configuration.cert_file, "cert_file"),
+        key_file=_identity_file(configuration.key_file, "key_file"),
         assert_hostname=_hostname(configuration.assert_hostname),
         bounds=_bounds(configuration.timeout),
         retry_budget=_number(configuration.retry_budget, "retry_budget"),
@@ -247,6 +247,16 @@ def _file(path: Any, name: str) -> str | None:
         raise ConfigurationError(
             "Configuration.%s must be the path of a PEM file, not %s" % (name, type(path).__name__)
         ) from None
+
+
+def _identity_file(path: Any, name: str) -> str | None:
+    found = _file(path, name)
+    if found is not None and "-----BEGIN " in found:  # a key's text must not be shown as a path
+        raise ConfigurationError(
+            "Configuration.%s must be the path of a PEM file, not its text: write it to a file"
+            % name
+        )
+    return found
 
 
 def _trusted(value: Any, trust_env: bool) -> tuple[tuple[str, str], ...]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..exceptions import ConfigurationError
 from ..forks import load_lock
+from ..redaction import show
 from .connection import current
 from .fast_paths import context_class
 
@@ -33,6 +34,8 @@ _contents: dict[str, tuple[Any, bytes]] = {}
 _MAX_CONTENTS = 1024
 # Seconds after which a change shows in a file's stamp, however coarse the clock of its disk is.
 _COARSE = 2.0
+# Characters of a path that an error names.
+_LONGEST_SHOWN = 150
 
 
 def ascii_host(host: str, in_brackets: bool) -> str:
@@ -107,12 +110,14 @@ def _certificates(name: str, source: str) -> list[bytes]:
         try:
             paths = [os.path.join(source, entry) for entry in sorted(os.listdir(source))]
         except OSError as error:
-            _require_resources(error)
-            raise ConfigurationError("%s must name a readable folder" % name) from None
+            raise _unreadable(name, "folder", source, error) from None
         paths = [path for path in paths if os.path.isfile(path)]
     contents = [content for content in (_read(path, name) for path in paths) if _BEGIN in content]
     if not contents:
-        raise ConfigurationError("%s must name a file or folder of PEM certificates" % name)
+        raise ConfigurationError(
+            "%s must name a file or folder of PEM certificates: %s holds none"
+            % (name, _shown(source))
+        )
     return contents
 
 
@@ -137,8 +142,7 @@ def _read(path: str, name: str) -> bytes:
         with open(path, "rb") as file:
             content = file.read()
     except (OSError, ValueError) as error:
-        _require_resources(error)
-        raise ConfigurationError("%s must name a readable file" % name) from None
+        raise _unreadable(name, "file", path, error) from None
     if known is not None and known[1] == content:
         content = known[1]  # whose hash is known
     if _BEGIN in content and b"PRIVATE KEY" not in content:
@@ -147,6 +151,19 @@ def _read(path: str, name: str) -> bytes:
         settled = found.st_ctime < time.time() - _COARSE
         _contents[path] = (stamp if settled else None, content)
     return content
+
+
+def _unreadable(name: str, kind: str, path: str, error: Exception) -> ConfigurationError:
+    _require_resources(error)
+    return ConfigurationError(
+        "%s must name a readable %s: %s cannot be read: %s"
+        % (name, kind, _shown(path), getattr(error, "strerror", None) or error)
+    )
+
+
+def _shown(path: str) -> str:
+    # Something longer may be a key's text, given in place of its path.
+    return show(repr(os.path.abspath(path))) if len(path) <= _LONGEST_SHOWN else "what it names"
 
 
 def _require_resources(error: Exception) -> None:
@@ -224,8 +241,12 @@ def _load_trusted(
         context.load_verify_locations(cadata=pem)
     except (OSError, ValueError) as error:
         _require_resources(error)
-        names = " and ".join(name for name, _ in settings.trusted)
-        raise ConfigurationError("%s must be PEM certificates" % names) from None
+        # PEM text is not quoted: it may be a key by mistake.
+        names = [
+            name if "-----BEGIN " in source else "%s (%s)" % (name, _shown(source))
+            for name, source in settings.trusted
+        ]
+        raise ConfigurationError("%s must be PEM certificates" % " and ".join(names)) from None
 
 
 def _load_identity(
@@ -236,9 +257,12 @@ def _load_identity(
         context.load_cert_chain(cert_file, settings.key_file, password=lambda: "")
     except (OSError, ValueError) as error:
         _require_resources(error)
+        key = "in the same file"
+        if settings.key_file is not None:
+            key = "in key_file (%s)" % _shown(settings.key_file)
         raise ConfigurationError(
-            "Configuration.cert_file and key_file must be a PEM certificate and its unencrypted "
-            "PEM key"
+            "Configuration.cert_file (%s) must hold a PEM certificate, and its unencrypted PEM key "
+            "must be %s" % (_shown(cert_file), key)
         ) from None
     if _identity(settings) != files.identity:  # OpenSSL takes no content, only the path
         raise ConfigurationError(

@@ -331,7 +331,9 @@ class SQLAlchemyTokenStore(TokenStore):
         except self._errors as error:
             raise TokenStoreError("cannot open the token store: %s" % _why_closed(error)) from None
         except (OSError, NotOurs) as error:
-            raise TokenStoreError("cannot open the token store: " + why_unusable(error)) from None
+            raise TokenStoreError(
+                "cannot open the token store %s: %s" % (self._path, why_unusable(error))
+            ) from None
 
     def _find_full_name(self, connection: Connection) -> str:
         """The table with its schema, which one host may name and another find by its search path.
