@@ -144,7 +144,7 @@ def test_an_interrupted_caller_leaves_the_queue_and_takes_no_place(turn_came):
         with ThreadPoolExecutor(1) as thread:
 
             def interrupt_when_it_waits():
-                wait_until(lambda: limiter._queue)
+                wait_until(lambda: len(limiter._turns) > 1)
                 signal.pthread_kill(main, signal.SIGUSR1)
 
             thread.submit(interrupt_when_it_waits)

@@ -145,7 +145,7 @@ def test_who_has_given_up_takes_no_place(monkeypatch):
         with pytest.raises(ApiTimeoutError), limiter(0):
             pass
         thread.start()
-        wait_until(lambda: len(limiter._queue) == 2)
+        wait_until(lambda: len(limiter._turns) == 2)
     thread.join(20)
     assert not thread.is_alive()
 
@@ -163,7 +163,7 @@ def test_first_come_first_served():
         for number, thread in enumerate(threads):
             thread.start()
             pause = threading.Event()
-            while len(limiter._queue) <= number:
+            while len(limiter._turns) <= number + 1:
                 pause.wait(0.001)
     for thread in threads:
         thread.join(30)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,7 +16,7 @@ _LOOK_AGAIN = 1.0
 
 
 class _Turn(Event):
-    """One caller: set when it may enter, inside until it is over."""
+    """One caller: waits until it is set, and is inside until it is over."""
 
     __slots__ = ("is_over",)
 
@@ -44,7 +43,6 @@ class RequestLimiter:
         if max_parallel_requests < 1:
             raise ApiValueError("max_parallel_requests must be at least 1")
         self._most = max_parallel_requests
-        self._inside: list[_Turn] = []
         self._after_fork()
         renew_after_fork(self)
 
@@ -73,7 +71,7 @@ class RequestLimiter:
 
     def _wait(self, turn: _Turn, timeout: float | None) -> None:
         with self._mutex:
-            self._queue.append(turn)
+            self._turns.append(turn)
             self._let_in()
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         while not turn.wait(min(deadline - time.monotonic(), _LOOK_AGAIN)):
@@ -88,16 +86,11 @@ class RequestLimiter:
                 )
 
     def _let_in(self) -> None:
-        """Give the free places to those who have waited longest, so that nobody cuts in."""
-        self._inside = [turn for turn in self._inside if not turn.is_over]
-        while self._queue and len(self._inside) < self._most:
-            turn = self._queue[0]
-            if not turn.is_over and turn not in self._inside:
-                self._inside.append(turn)
+        """Give the places to those who came first, so that nobody cuts in."""
+        self._turns = [turn for turn in self._turns if not turn.is_over]
+        for turn in self._turns[: self._most]:
             turn.set()
-            self._queue.popleft()
 
     def _after_fork(self) -> None:
         self._mutex = Lock()
-        self._inside = []
-        self._queue: deque[_Turn] = deque()
+        self._turns: list[_Turn] = []
