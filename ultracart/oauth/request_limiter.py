@@ -43,7 +43,9 @@ class RequestLimiter:
         if max_parallel_requests < 1:
             raise ApiValueError("max_parallel_requests must be at least 1")
         self._most = max_parallel_requests
-        self._after_fork()
+        # Those inside and those who wait, in the order in which they came.
+        self._turns: list[_Turn] = []
+        self._mutex = Lock()
         renew_after_fork(self)
 
     def __reduce__(self) -> tuple[type[RequestLimiter], tuple[int]]:
@@ -92,5 +94,5 @@ class RequestLimiter:
             turn.set()
 
     def _after_fork(self) -> None:
+        self._turns = []
         self._mutex = Lock()
-        self._turns: list[_Turn] = []
