@@ -6,7 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -29,7 +29,7 @@ _REFRESH_LIFETIMES = (
 )
 
 
-@dataclass(frozen=True, init=False, repr=False, eq=False, slots=True)
+@dataclass(frozen=True, repr=False, slots=True)
 class Token:
     """One grant's tokens at one moment; immutable. ``repr`` never shows a token.
 
@@ -56,50 +56,31 @@ class Token:
     """
 
     access_token: str
-    refresh_token: str | None
-    expires_at: float | None
-    token_type: str
-    scope: str | None
-    issued_at: float | None
-    merchant_id: str | None
-    host: str | None
-    client_id: str | None
-    granted_at: float | None
-    refresh_token_expires_at: float | None
-    extra: Mapping[str, Any]
+    refresh_token: str | None = None
+    expires_at: float | None = None
+    token_type: str = "bearer"
+    scope: str | None = None
+    _: KW_ONLY
+    issued_at: float | None = None
+    merchant_id: str | None = None
+    host: str | None = None
+    client_id: str | None = None
+    granted_at: float | None = None
+    refresh_token_expires_at: float | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
-    def __init__(
-        self,
-        access_token: str,
-        refresh_token: str | None = None,
-        expires_at: float | None = None,
-        token_type: str = "bearer",
-        scope: str | None = None,
-        *,
-        issued_at: float | None = None,
-        merchant_id: str | None = None,
-        host: str | None = None,
-        client_id: str | None = None,
-        granted_at: float | None = None,
-        refresh_token_expires_at: float | None = None,
-        extra: Mapping[str, Any] | None = None,
-    ) -> None:
-        given = locals()
+    def __post_init__(self) -> None:
         for name, read in _FIELDS.items():
-            object.__setattr__(self, name, read(name, given[name]))
+            given = getattr(self, name)
+            if (value := read(name, given)) is not given:
+                object.__setattr__(self, name, value)
         is_bare = self.refresh_token is not None and self.expires_at == 0
         if not self.access_token and not is_bare:
             raise ApiValueError("access_token must not be empty")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Frozen and with slots: only its constructor can fill a Token.
+        # By its constructor: a field that a later version adds gets its default.
         return partial(Token, **self._fields()), ()
-
-    def __eq__(self, other: object) -> bool:
-        return self._fields() == other._fields() if isinstance(other, Token) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash((self.access_token, self.refresh_token, self.expires_at))
 
     def __repr__(self) -> str:
         return (
@@ -131,25 +112,23 @@ class Token:
             scope: the scope that was asked for, which a response without one grants
                 (RFC 6749, section 5.1).
         """
-        old = {} if previous is None else previous._fields()
+        old = previous._fields() if previous else {"scope": scope, "granted_at": issued_at}
         unknown = response.additional_properties
         refresh_expires_at = _refresh_expiry(unknown, issued_at)
         if response.refresh_token in (None, "", old.get("refresh_token")):
             refresh_expires_at = refresh_expires_at or old.get("refresh_token_expires_at")
-        return cls(
-            response.access_token or "",
-            response.refresh_token or old.get("refresh_token"),
-            _expiry(response.expires_in, issued_at),
-            (response.token_type or "").strip().lower() or "bearer",
-            response.scope or (old.get("scope") if old else scope),
-            issued_at=issued_at,
-            merchant_id=response.merchant_id or old.get("merchant_id"),
-            host=old.get("host"),
-            client_id=old.get("client_id"),
-            granted_at=old.get("granted_at") if old else issued_at,
-            refresh_token_expires_at=refresh_expires_at,
-            extra={**old.get("extra", {}), **unknown},
-        )
+        new = {
+            "access_token": response.access_token or "",
+            "refresh_token": response.refresh_token or old.get("refresh_token"),
+            "expires_at": _expiry(response.expires_in, issued_at),
+            "token_type": (response.token_type or "").strip().lower() or "bearer",
+            "scope": response.scope or old.get("scope"),
+            "issued_at": issued_at,
+            "merchant_id": response.merchant_id or old.get("merchant_id"),
+            "refresh_token_expires_at": refresh_expires_at,
+            "extra": {**old.get("extra", {}), **unknown},
+        }
+        return cls(**{**old, **new})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], *, issued_at: float | None = None) -> Token:
@@ -318,11 +297,8 @@ def _token_type(name: str, value: object) -> str:
 
 
 def _optional_text(name: str, value: object) -> str | None:
-    return None if value is None else _text(name, value)
-
-
-def _refresh_token(name: str, value: object) -> str | None:
-    return _optional_text(name, value) or None
+    """Text; ``None`` where there is none."""
+    return None if value is None else _text(name, value) or None
 
 
 def _unix_time(name: str, value: Any) -> float | None:
@@ -339,21 +315,20 @@ def _unix_time(name: str, value: Any) -> float | None:
     return seconds
 
 
+def _refuse(*_: Any, **__: Any) -> Any:
+    raise TypeError("extra cannot be changed: make another Token with replaced(extra=...)")
+
+
 class _ReadOnly(dict[str, Any]):
     """A dict that cannot be changed, for a Token cannot either."""
 
     __slots__ = ()
 
-    def _refuse(self, *_: Any, **__: Any) -> Any:
-        raise TypeError("extra cannot be changed: make another Token with replaced(extra=...)")
+    __setitem__ = __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _ReadOnly, (dict(self),)
 
-
-_CHANGES = "__setitem__ __delitem__ __ior__ update setdefault pop popitem clear"
-for _change in _CHANGES.split():
-    setattr(_ReadOnly, _change, vars(_ReadOnly)["_refuse"])
 
 # One for all tokens without any: ten thousand are kept in memory.
 _NO_EXTRA = _ReadOnly()
@@ -368,7 +343,7 @@ def _mapping(name: str, value: Any) -> Mapping[str, Any]:
 # Every field and how its value is read: constructor, comparison, copies and JSON go by this table.
 _FIELDS: dict[str, Callable[[str, Any], Any]] = {
     "access_token": _text,
-    "refresh_token": _refresh_token,
+    "refresh_token": _optional_text,
     "expires_at": _unix_time,
     "token_type": _token_type,
     "scope": _interned,
