@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -188,6 +189,8 @@ def test_second_401_is_final(sandbox: Sandbox, api: OauthApi) -> None:
 class Slow(Source):
     """A source that takes two seconds for a token, on a clock of its own."""
 
+    seconds = 2.0
+
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *tokens: str) -> None:
         super().__init__(*tokens)
         self.now = 1000.0
@@ -195,7 +198,7 @@ class Slow(Source):
             monkeypatch.setattr(module + ".monotonic", lambda: self.now)
 
     def __call__(self) -> str:
-        self.now += 2
+        self.now += self.seconds
         return super().__call__()
 
 
@@ -208,15 +211,20 @@ def test_one_number_bounds_the_source_and_the_repeat_too(
     monkeypatch.setattr(
         api.api_client, "request", lambda *args: given.append(args[-1]) or request(*args)
     )
-    api.api_client.configuration.access_token = Slow(monkeypatch, "stale", "access_token_example")
+    source = Slow(monkeypatch, "stale", "access_token_example")
+    api.api_client.configuration.access_token = source
     api.oauth_me(_request_timeout=30)
     api.api_client.configuration.timeout = 20
     api.oauth_me()
     api.oauth_me(_request_timeout=(3, 20))
+    source.seconds = 0.25
+    api.oauth_me(_request_timeout=7)
+    source.seconds = 0.0005  # as of most sources, which is not worth counting
+    api.oauth_me(_request_timeout=7)
     api.api_client.configuration.access_token = "access_token_example"
     api.oauth_me(_request_timeout=7)
     api.oauth_me()
-    assert given == [28, 26, 18, (3, 20), 7, None]
+    assert given == [28, 26, 18, (3, 20), 6.75, 7, 7, None]
 
 
 @pytest.mark.parametrize("time", [1, 2, 3, 4])
@@ -231,7 +239,7 @@ def test_no_request_without_time_for_it(
     assert len(sandbox.requests) == (time > 2)
 
 
-@pytest.mark.parametrize("timeout", [-1, float("nan"), float("inf"), True, "9"])
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), True, "9"])
 def test_impossible_times_are_named_whatever_the_source_takes(
     api: OauthApi, monkeypatch: pytest.MonkeyPatch, timeout: Any
 ) -> None:
@@ -279,6 +287,15 @@ def test_precedence_of_headers(sandbox: Sandbox, client: ApiClient) -> None:
     headers = sandbox.requests[-1].headers
     assert (headers["X-Both"], headers["X-Call"]) == ("default", "call")
     assert headers.get_all("Authorization") == ["Bearer token"]
+
+
+def test_headers_may_be_in_a_mapping_of_any_kind(sandbox: Sandbox, client: ApiClient) -> None:
+    headers: Any = MappingProxyType({"X-Own": "1"})
+    client.call_api("/anything", "GET", header_params=headers)
+    assert sandbox.requests[-1].headers["X-Own"] == "1"
+    for wrong in (7, [("X-Own", "1")]):
+        with pytest.raises(ApiTypeError, match="header_params must be a dict"):
+            client.call_api("/anything", "GET", header_params=wrong)  # type: ignore[arg-type]
 
 
 def test_cookie_and_user_agent(sandbox: Sandbox, client: ApiClient) -> None:

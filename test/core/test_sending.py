@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ultracart import ApiClient, ApiValueError, Configuration, OauthApi
+from ultracart import ApiClient, ApiTypeError, ApiValueError, Configuration, OauthApi
 from ultracart.sandbox import Sandbox
 
 FORM = "application/x-www-form-urlencoded"
@@ -542,6 +542,32 @@ def test_what_merely_resembles_a_decimal_is_no_number(
     for body in (value, [value]):
         with pytest.raises(TypeError, match="body"):
             client.rest_client.POST(sandbox.host + "/x", body=body)
+    assert not sandbox.requests
+
+
+_DEEP: Any = []
+for _ in range(100_000):
+    _DEEP = [_DEEP]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ([NAN], "not finite"),
+        ([decimal.Decimal(1), INFINITY], "not finite"),
+        ([decimal.Decimal("inf")], "not finite"),
+        (CYCLE, "deep|contains itself"),
+        ([decimal.Decimal(1), CYCLE], "deep|contains itself"),
+        ([b"x"], "bytes"),
+        ({"a": _DEEP}, "deep"),
+    ],
+    ids=lambda value: ascii(value)[:30] if isinstance(value, str) else None,
+)
+def test_the_transport_itself_sends_no_broken_json(
+    sandbox: Sandbox, client: ApiClient, body: Any, words: str
+) -> None:
+    with pytest.raises((ApiTypeError, ApiValueError), match=words):
+        client.rest_client.POST(sandbox.host + "/x", body=body)
     assert not sandbox.requests
 
 

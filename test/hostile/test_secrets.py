@@ -140,6 +140,15 @@ def test_echo_of_what_an_earlier_call_sent_is_hidden(serve: Any, api_of: Any) ->
     assert_clean(str(caught.value))
 
 
+def test_echo_of_a_secret_in_a_json_body_is_hidden(serve: Any, client_of: Any) -> None:
+    password = "planted-Passw0rd-of-a-b0dy"
+    told = json.dumps({"error": "no", "error_description": password})
+    client = client_of(serve(answer(told, "400 No")))
+    with pytest.raises(ApiException, match=r"HTTP 400.*\*\*\*") as caught:
+        client.call_api("/users", "POST", body={"users": [{"password": password}]})
+    assert_clean(str(caught.value), password)
+
+
 def test_debug_output_is_useful_and_clean(
     serve: Any, api_of: Any, shown: Callable[[], str]
 ) -> None:
