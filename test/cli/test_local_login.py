@@ -83,6 +83,20 @@ def test_logins_elsewhere_and_of_other_applications_are_theirs(tmp_path: Path) -
     store.close()
 
 
+@pytest.mark.parametrize("default", ["archive", "office"])
+def test_where_another_login_is_the_default_none_has_that_name(
+    tmp_path: Path, default: str
+) -> None:
+    path = tmp_path / "tokens.sqlite3"
+    plain = _open_store(path)
+    for name in ("office", "default", "archive"):
+        plain.save(name, Token(name))
+    assert plain.accounts() == ["archive", "default", "office"]
+    other = LoginTokenStore(SQLiteTokenStore(path), "https://ultracart.example", "app", default)
+    assert other.accounts() == ["archive", "office"]
+    assert other.load("default") == Token(default)
+
+
 @pytest.fixture
 def here(ultracart: CommandLine, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     """The command line of the user whose program this test is."""

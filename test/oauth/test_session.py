@@ -18,7 +18,8 @@ from ultracart.exceptions import (
     OAuthError,
     ReauthorizationRequired,
 )
-from ultracart.oauth import MemoryTokenStore
+from ultracart.oauth import MemoryTokenStore, Token
+from ultracart.oauth.token_cache import CachedToken
 
 
 class CountingStore(MemoryTokenStore):
@@ -96,6 +97,11 @@ def test_a_fresh_token_costs_neither_request_nor_store(make_session, sandbox, lo
     assert len(tokens) == 100
     assert store.asked == []
     assert sandbox.requests == []
+
+
+def test_what_is_in_memory_shows_no_token():
+    """As in a debugger, or where a crash reporter collects variables."""
+    assert "secret" not in repr(CachedToken(Token("access-secret", "refresh-secret")))
 
 
 def test_another_session_reads_the_store_once(make_session, sandbox, log_in_to):

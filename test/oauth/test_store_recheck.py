@@ -149,6 +149,26 @@ def test_while_one_compares_the_others_go_on(processes, time_, store):
         assert first.result(30) == token
 
 
+@pytest.mark.parametrize("looks", [0, 1, 2])
+def test_two_that_find_it_due_at_once_compare_it_once(
+    make_session, sandbox, log_in_to, time_, store, looks
+):
+    calls: list[Any] = []
+
+    def monotonic():
+        if calls:
+            calls.pop()()  # the last one as another thread, between two lines of this one
+        return time_.monotonic()
+
+    session = make_session(token_store=store, monotonic=monotonic)
+    log_in_to(session, sandbox)
+    time_.pass_(61)
+    store.loads = 0
+    calls.extend([session.access_token, *[time_.monotonic] * looks])
+    assert session.access_token() == session.access_token()
+    assert (store.loads, calls) == (1, [])
+
+
 # -- a transaction of the application's --
 
 
