@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from ultracart.exceptions import (
     ApiTypeError,
     ApiValueError,
     ConfigurationError,
+    InvalidGrantError,
     OAuthSessionError,
     ReauthorizationRequired,
 )
@@ -262,19 +264,39 @@ def test_seconds_are_told_as_they_are_said() -> None:
     assert told == ["0.2 seconds", "1 second", "2 seconds"]
 
 
-def test_a_person_opens_the_address(here: CommandLine, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize(
+    ("decision", "fault", "error", "told"),
+    [
+        ("allow", False, None, "You are logged in"),
+        ("allow", True, InvalidGrantError, "The login failed"),
+        ("deny", False, AccessDeniedError, "You did not allow it"),
+    ],
+)
+def test_a_person_opens_the_address_and_is_told_how_it_went(
+    here: CommandLine,
+    sandbox: Sandbox,
+    decision: str,
+    fault: bool,
+    error: type[Exception] | None,
+    told: str,
+) -> None:
     pages: list[str] = []
     opened: list[threading.Thread] = []
 
     def show(text: str) -> None:
         address = text.rpartition(" ")[2]
-        opened.append(threading.Thread(target=lambda: pages.append(answer(address, "allow"))))
+        opened.append(threading.Thread(target=lambda: pages.append(answer(address, decision))))
         opened[0].start()
 
-    with OAuthSession("sandbox_client", configuration=configuration(sandbox)) as session:
+    if fault:
+        sandbox.faults.add("/oauth/token", status=400, body={"error": "invalid_grant"})
+    with (
+        OAuthSession("sandbox_client", configuration=configuration(sandbox)) as session,
+        nullcontext() if error is None else pytest.raises(error),
+    ):
         session.login_in_browser(open_browser=False, show=show)
     opened[0].join(10)
-    assert "<h1>You are logged in</h1>" in pages[0]
+    assert "<h1>%s</h1>" % told in pages[0]
 
 
 def test_nobody_is_asked_where_it_cannot_work(here: CommandLine, sandbox: Sandbox) -> None:

@@ -37,7 +37,10 @@ TARGETS = {
     "oauth/stores/base": "oauth/test_private_files.py oauth/test_copying.py oauth/test_misuse.py "
     "oauth/test_sqlite_store.py oauth/test_store_contract.py::TestEncryptedSQLiteTokenStore",
     "oauth/stores/copying": "oauth/test_copying.py",
-    "oauth/stores/engines": "oauth/test_sql_engines.py",
+    "oauth/stores/engines": "oauth/test_sql_engines.py "
+    "oauth/test_pgbouncer.py::test_an_engine_that_prepares_statements_is_named_once_and_serves "
+    "oauth/test_pgbouncer.py::test_the_option_is_understood_in_the_url "
+    "oauth/test_pgbouncer.py::test_an_option_that_means_nothing_is_refused",
     "oauth/stores/file_lock": "oauth/test_file_lock.py oauth/test_private_files.py "
     "oauth/test_locks_in_trouble.py",
     "oauth/stores/lock_errors": "oauth/test_faults.py",
@@ -45,8 +48,10 @@ TARGETS = {
     "oauth/test_store_contract.py::TestMemoryTokenStore",
     "oauth/stores/places": "oauth/test_locks.py",
     "oauth/stores/private_file": "oauth/test_private_files.py",
-    "oauth/stores/sql_locks": "oauth/test_sqlalchemy_store.py oauth/test_sql_engines.py",
+    "oauth/stores/sql_locks": "oauth/test_sqlalchemy_store.py oauth/test_mysql_store.py "
+    "oauth/test_sql_engines.py",
     "oauth/stores/sqlalchemy": "oauth/test_sqlalchemy_store.py oauth/test_sql_engines.py "
+    "oauth/test_mysql_store.py "
     "oauth/test_private_files.py oauth/test_store_contract.py::TestSQLAlchemyOnSQLite",
     "oauth/stores/sqlite": "oauth/test_sqlite_store.py oauth/test_private_files.py "
     "oauth/test_store_contract.py::TestSQLiteTokenStore",

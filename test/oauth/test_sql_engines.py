@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
 
 import pytest
 import sqlalchemy
@@ -15,7 +19,7 @@ from waiting import wait_until
 
 from ultracart.exceptions import ConfigurationError, TokenStoreError
 from ultracart.oauth import SQLAlchemyTokenStore, Token
-from ultracart.oauth.stores import engines
+from ultracart.oauth.stores import engines, sql_locks
 
 
 @pytest.fixture
@@ -146,6 +150,8 @@ def test_an_asynchronous_engine_is_named():
         "mysql+pymysql://user:secret@127.0.0.1/db?color=secret",
         "postgresql+psycopg://user:secret@127.0.0.1/db?color=secret",
         "postgresql+psycopg://user:secret@127.0.0.1/db?autocommit=true",
+        "mysql+pymysql://user:secret@127.0.0.1/db?prepare_threshold=3",
+        "mysql+pymysql://user:secret@127.0.0.1/db?connect_timeout=-1",
     ],
 )
 def test_an_unknown_option_is_a_configuration_error(url, tmp_path):
@@ -163,6 +169,142 @@ def test_a_relative_file_is_found_after_a_change_of_directory(tmp_path, monkeypa
     store.close()
     assert (tmp_path / "t.db").stat().st_mode & 0o777 == 0o600
     assert os.listdir(tmp_path / "elsewhere") == []
+
+
+def test_a_link_to_the_file_is_followed_once(tmp_path):
+    """A file that moved with its link would have other locks than its other users take."""
+    link = tmp_path / "release"
+    link.symlink_to(tmp_path / "first.db")
+    store = SQLAlchemyTokenStore("sqlite:///%s" % link)
+    store.save("merchant-7", Token("a"))
+    store.close()
+    link.unlink()
+    link.symlink_to(tmp_path / "second.db")
+    assert store.load("merchant-7") == Token("a")
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("sqlite://", "SQLite in memory"),
+        ("sqlite:///:memory:", "SQLite in memory"),
+        ("sqlite:///file:/var/lib/tokens.db?uri=true", "by its path"),
+    ],
+)
+def test_why_a_sqlite_database_cannot_serve_is_said(url, named):
+    with pytest.raises(ConfigurationError, match=named):
+        SQLAlchemyTokenStore(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense-secret",
+        "postgresql://user:secret@host:secret/db",
+        "sqlite:////tmp/tokens.db?timeout=secret",
+        "sqlite:////tmp/secret.db?timeout=1&timeout=2",
+        "mysql+nothing://user:secret@host/db",
+    ],
+)
+def test_a_url_that_is_not_understood_is_not_quoted(url):
+    with pytest.raises(ConfigurationError, match="engine_or_url cannot be used") as caught:
+        SQLAlchemyTokenStore(url)
+    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+class AAA:
+    """Its name comes before that of every engine."""
+
+
+@pytest.mark.parametrize("given", [7, AAA()])
+def test_what_is_no_engine_is_named(given):
+    with pytest.raises(TypeError, match="not %s$" % type(given).__name__):
+        SQLAlchemyTokenStore(given)
+
+
+# -- drivers ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def drivers(monkeypatch):
+    """Installs stand-ins for drivers, which connect to nothing, and uninstalls others."""
+
+    def have(*names, without=()):
+        for name in names:
+            module: Any = ModuleType(name)
+            module.__spec__ = ModuleSpec(name, None)
+            module.__version__, module.paramstyle = "9.9.9", "format"
+            module.Error = type("Error", (Exception,), {})
+            module.extensions = module.extras = module
+            monkeypatch.setitem(sys.modules, name, module)
+        for name in without:
+            monkeypatch.setitem(sys.modules, name, None)
+
+    return have
+
+
+class Given(Exception):
+    """What a driver is given for a connection, in place of one."""
+
+
+def options_of(url):
+    engine = engines.make_engine(url)
+
+    @sqlalchemy.event.listens_for(engine, "do_connect")
+    def stop(dialect, record, arguments, options):
+        raise Given(options)
+
+    with pytest.raises(Given) as caught:
+        engine.connect()
+    (options,) = caught.value.args
+    return {name: value for name, value in options.items() if "_" in name}
+
+
+def test_every_driver_is_given_its_own_options(drivers):
+    pytest.importorskip("pymysql", reason="PyMySQL is not installed")
+    drivers("psycopg2", "pg8000", "MySQLdb")
+    libpq = {
+        "connect_timeout": 10,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+    }
+    assert options_of("postgresql+psycopg2://user@host/db") == libpq
+    assert options_of("postgresql+pg8000://user@host/db?prepare_threshold=0") == {}
+    assert options_of("mysql+mysqldb://user@host/db") == {}
+    pymysql = options_of("mysql+pymysql://user@host/db?write_timeout=7")
+    assert pymysql.pop("client_flag")  # SQLAlchemy's own
+    assert pymysql == {"read_timeout": engines.LOCK_STATEMENT_TIMEOUT, "write_timeout": 7}
+
+
+def test_options_in_the_url_come_first(postgresql_url):
+    url = sqlalchemy.engine.make_url(postgresql_url).update_query_dict({"keepalives_count": "7"})
+    engine = engines.make_engine(url)
+    with engine.connect() as connection:
+        raw: Any = connection.connection.driver_connection
+        given = raw.info.get_parameters()
+    engine.dispose()
+    assert (given["keepalives_count"], given["keepalives_idle"]) == ("7", "30")
+
+
+def test_the_newer_driver_of_postgresql_is_preferred(drivers):
+    pytest.importorskip("psycopg", reason="psycopg is not installed: it has no wheel here")
+    drivers("psycopg2")
+    assert "postgresql+psycopg://" in repr(SQLAlchemyTokenStore("postgresql://user@host/db"))
+    drivers("psycopg2", without=["psycopg"])
+    assert "postgresql+psycopg2://" in repr(SQLAlchemyTokenStore("postgresql://user@host/db"))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "missing"), [("postgresql", r"psycopg\b"), ("postgresql+pg8000", "pg8000")]
+)
+def test_a_driver_that_is_not_installed_is_named(drivers, scheme, missing):
+    drivers(without=["psycopg", "psycopg2", "pg8000"])
+    with pytest.raises(ConfigurationError, match=missing):
+        SQLAlchemyTokenStore(scheme + "://user@host/db")
 
 
 # -- what is never shown ------------------------------------------------------------------------
@@ -259,6 +401,28 @@ def slow_refreshes(store, number):
         threads.shutdown()
 
     return inside, end
+
+
+@pytest.mark.parametrize(
+    ("size", "overflow", "locks"),
+    [
+        (5, 5, 8),
+        (1, 0, 1),
+        (1, 1, 1),
+        (2, 1, 2),
+        (4, 0, 3),
+        (20, 4, 20),
+        (0, 5, None),
+        (5, -1, None),
+    ],
+)
+def test_how_many_connections_locks_may_take(size, overflow, locks):
+    pool = {"poolclass": sqlalchemy.pool.QueuePool, "pool_size": size, "max_overflow": overflow}
+    assert engines.most_locks(quiet_engine("sqlite://", **pool)) == locks
+
+
+def test_a_driver_waits_longer_for_a_lock_than_the_server():
+    assert engines.LOCK_STATEMENT_TIMEOUT > sql_locks.LOCK_TIMEOUT
 
 
 @pytest.mark.parametrize("owner", ["store", "application"])

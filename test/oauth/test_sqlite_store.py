@@ -175,6 +175,17 @@ def test_a_damaged_file_is_refused_and_kept(path, how):
     assert how != "newer" or "newer version" in str(caught.value)
 
 
+def test_a_write_that_fails_keeps_no_other_from_writing(path):
+    damage(path, "row")
+    store = SQLiteTokenStore(path)
+    with pytest.raises(TokenStoreError):
+        store.replace("merchant-7", TOKEN, Token("new"))
+    connection = sqlite3.connect(path, timeout=0)
+    connection.execute("DELETE FROM ultracart_token")
+    connection.close()
+    store.close()
+
+
 def test_another_application_s_database_is_left_alone(path):
     path.parent.mkdir()
     connection = sqlite3.connect(path)

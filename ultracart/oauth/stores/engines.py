@@ -183,7 +183,7 @@ def _make_engine(url: URL) -> Engine:
     if backend == "postgresql" and "prepare_threshold" in url.query:
         _check_threshold(url.query["prepare_threshold"])
         url = url.difference_update_query(["prepare_threshold"])
-    if backend == "postgresql" and url.get_driver_name() in ("psycopg", "psycopg2"):
+    if url.get_driver_name() in ("psycopg", "psycopg2"):
         arguments = {name: v for name, v in _LIBPQ_OPTIONS.items() if name not in url.query}
     if url.get_driver_name() == "psycopg":
         arguments["prepare_threshold"] = None
