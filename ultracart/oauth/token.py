@@ -112,7 +112,9 @@ class Token:
             scope: the scope that was asked for, which a response without one grants
                 (RFC 6749, section 5.1).
         """
-        old = previous._fields() if previous else {"scope": scope, "granted_at": issued_at}
+        old: dict[str, Any] = {"scope": scope, "granted_at": issued_at}
+        if previous is not None:
+            old = previous._fields()
         unknown = response.additional_properties
         refresh_expires_at = _refresh_expiry(unknown, issued_at)
         if response.refresh_token in (None, "", old.get("refresh_token")):
