@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from time import monotonic
 from typing import Any
+from urllib.parse import urlsplit
 
 from .exceptions import (
     ApiConnectionError,
     ApiException,
+    ApiResponseError,
     ApiTimeoutError,
     ApiTypeError,
     ApiValueError,
 )
+from .transport.limits import BodyError, decompressed, is_identity
 
 _PIECE = 64 * 1024
+_TOO_LATE = "no complete response in time"
 
 
 def download(
-    ask: Callable[[], Any], to: Any, progress: Callable[[int, int | None], object] | None
+    ask: Callable[[], Any],
+    to: Any,
+    progress: Callable[[int, int | None], object] | None,
+    timeout: Any = None,
 ) -> None:
     """Write the body of the unread response that ``ask()`` returns into the file ``to``.
+
+    ``timeout``, if it is a number, bounds the whole in seconds; ``ask`` refuses what cannot be one.
 
     Raises:
         ApiTypeError, ApiValueError: before ``ask`` is called: ``to`` cannot be written.
@@ -39,22 +50,25 @@ def download(
     try:
         # Without a buffer, which would be written once more where writing has failed.
         with os.fdopen(handle, "wb", buffering=0) as file:
+            ends = monotonic() + timeout if isinstance(timeout, (int, float)) else math.inf
             response = ask()
+            source = _Source(response, ends)
             try:
-                _copy(response, file, progress)
+                _copy(source, file, progress)
             finally:
                 response.close()
-        _written(os.replace, temporary, target)
+        _written(source, os.replace, temporary, target)
     except BaseException:
         os.unlink(temporary)
         raise
 
 
-def _written(write: Callable[..., object], *arguments: Any) -> None:
+def _written(source: _Source, write: Callable[..., object], *arguments: Any) -> None:
     try:
         write(*arguments)
     except OSError as error:
-        raise ApiException(reason="the download cannot be written: %s" % error.strerror) from error
+        reason = "the download cannot be written: %s" % error.strerror
+        raise source.failure(ApiException, reason) from error
 
 
 def _checked(to: Any) -> str:
@@ -73,20 +87,15 @@ def _checked(to: Any) -> str:
     return target
 
 
-def _copy(response: Any, file: Any, progress: Callable[[int, int | None], object] | None) -> None:
-    length = response.headers.get("Content-Length", "")
-    is_plain = response.headers.get("Content-Encoding", "identity").lower() == "identity"
-    total = int(length) if is_plain and length.isascii() and length.isdigit() else None
+def _copy(source: _Source, file: Any, progress: Callable[[int, int | None], object] | None) -> None:
     done = 0
-    while True:
-        piece = _read(response)
-        if piece:
-            _written(_write, file, piece)
-            done += len(piece)
-        if progress is not None and (piece or not done):
-            progress(done, total)
-        if not piece:
-            return
+    for piece in source.pieces():
+        _written(source, _write, file, piece)
+        done += len(piece)
+        if progress is not None:
+            progress(done, source.size)
+    if progress is not None and not done:
+        progress(done, source.size)
 
 
 def _write(file: Any, piece: bytes) -> None:
@@ -95,22 +104,62 @@ def _write(file: Any, piece: bytes) -> None:
         left = left[file.write(left) :]
 
 
-def _read(response: Any) -> bytes:
-    try:
-        piece: bytes = response.read(_PIECE, decode_content=True)
-        return piece
-    except Exception as error:
-        failure = _translated(error)
-    raise failure
+class _Source:
+    """The body of an unread response, and the errors of reading it."""
 
+    def __init__(self, response: Any, ends: float) -> None:
+        self._response = response
+        self._ends = ends
+        self._encoding: str = response.headers.get("Content-Encoding") or ""
+        length = response.headers.get("Content-Length", "")
+        is_known = is_identity(self._encoding) and length.isascii() and length.isdigit()
+        # Bytes in all, or ``None`` where the server does not say.
+        self.size = int(length) if is_known else None
 
-def _translated(error: Exception) -> ApiException:
-    """The error for a body that broke off; quotes nothing that the server sent."""
-    link: BaseException | None = error
-    while link is not None:
-        if isinstance(link, TimeoutError):
-            return ApiTimeoutError(reason="no complete response in time", request_sent=True)
-        link = link.__cause__ or link.__context__
-    return ApiConnectionError(
-        reason="the download broke off (%s)" % type(error).__name__, request_sent=True
-    )
+    def pieces(self) -> Iterator[bytes]:
+        """The decompressed pieces of the body, none empty, as they come."""
+        pieces: Iterable[bytes] = self._received()
+        if not is_identity(self._encoding):
+            pieces = decompressed(pieces, self._encoding)
+        try:
+            yield from filter(None, pieces)
+        except BodyError as error:
+            reason = str(error)
+        else:
+            return
+        facts = {"status": self._response.status, "headers": self._response.headers}
+        raise self.failure(ApiResponseError, reason, **facts)
+
+    def _received(self) -> Iterator[bytes]:
+        while True:
+            piece = self._read()
+            if not piece:
+                return
+            if monotonic() > self._ends:
+                raise self.failure(ApiTimeoutError, _TOO_LATE)
+            yield piece
+
+    def _read(self) -> bytes:
+        try:
+            # Not read(), which waits until so many bytes are there.
+            piece: bytes = self._response.read1(_PIECE, decode_content=False)
+            return piece
+        except Exception as error:
+            failure = self._translated(error)
+        raise failure
+
+    def _translated(self, error: Exception) -> ApiException:
+        """The error for a body that broke off; quotes nothing that the server sent."""
+        link: BaseException | None = error
+        while link is not None:
+            if isinstance(link, TimeoutError):
+                return self.failure(ApiTimeoutError, _TOO_LATE)
+            link = link.__cause__ or link.__context__
+        return self.failure(
+            ApiConnectionError, "the download broke off (%s)" % type(error).__name__
+        )
+
+    def failure(self, error_class: type[ApiException], reason: str, **facts: Any) -> ApiException:
+        """An error of this call in our words."""
+        line = "GET " + urlsplit(self._response.geturl() or "").path
+        return error_class(reason=reason, request_sent=True, request_line=line, **facts)

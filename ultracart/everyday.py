@@ -315,8 +315,9 @@ class EverydayCalls:
             to: path of the file; one that exists is replaced.
             progress: called with (bytes done, bytes in all) as they come; in all is ``None`` where
                 the server does not say.
-            timeout: seconds until the response begins: a number, or (connect, response). After that
-                it bounds the silence between two pieces.
+            timeout: seconds: a number for the whole download. A pair (connect, response), and the
+                default, bound the connection and then each wait for data, because a large file
+                may take long.
 
         The other arguments are those of :class:`EverydayCalls`.
 
@@ -331,7 +332,7 @@ class EverydayCalls:
         def ask() -> Any:
             return self._request("GET", given, preload=False)
 
-        load("ultracart.downloads", "download")(ask, to, progress)
+        load("ultracart.downloads", "download")(ask, to, progress, timeout)
         return to
 
     def _request(self, method: str, given: Mapping[str, Any], preload: bool = True) -> Any:

@@ -47,7 +47,7 @@ FLOORS = [
     ),
     Floor("async_calls", "locks"),
     Floor("paging", "exceptions"),
-    Floor("downloads", "exceptions"),
+    Floor("downloads", "exceptions transport"),
     Floor(
         "everyday",
         "exceptions late_imports configuration sending transport paging downloads",

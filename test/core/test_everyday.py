@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -543,6 +544,7 @@ def test_a_failed_download_leaves_everything_as_it_was(
     with pytest.raises(error) as caught:
         client.download("/a", to=to)
     assert caught.value.request_sent is not False
+    assert str(caught.value).startswith("GET /rest/v2/a: ")
     assert (os.listdir(tmp_path), to.read_bytes()) == (["invoice.pdf"], b"old")
 
 
@@ -571,6 +573,72 @@ def test_a_compressed_download_is_unpacked(client: ApiClient, shop: Shop, tmp_pa
     client.download("/a", to=tmp_path / "a", progress=lambda *at: told.append(at))
     assert (tmp_path / "a").read_bytes() == PDF
     assert told[-1] == (len(PDF), None)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "message"),
+    [
+        ("gzip", gzip.compress(PDF)[:-9], "compressed body is cut"),
+        ("gzip", gzip.compress(PDF)[:1], "compressed body is cut"),
+        ("deflate", zlib.compress(PDF)[:-9], "compressed body is cut"),
+        ("gzip", b"not gzip at all", "compression is broken"),
+        ("br", b"brotli", "content encoding that was not asked for"),
+    ],
+)
+def test_a_download_that_cannot_be_unpacked_whole_is_no_file(
+    client: ApiClient, shop: Shop, tmp_path: Path, encoding: str, body: bytes, message: str
+) -> None:
+    shop.answer = lambda seen: (200, {"Content-Encoding": encoding}, body)
+    with pytest.raises(ApiResponseError, match=message) as caught:
+        client.download("/a", to=tmp_path / "a", query={"not": "shown"})
+    assert str(caught.value).startswith("GET /rest/v2/a: HTTP 200. ")
+    assert caught.value.status == 200
+    assert caught.value.headers["Content-Encoding"] == encoding
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate", "raw deflate"])
+def test_a_compressed_download_in_single_bytes(
+    client: ApiClient, shop: Shop, tmp_path: Path, coding: str
+) -> None:
+    content = PDF[:300]
+    raw = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    body = {
+        "gzip": gzip.compress(content[:100]) + gzip.compress(content[100:]),
+        "x-gzip": gzip.compress(content),
+        "deflate": zlib.compress(content),
+        "raw deflate": raw.compress(content) + raw.flush(),
+    }[coding]
+    headers = {"Content-Encoding": coding.split()[-1], "Content-Length": str(len(body))}
+    shop.answer = lambda seen: (200, headers, (body[i : i + 1] for i in range(len(body))))
+    client.download("/a", to=tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == content
+
+
+def test_a_number_bounds_the_whole_download(client: ApiClient, shop: Shop, tmp_path: Path) -> None:
+    """However steadily the bytes come; a pair bounds only each wait."""
+    gone = threading.Event()
+    most = 40
+
+    def answer(seen: Seen) -> Any:
+        def body() -> Iterator[bytes]:
+            for _ in range(most):
+                yield b"x"
+                gone.wait(0.03)
+
+        return 200, {"Content-Length": str(most)}, body()
+
+    shop.answer = answer
+    done: list[int] = []
+    with pytest.raises(ApiTimeoutError, match=r"^GET /rest/v2/a: no complete response in time"):
+        client.download(
+            "/a", to=tmp_path / "a", timeout=0.3, progress=lambda size, _: done.append(size)
+        )
+    assert 1 < len(done) < most
+    assert os.listdir(tmp_path) == []
+    client.download("/a", to=tmp_path / "a", timeout=(0.3, 0.3))
+    assert (tmp_path / "a").read_bytes() == b"x" * most
+    gone.set()
 
 
 def test_a_full_disk_is_an_error_of_the_call(client: ApiClient, shop: Shop, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import ssl
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from email.utils import mktime_tz, parsedate_tz
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any
@@ -240,51 +240,70 @@ def read_body(response: Any, limit: int, encoding: str) -> bytes:
         if response.length_remaining == 0:
             break
     body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-    encoding = encoding.strip().lower()
-    if not body or encoding in ("", "identity"):
+    if not body or is_identity(encoding):
         return body
-    if encoding in ("gzip", "x-gzip"):
-        return _decompress(body, _GZIP, limit)
-    if encoding == "deflate":
-        # RFC 9110, section 8.4.1.2: zlib framing, which some servers leave out.
-        zlib_framed = (
-            len(body) > 1 and (body[0] & 0x0F) == 8 and (body[0] * 256 + body[1]) % 31 == 0
-        )
-        return _decompress(body, zlib.MAX_WBITS if zlib_framed else _RAW_DEFLATE, limit)
-    raise BodyError("the response has a content encoding that was not asked for")
-
-
-def _decompress(body: bytes, window: int, limit: int) -> bytes:
-    pieces = []
-    size = 0
-    members = 1
-    decoder = zlib.decompressobj(window)
-    for start in range(0, len(body), _FEED):
-        pending = body[start : start + _FEED]
-        more = True
-        while more:
-            if decoder.eof:
-                # After the end of a gzip member comes another member, or zero padding.
-                pending = pending.lstrip(b"\0") if window == _GZIP else b""
-                if not pending:
-                    break
-                members += 1
-                if members > _MAX_MEMBERS:
-                    raise BodyError("the response's compressed body has too many parts")
-                decoder = zlib.decompressobj(window)
-            room = min(_CHUNK, limit + 1 - size)
-            try:
-                piece = decoder.decompress(pending, room)
-            except zlib.error:
-                raise BodyError("the response's compression is broken") from None
-            pieces.append(piece)
-            size += len(piece)
-            if size > limit:
-                raise BodyError(
-                    "the response is larger than max_response_size (%d bytes) decompressed" % limit
-                )
-            pending = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
-            more = bool(pending) or len(piece) == room  # zlib may hold output without input
-    if not decoder.eof:
-        raise BodyError("the response's compressed body is cut")
+    pieces, size = [], 0
+    for piece in decompressed([body], encoding):
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit:
+            raise BodyError(
+                "the response is larger than max_response_size (%d bytes) decompressed" % limit
+            )
     return b"".join(pieces)
+
+
+def is_identity(encoding: str) -> bool:
+    """Whether a ``Content-Encoding`` says that the body is not compressed."""
+    return encoding.strip().lower() in ("", "identity")
+
+
+def decompressed(body: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """The decompressed body in pieces of at most 64 KiB, from whatever pieces it comes in.
+
+    Raises:
+        BodyError: an encoding that was never asked for, or a body that is broken or cut.
+    """
+    encoding = encoding.strip().lower()
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise BodyError("the response has a content encoding that was not asked for")
+    decoder: Any = None
+    first = b""
+    window = _GZIP
+    members = 1
+    for piece in body:
+        if decoder is None:
+            first += piece
+            if len(first) < 2:
+                continue
+            piece = first
+            if encoding == "deflate":
+                window = zlib.MAX_WBITS if _is_zlib(first) else _RAW_DEFLATE
+            decoder = zlib.decompressobj(window)
+        for start in range(0, len(piece), _FEED):
+            pending = piece[start : start + _FEED]
+            more = True
+            while more:
+                if decoder.eof:
+                    # After the end of a gzip member comes another member, or zero padding.
+                    pending = pending.lstrip(b"\0") if window == _GZIP else b""
+                    if not pending:
+                        break
+                    members += 1
+                    if members > _MAX_MEMBERS:
+                        raise BodyError("the response's compressed body has too many parts")
+                    decoder = zlib.decompressobj(window)
+                try:
+                    output = decoder.decompress(pending, _CHUNK)
+                except zlib.error:
+                    raise BodyError("the response's compression is broken") from None
+                yield output
+                pending = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
+                more = bool(pending) or len(output) == _CHUNK  # zlib may hold output without input
+    if first and (decoder is None or not decoder.eof):
+        raise BodyError("the response's compressed body is cut")
+
+
+def _is_zlib(body: bytes) -> bool:
+    """Whether it has zlib's framing (RFC 9110, section 8.4.1.2), which some servers leave out."""
+    return (body[0] & 0x0F) == 8 and (body[0] * 256 + body[1]) % 31 == 0
