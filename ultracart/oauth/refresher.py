@@ -18,8 +18,8 @@ R8   ``invalid_grant``: read the store once more, for writers that take no lock;
      ended. The stored token stays until it is replaced or deleted.
 R9   An error response to a refresh token is remembered, in this process: that of an ended grant for
      good, that of a refused application or with a ``Retry-After`` for a while. After two failures
-     in a row, callers get the error without a request, for pauses that grow to a minute. A forced
-     refresh is sent anyway.
+     in a row, callers get the error without a request, for pauses that grow to a minute, or to 15
+     seconds if responses were lost. A forced refresh is sent anyway.
 R10  A 401: adopt the stored token if it is another one, else refresh. A token that is rejected
      within ten seconds of its refresh stays in use: its successor would be rejected as well. The
      time doubles with each such token in a row.

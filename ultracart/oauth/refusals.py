@@ -21,9 +21,13 @@ from .bounded import BoundedDict
 from .single_flight import equal_error
 from .token import Token
 from .token_cache import CachedToken
+from .token_endpoint import may_have_been_lost
 
 # Seconds after which an application whose client id was refused asks again.
 _APPLICATION_REFUSED = 60.0
+# The longest pause, in seconds, after several failures in a row: if UltraCart decided so, and if
+# its responses were lost, as in an outage, whose end is to be noticed soon.
+_DECIDED, _LOST = 60.0, 15.0
 # Seconds for which a new token is kept although a resource rejects it; doubled each time.
 _REJECTED_SOON = 10.0
 _MOST_DOUBLINGS = 6
@@ -106,7 +110,8 @@ class Refusals:
         seen, count = self._failed.get(account, (0, 0))
         count = count + 1 if seen == hash(token.refresh_token) else 1
         self._failed[account] = hash(token.refresh_token), count
-        return 0.0 if count == 1 else min(2.0 ** min(count - 2, 10), _APPLICATION_REFUSED)
+        longest = _LOST if may_have_been_lost(error) else _DECIDED
+        return 0.0 if count == 1 else min(2.0 ** min(count - 2, 10), longest)
 
     def check(self, account: str, token: Token, now: float, *, final_only: bool) -> None:
         """Raise the refusal that still holds for this token."""
