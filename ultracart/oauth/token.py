@@ -6,7 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -29,7 +29,7 @@ _REFRESH_LIFETIMES = (
 )
 
 
-@dataclass(frozen=True, repr=False, slots=True)
+@dataclass(frozen=True, init=False, repr=False, eq=False, slots=True)
 class Token:
     """One grant's tokens at one moment; immutable. ``repr`` never shows a token.
 
@@ -56,31 +56,50 @@ class Token:
     """
 
     access_token: str
-    refresh_token: str | None = None
-    expires_at: float | None = None
-    token_type: str = "bearer"
-    scope: str | None = None
-    _: KW_ONLY
-    issued_at: float | None = None
-    merchant_id: str | None = None
-    host: str | None = None
-    client_id: str | None = None
-    granted_at: float | None = None
-    refresh_token_expires_at: float | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    refresh_token: str | None
+    expires_at: float | None
+    token_type: str
+    scope: str | None
+    issued_at: float | None
+    merchant_id: str | None
+    host: str | None
+    client_id: str | None
+    granted_at: float | None
+    refresh_token_expires_at: float | None
+    extra: Mapping[str, Any]
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        access_token: str,
+        refresh_token: str | None = None,
+        expires_at: float | None = None,
+        token_type: str = "bearer",
+        scope: str | None = None,
+        *,
+        issued_at: float | None = None,
+        merchant_id: str | None = None,
+        host: str | None = None,
+        client_id: str | None = None,
+        granted_at: float | None = None,
+        refresh_token_expires_at: float | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        given = locals()
         for name, read in _FIELDS.items():
-            given = getattr(self, name)
-            if (value := read(name, given)) is not given:
-                object.__setattr__(self, name, value)
+            object.__setattr__(self, name, read(name, given[name]))
         is_bare = self.refresh_token is not None and self.expires_at == 0
         if not self.access_token and not is_bare:
             raise ApiValueError("access_token must not be empty")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # By its constructor: a field that a later version adds gets its default.
+        # Frozen and with slots: only its constructor can fill a Token.
         return partial(Token, **self._fields()), ()
+
+    def __eq__(self, other: object) -> bool:
+        return self._fields() == other._fields() if isinstance(other, Token) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.access_token, self.refresh_token, self.expires_at))
 
     def __repr__(self) -> str:
         return (
