@@ -125,8 +125,8 @@ def __dir__() -> list[str]:
 class _Package(type(sys)):  # type: ignore[misc]
     """Keeps ``ultracart.configuration`` the global Configuration.
 
-    The import system binds the submodule of that name here whenever somebody imports it; the
-    submodule stays importable, but the attribute must not change under those who use it.
+    An import of the submodule ``ultracart.configuration`` makes Python assign it to the attribute
+    of that name. The submodule can be imported, but the assignment is ignored.
     """
 
     @property

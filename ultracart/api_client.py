@@ -1,7 +1,7 @@
-"""The client: arguments become a request, and its response a result. It knows no endpoint.
+"""The API client: makes a request of its arguments, and a result of the response.
 
-Any UltraCart resource can be called with :meth:`ApiClient.call_api`, as the operations of ``api/``
-do.
+It knows no endpoint. :meth:`ApiClient.call_api` calls any UltraCart resource; the operations of
+``api/`` use it too.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class ApiClient(EverydayCalls):
         header_name, header_value: a header sent with each request, which replaces a default one.
         cookie: value of the ``Cookie`` header of each request.
 
-    Safe to use from many threads. ``with ApiClient() as client:`` or :meth:`close` gives the
-    connections back at once.
+    Safe to use from many threads. ``with ApiClient() as client:`` or :meth:`close` releases the
+    connections at once.
     """
 
     PRIMITIVE_TYPES = serialization.PRIMITIVE_TYPES
@@ -105,7 +105,7 @@ class ApiClient(EverydayCalls):
         return state
 
     def close(self) -> None:
-        """Give up connections and background threads; the client can be used again later."""
+        """Release connections and background threads; the client can be used again later."""
         if hasattr(self._rest_client, "close"):  # a user's own may have none
             self._rest_client.close()
         if self._pool is not None:
@@ -171,7 +171,8 @@ class ApiClient(EverydayCalls):
         Args:
             resource_path: path below ``Configuration.host``, with ``{name}`` for path parameters.
             method: ``GET``, ``HEAD``, ``OPTIONS``, ``POST``, ``PATCH``, ``PUT`` or ``DELETE``.
-            path_params, query_params: mapping or pairs, one value for each ``{name}``.
+            path_params: mapping or pairs, a value for each ``{name}``.
+            query_params: mapping or pairs.
             header_params: headers; the client's default headers win over them, credentials over
                 both.
             body: value for a JSON body: data, dates, ``Decimal`` (exactly), models; or text or
@@ -183,7 +184,8 @@ class ApiClient(EverydayCalls):
                 ``'dict(str, object)'``, ``'datetime'``, ``'bytes'``, ``'file'``, a model's name), a
                 class, or a :class:`~ultracart.serialization.ResponseType`; ``None`` for no data.
                 ``'file'`` returns the path of a new file.
-            auth_settings: names of the authorization schemes to send, where configured.
+            auth_settings: names of authorization schemes; the credentials of those that are
+                configured are sent.
             async_req: return an object with ``.get()`` at once and call in the background.
             _return_http_data_only: return the data alone, not ``(data, status, headers)``.
             collection_formats: by parameter name: ``csv``, ``ssv``, ``tsv``, ``pipes``, ``multi``.
@@ -266,9 +268,9 @@ class ApiClient(EverydayCalls):
         preload: bool,
         timeout: Timeout,
     ) -> Any:
-        """Send with credentials, and again where a 401 can be cured by another token.
+        """Send with credentials; after a 401, repeat the request if there is another token.
 
-        Once; and once more where the token of the repeat was found in a store, see
+        Once; and a second time if the token of the first repeat was read from a store, see
         :meth:`_has_another_token`.
         """
         began = monotonic()
@@ -290,20 +292,20 @@ class ApiClient(EverydayCalls):
             repeats += 1
 
     def _exchange(self, method: str) -> Any:
-        """The transport's ``request``, which :meth:`request` would call by way of a verb.
+        """The transport's ``request``, to be called without :meth:`request` and a verb in between.
 
-        ``None`` where either of the two is a user's own, or there is no such method.
+        ``None`` if a user has replaced one of those two, or if there is no such method.
         """
         if getattr(self.request, "__func__", None) is not _OWN_REQUEST:
             return None
         return request_behind(self.rest_client, method)
 
     def _has_another_token(self, headers: Any, auth_settings: Any, repeats: int) -> bool:
-        """Tell the token source that the server answered 401; whether to repeat the request.
+        """Report a 401 to the token source; return whether to repeat the request.
 
-        A token source may have two methods besides ``__call__``. ``invalidate(token)`` is told;
-        it returns ``False`` where it has no other token. ``is_untried(token)`` says that the
-        server has not been asked with this token before, because it was found in a store.
+        A token source may have two methods besides ``__call__``. ``invalidate(token)`` is called
+        with the rejected token, and returns ``False`` if there is no other. ``is_untried(token)``
+        is true for a token that was read from a store and not sent to the server before.
         """
         source = self.configuration.access_token
         rejected = str(headers.get("Authorization", "")).partition("Bearer ")[2]
@@ -327,7 +329,7 @@ class ApiClient(EverydayCalls):
                 known = tuple(self.configuration.auth_settings())
             if scheme not in known:
                 raise ApiValueError(
-                    "auth_settings: there is no scheme %s; there are %s"
+                    "auth_settings: there is no scheme %s; the schemes are %s"
                     % (ascii(scheme), ", ".join(known))
                 )
         return asked
@@ -343,13 +345,13 @@ class ApiClient(EverydayCalls):
         _preload_content: bool = True,
         _request_timeout: Timeout = None,
     ) -> Any:
-        """Send one request to a whole URL, without adding headers or credentials.
+        """Send one request to a complete URL, without adding headers or credentials.
 
-        Calls go through here, and through a verb of :attr:`rest_client`, where users have put
-        something of their own in the place of either; else directly to the transport.
+        If a user has replaced this method or a verb of :attr:`rest_client`, every call goes through
+        both; otherwise calls go directly to the transport.
 
         Raises:
-            ApiValueError: a method that is none of those of :meth:`call_api`.
+            ApiValueError: a method that :meth:`call_api` does not know.
             ApiException: the call failed.
         """
         if method not in METHODS:
@@ -401,7 +403,7 @@ class ApiClient(EverydayCalls):
         """Add the credential of each named scheme that is configured, and never an empty one.
 
         Raises:
-            ApiValueError: a scheme that says to send it neither as header nor as query parameter.
+            ApiValueError: a scheme whose ``in`` is neither ``header`` nor ``query``.
         """
         if not auth_settings:
             return
@@ -488,7 +490,7 @@ def _text_of(response: Any, body: Any, response_type: Any) -> tuple[str, str]:
 
 
 def default_api_client() -> ApiClient:
-    """The client that API objects made without one share; it uses the global configuration."""
+    """The client of all API objects that were made without one; uses the global configuration."""
     global _default_client
     if _default_client is None:
         _default_client = ApiClient()

@@ -1,4 +1,4 @@
-"""Background calls (``async_req=True``): daemon threads that start when needed and leave soon."""
+"""Background calls (``async_req=True``): daemon threads that start when needed, end when idle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LINGER = 1.0
 
 
 class AsyncResult(Generic[T]):
-    """The outcome of a call in the background; the interface of ``multiprocessing.pool``'s."""
+    """The result of a background call; has the interface of ``multiprocessing.pool``'s."""
 
     def __init__(self) -> None:
         self._done = Event()
@@ -38,18 +38,18 @@ class AsyncResult(Generic[T]):
         return self._value  # type: ignore[no-any-return]
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait until the call has ended, at most ``timeout`` seconds (default: for ever)."""
+        """Wait until the call has finished, at most ``timeout`` seconds (default: for ever)."""
         self._done.wait(timeout)
 
     def ready(self) -> bool:
-        """Whether the call has ended."""
+        """Whether the call has finished."""
         return self._done.is_set()
 
     def successful(self) -> bool:
-        """Whether the call ended without an exception.
+        """Whether the call finished without an exception.
 
         Raises:
-            ValueError: it has not ended.
+            ValueError: it has not finished.
         """
         if not self.ready():
             raise ValueError("the call has not finished yet")
@@ -67,8 +67,8 @@ class AsyncResult(Generic[T]):
 class _Workers:
     """The state that threads and pool share; it holds no reference to the pool.
 
-    There are as many threads as unfinished calls, up to the limit: so none waits without need, and
-    none is left behind by the last thread.
+    There are as many threads as unfinished calls, up to the limit. So a call waits only if the
+    limit is reached, and the last thread leaves no call behind.
     """
 
     # Kept in the class: at interpreter shutdown a module's names may be gone before a pool is.
@@ -156,7 +156,7 @@ class CallPool:
         return result
 
     def close(self) -> None:
-        """End the threads as soon as the calls already given are done."""
+        """End the threads as soon as the calls accepted so far are done."""
         workers, self._workers = self._workers, _Workers()
         if workers.pid == os.getpid():
             with workers.lock:

@@ -1,5 +1,5 @@
 # PYTHON_ARGCOMPLETE_OK
-"""The entry point of the command ``ultracart``: how it ends, also when Ctrl-C stops it."""
+"""The entry point of the command ``ultracart``; Ctrl-C stops it without a traceback."""
 
 from __future__ import annotations
 

@@ -31,24 +31,26 @@ BROWSER_KEY_SCHEME = "ultraCartBrowserApiKey"
 OAUTH_SCHEME = "ultraCartOauth"
 SIMPLE_KEY_SCHEME = "ultraCartSimpleApiKey"
 SCHEMES: tuple[str, ...] = (BROWSER_KEY_SCHEME, OAUTH_SCHEME, SIMPLE_KEY_SCHEME)
-# The official SDK's size, on small machines more; counting cores for each Configuration costs more
-# than the rest of making one.
+# The official SDK's default, but at least 32. Computed once, because counting the cores takes
+# longer than the rest of making a Configuration.
 _POOL_MAXSIZE = max(32, (os.cpu_count() or 1) * 5)
 _KEY_SCHEMES = {BROWSER_KEY_SCHEME: BROWSER_KEY, SIMPLE_KEY_SCHEME: SIMPLE_KEY}
 
 TokenSource: TypeAlias = "Callable[[], str]"
-# What Configuration.request_limiter is: seconds to wait for a turn -> the turn.
+# Configuration.request_limiter: called with the seconds that a request may wait; returns a context
+# manager, held while the request is in progress.
 RequestLimit: TypeAlias = "Callable[[float], AbstractContextManager[None]]"
 # One number bounds the whole call; a pair bounds the connection and then the response; in seconds.
 Timeout: TypeAlias = "int | float | tuple[float, float] | list[float] | None"
 
 
-# The default of a keyword that keeps what the environment or set_default() says.
+# The default of a keyword: keep the value from the environment or set_default().
 _AS_BEFORE: Any = object()
 
 
 class _Namespace:
-    """Makes ``ultracart.configuration.Configuration()`` work, object or module."""
+    """Makes ``ultracart.configuration.Configuration()`` work, whether ``ultracart.configuration``
+    is the module or, as usual, the global Configuration."""
 
     @property
     def Configuration(self) -> type[Configuration]:  # noqa: N802
@@ -79,7 +81,8 @@ class Configuration(_Namespace):
         timeout: seconds: one number for a whole call, or (connect, response). Default (10, 60).
         retry_budget: seconds a call may wait in all where a 429 or 503 has ``Retry-After``.
             Default 20; 0 never waits.
-        max_response_size: bytes of one response after decompression. Default 32 MiB.
+        max_response_size: most bytes of one response, before and after decompression. Default
+            32 MiB.
         verify_ssl: verify certificate and host name. Default ``True``.
         ssl_ca_cert: file of trusted CA certificates (PEM). Default: certifi's.
         cert_file, key_file: client certificate and key (PEM), or ``None``.
@@ -90,8 +93,9 @@ class Configuration(_Namespace):
         allow_insecure_transport: permit plain http to hosts other than loopback. Default ``False``.
         request_limiter: a cap on parallel requests, such as ``ultracart.oauth.RequestLimiter(1)``:
             called with the seconds that a request may wait, it returns a context manager that is
-            held while the request is under way. Copies share it. Default ``None``.
-        connection_pool_maxsize: idle connections kept. Default 5 for each core, at least 32.
+            held while the request is in progress. Copies share it. Default ``None``.
+        connection_pool_maxsize: number of idle connections that are kept. Default 5 for each core,
+            at least 32.
         temp_folder_path: folder for downloads (``response_type='file'``); default: the system's.
         safe_chars_for_path_param: characters that stay unescaped in path parameters.
         client_side_validation: kept for the official 4.x SDK; arguments are always checked.
@@ -161,8 +165,8 @@ class Configuration(_Namespace):
             own = not self._is_made or type(self) is not Configuration or self._is_known(name)
             warning = None if own else self._unknown(name)
             object.__setattr__(self, name, value)
-            # Drop what was prepared from the settings (see :meth:`prepared`), after the new value
-            # is set: before it, another thread could prepare the old value again and keep that.
+            # Drop what was prepared from the settings (see :meth:`prepared`) only now: before the
+            # assignment, another thread could prepare the old value again and keep it.
             self.__dict__["_prepared"] = {}
             if warning is not None:
                 import warnings  # only a mistake needs it
@@ -195,14 +199,14 @@ class Configuration(_Namespace):
 
     @classmethod
     def set_default(cls, default: Configuration | None) -> None:
-        """Give the global configuration these settings, and every later ``Configuration()``.
+        """Give these settings to the global configuration and to every later ``Configuration()``.
 
-        The settings are copied: later changes to ``default`` show nowhere else. ``None`` goes
-        back to fresh defaults and the environment.
+        The settings are copied: later changes to ``default`` have no effect. ``None`` goes back to
+        fresh defaults and the environment.
         """
         if default is not None and not isinstance(default, Configuration):
             raise ApiTypeError("default must be a Configuration, not %s" % type(default).__name__)
-        # Another thread may make a Configuration or set a default at any step of this.
+        # Between any two lines, another thread may make a Configuration or set a default.
         settings = None if default is None else default.__getstate__()
         Configuration._default = settings
         if settings is None:
@@ -281,7 +285,7 @@ class Configuration(_Namespace):
         return {"type": "api_key", "in": "header", "key": key, "value": value}
 
     def auth_settings(self) -> dict[str, Any]:
-        """How to send the credential of each scheme, by the names in UltraCart's description."""
+        """How to send the credential of each scheme, by the scheme's name."""
         return {scheme: self.auth_setting(scheme) for scheme in SCHEMES}
 
     def to_debug_report(self) -> str:
@@ -294,7 +298,7 @@ class Configuration(_Namespace):
             % (platform.platform(), platform.python_version(), __version__)
         )
 
-    # -- logging: what it means is decided in debug_log.py, loaded only when it is used ---------
+    # -- logging: done by debug_log.py, which is loaded only when it is used -------------------
 
     @property
     def debug(self) -> bool:
@@ -377,7 +381,7 @@ class Configuration(_Namespace):
         debug_before = self.__dict__.get("_debug", False)
         self.__dict__.update(state)
         self.__dict__["_prepared"] = {}
-        if self._debug != debug_before:  # the logger counts those that have it on
+        if self._debug != debug_before:  # debug_log counts the configurations with ``debug`` on
             _debug_log().debug_switched(self, self._debug)
 
     def __copy__(self) -> Configuration:
@@ -403,12 +407,12 @@ class Configuration(_Namespace):
             elif name == "proxy" and value:
                 value = "***"  # a proxy's URL may hold a password
             elif name == "host" and not {"@", "?", "#"}.isdisjoint(str(value)):
-                value = "***"  # refused when it is used, but it may hold a password
+                value = "***"  # a host that cannot be used, but it may hold a password
             # ``api_key`` and ``api_key_prefix`` come here only if they are not dicts.
             elif is_secret_name(name) or name == "api_key_prefix":
                 value = mask(value)
             elif callable(value):
-                # The repr of a method or a partial has that of an object, with all it holds.
+                # The repr of a method or partial includes its object's, which may show secrets.
                 value = getattr(value, "__qualname__", type(value).__qualname__)
             shown.append("%s=%r" % (name, value))
         return "Configuration(%s)" % ", ".join(shown)
@@ -441,9 +445,9 @@ def _debug_log() -> Any:
 
 
 def _auth_lookup(configuration: Configuration) -> Callable[[str], dict[str, Any] | None]:
-    """What finds the setting of a scheme for a request: reads only the credentials asked for.
+    """A function that finds the setting of a scheme, and reads no other credential.
 
-    A subclass that replaces ``auth_settings``, as with the official SDK, decides instead.
+    If a subclass replaces ``auth_settings``, as with the official SDK, its settings are used.
     """
     replaced = getattr(configuration.auth_settings, "__func__", None)
     if replaced is not Configuration.auth_settings:
@@ -453,7 +457,7 @@ def _auth_lookup(configuration: Configuration) -> Callable[[str], dict[str, Any]
         or configuration.access_token
         or configuration.refresh_api_key_hook
     ):
-        return _NOTHING.get  # as for the token requests of a session
+        return _NOTHING.get  # no credential is configured, as for a session's token requests
     return configuration.auth_setting
 
 

@@ -54,7 +54,7 @@ def debug_switched(configuration: Any, on: bool) -> None:
 
 
 def log_to_file(path: str | None, line_format: str) -> None:
-    """Append this package's lines to ``path`` (made with mode 0600), not to an earlier one."""
+    """Append this package's lines to ``path`` (made with mode 0600), no longer to another file."""
     global _file_handler
     handler: logging.Handler | None = None
     if path is not None:
@@ -83,7 +83,7 @@ def format_changed(line_format: str) -> None:
     """Use ``line_format`` in the handlers that this module added.
 
     Raises:
-        TypeError, ValueError: it is no format.
+        TypeError, ValueError: it is not a logging format.
     """
     made = formatter(line_format)
     for handler in (_debug_handler, _file_handler):
@@ -94,9 +94,9 @@ def format_changed(line_format: str) -> None:
 def log_exchange(call: Any, response: Any, seconds: float) -> None:
     """Log one line for one exchange: names of what was sent, never a value.
 
-    ``call`` is a ``transport.Call``, ``response`` what it got, a response or an exception. Whatever
-    they hold, and whatever a handler does, nothing is raised: the caller's response must not be
-    lost to a line about it.
+    ``call`` is a ``transport.Call``, ``response`` its response or exception. Never raises, whatever
+    they hold and whatever a handler does: the caller must not lose a response because its log line
+    failed.
     """
     try:
         LOGGER.debug("%s", _line(call, response, seconds))
@@ -129,7 +129,7 @@ def _names(part: Any) -> list[Any]:
 
 
 def log_cause(call: Any, error: BaseException) -> None:
-    """Where an error came from whose text nobody else shows. Never raises."""
+    """Log where ``error`` was raised, and its text, which no other message shows. Never raises."""
     try:
         if not LOGGER.isEnabledFor(logging.DEBUG):
             return

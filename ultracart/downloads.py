@@ -36,7 +36,7 @@ def download(
 
     Raises:
         ApiTypeError, ApiValueError: before ``ask`` is called: ``to`` cannot be written.
-        ApiException: the call or the writing failed; ``to`` is as it was.
+        ApiException: the call or the writing failed; ``to`` is unchanged.
     """
     if progress is not None and not callable(progress):
         raise ApiTypeError("progress must be a function, not %s" % type(progress).__name__)
@@ -48,7 +48,7 @@ def download(
     except OSError as error:
         raise ApiValueError("to: the folder cannot be written to: %s" % error.strerror) from None
     try:
-        # Without a buffer, which would be written once more where writing has failed.
+        # Unbuffered: after a failed write, closing a buffered file would write the rest again.
         with os.fdopen(handle, "wb", buffering=0) as file:
             ends = monotonic() + timeout if isinstance(timeout, (int, float)) else math.inf
             response = ask()

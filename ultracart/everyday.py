@@ -1,7 +1,7 @@
 """Everyday calls: ``get``, ``post``, ``put``, ``patch``, ``delete``, ``pages`` and ``download``.
 
-:class:`EverydayCalls` is a base of :class:`ultracart.ApiClient`. Each method is one
-:meth:`~ultracart.ApiClient.call_api` with the arguments that people think in.
+:class:`EverydayCalls` is a base class of :class:`ultracart.ApiClient`. Each method calls
+:meth:`~ultracart.ApiClient.call_api`, and has shorter arguments.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     PathT = TypeVar("PathT", bound="str | os.PathLike[str]")
 
     class Options(TypedDict, total=False):
-        """What the calls with a body take, beside ``response_type``."""
+        """The arguments of the calls with a body, without ``response_type``."""
 
         json: Any
         form: Values
@@ -63,7 +63,7 @@ class EverydayCalls:
 
     Arguments that mean the same in all of them:
 
-    resource: path below ``Configuration.host``, with ``{name}`` for what ``path`` gives.
+    resource: path below ``Configuration.host``, with a ``{name}`` for each value in ``path``.
     query: query parameters, a mapping or (name, value) pairs.
     path: values for the ``{name}`` in ``resource``; they are percent-encoded.
     headers: headers of this request; they win over the client's default headers, and credentials
@@ -72,13 +72,13 @@ class EverydayCalls:
         ``Configuration.timeout``.
     response_type: what to return: ``"object"`` (default) for the JSON as it is, another type name
         of :meth:`~ultracart.ApiClient.call_api`, or a model class.
-    auth_settings: names of the authorization schemes to send, in place of all that are configured;
-        ``[]`` sends none.
+    auth_settings: names of authorization schemes: send only the credentials of these, not all that
+        are configured; ``[]`` sends none.
     collection_formats: by parameter name, how a list is sent: ``csv``, ``ssv``, ``tsv``,
         ``pipes`` or ``multi``.
 
-    All raise ApiTypeError, ApiValueError or ConfigurationError before anything is sent, and
-    ApiException where the call failed.
+    Bad arguments raise ApiTypeError, ApiValueError or ConfigurationError before anything is sent; a
+    call that failed raises ApiException.
     """
 
     configuration: Configuration
@@ -162,12 +162,12 @@ class EverydayCalls:
         Args:
             json: the body as data: dicts, lists, text, numbers, dates, models.
             form: the body as a form: a mapping or (name, value) pairs.
-            content: the body as it is; ``Content-Type`` in ``headers`` says what it is.
+            content: the body, sent unchanged; set its ``Content-Type`` in ``headers``.
             files: what to upload (multipart), by field name, with or without ``form``: a path,
                 ``bytes``, an open binary file, or ``(name, content[, content type])``.
 
-        One of ``json``, ``content`` and ``form`` or ``files``; without any, ``{}`` is sent. The
-        other arguments are those of :class:`EverydayCalls`.
+        Give only one body: ``json``, ``content``, or ``form`` and ``files``. Without a body, ``{}``
+        is sent. The other arguments are those of :class:`EverydayCalls`.
         """
         return self._request("POST", locals())
 
@@ -266,24 +266,25 @@ class EverydayCalls:
         auth_settings: Iterable[str] | None = None,
         collection_formats: Mapping[str, str] | None = None,
     ) -> Iterator[Any]:
-        """Each item of all pages of a resource, asked for page by page as they are used.
+        """The items of all pages of a resource; a page is requested when its first item is needed.
 
         ``for order in client.pages("/order/orders", "orders"): ...``
 
         Args:
-            items: field of the response that has the items, such as ``"orders"``; ``None`` where
-                the response itself is the list.
+            items: field of the response that has the items, such as ``"orders"``; ``None`` if the
+                response itself is the list.
             limit: items of one page (``_limit``); a ``_limit`` in ``query`` wins over it.
-            json: send this body with POST in place of a GET, for resources that search so, such as
+            json: send this body with POST instead of a GET, for searches such as
                 ``/order/orders/query``.
 
-        ``_offset`` in ``query`` is where to begin, default 0. The response's
-        ``metadata.result_set`` says where to go on; a response without one is the last. So is one
-        that names an offset that has been asked for, and the tenth empty one in a row. The other
-        arguments are those of :class:`EverydayCalls`.
+        ``_offset`` in ``query`` is the first offset, default 0. A response's
+        ``metadata.result_set`` names the next one; a response without it is the last page. So is a
+        page that names an offset that was already requested, and the tenth empty page in a row. The
+        other arguments are those of :class:`EverydayCalls`.
 
         Raises:
-            ApiResponseError: the response has no list of that name, or a next offset that is none.
+            ApiResponseError: the response has no list of that name, or its next offset is not a
+                whole number.
         """
         given = {**locals(), "path": _kept(path), "auth_settings": _kept(auth_settings)}
 
@@ -308,13 +309,13 @@ class EverydayCalls:
     ) -> PathT:
         """GET ``resource`` into the file ``to``, and return ``to``.
 
-        The bytes go into a temporary file beside it (mode 0600), which takes its place when all
-        are there: ``to`` is never half a file. However large it is, it is not held in memory.
+        The content is written to a temporary file in the same folder (mode 0600), which is renamed
+        to ``to`` when it is complete. It is not held in memory, so it may be large.
 
         Args:
-            to: path of the file; one that exists is replaced.
-            progress: called with (bytes done, bytes in all) as they come; in all is ``None`` where
-                the server does not say.
+            to: path of the file; an existing file is replaced.
+            progress: called with (bytes received, bytes in all) as data arrives; the second is
+                ``None`` if the server does not send the size.
             timeout: seconds: a number for the whole download. A pair (connect, response), and the
                 default, bound the connection and then each wait for data, because a large file
                 may take long.
@@ -323,7 +324,7 @@ class EverydayCalls:
 
         Raises:
             ApiTypeError, ApiValueError: before anything is sent: ``to`` cannot be written.
-            ApiException: the call failed, or the connection broke; ``to`` is as it was.
+            ApiException: the call failed, or the connection broke; ``to`` is unchanged.
         """
         # ``Content-Length`` of a compressed response is not the size of the file.
         own = _with_defaults(headers, {"Accept": "*/*", "Accept-Encoding": "identity"})
@@ -368,12 +369,12 @@ class EverydayCalls:
                 _request_timeout=given["timeout"],
             )
         except (ApiTypeError, ApiValueError) as error:
-            if len(error.args) == 1:  # the argument by the name that it has here
+            if len(error.args) == 1:  # name the argument as it is called here
                 error.args = (_renamed(str(error.args[0])),)
             raise
 
     def _schemes(self) -> Iterable[str]:
-        """The authorization schemes of the configuration; asking for one's credential costs."""
+        """The configuration's authorization schemes, without reading a credential if possible."""
         replaced = getattr(self.configuration.auth_settings, "__func__", None)
         if replaced is Configuration.auth_settings:
             return SCHEMES
@@ -387,7 +388,7 @@ def _renamed(message: str) -> str:
 
 
 def _kept(values: Any) -> Any:
-    """``values``, to be read more than once."""
+    """``values``; an iterator becomes a list, because it is read more than once."""
     return list(values) if isinstance(values, Iterator) else values
 
 
@@ -398,7 +399,7 @@ def _with_defaults(headers: Any, defaults: dict[str, Any]) -> Any:
 
 
 def _as_it_is(content: Any) -> tuple[RawContent, str]:
-    """The body of ``content``, and the content type of what is nothing more special."""
+    """The body for ``content``, and its default content type."""
     if isinstance(content, str):
         if not is_encodable(content):
             raise ApiValueError("content holds a lone surrogate, which cannot be encoded")
@@ -411,7 +412,7 @@ def _as_it_is(content: Any) -> tuple[RawContent, str]:
 def _with_types(
     headers: Mapping[str, Any] | None, content_type: str | None, response_type: Any
 ) -> Any:
-    """``headers`` with the ``Accept`` and ``Content-Type`` that they do not have."""
+    """``headers``, with ``Accept`` and ``Content-Type`` added if they are missing."""
     if headers is not None and not isinstance(headers, Mapping):
         return headers  # an invalid type is refused where headers are merged
     own = OwnHeaders(headers or {})

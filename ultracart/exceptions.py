@@ -88,16 +88,16 @@ class UltraCartError(Exception):
     """Base of everything this package raises on purpose."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Exception's own protocol calls __init__ with self.args, which loses keyword facts.
+        # Exception's own protocol calls __init__ with self.args, which loses keyword arguments.
         # A cause is ours or the system's (rest chains no other); both pickle.
         cause = self.__cause__ if isinstance(self.__cause__, (UltraCartError, OSError)) else None
         return _rebuild, (type(self), self.args, dict(self.__dict__), cause)
 
 
 def _located(msg: object, path_to_item: Any) -> object:
-    """``msg``, and where it applies: the keys and indices that lead to what is wrong.
+    """``msg`` with the place of the error: the keys and indices that lead to the wrong value.
 
-    The official 4.x SDK's models give these to the errors that they raise.
+    The official 4.x SDK's models pass these to the errors that they raise.
     """
     place = "".join("[%r]" % (step,) for step in path_to_item or ())
     return "%s at %s" % (msg, place) if place else msg
@@ -134,7 +134,7 @@ class ApiValueError(UltraCartError, ValueError):
 class ApiException(UltraCartError):
     """A call that failed. ``except ApiException`` catches every failure of a call.
 
-    Where the client is a session's, ``except OAuthSessionError`` catches the session's own.
+    With a session's client, also catch ``OAuthSessionError``: a failure of the session itself.
 
     ``str()`` never shows the body, a header or a credential; the attributes hold them.
 
@@ -184,9 +184,9 @@ class ApiException(UltraCartError):
         self._describe(http_resp is None, redact)
 
     def complete(self, response: Any, reason: str | None = None) -> None:
-        """Add the facts of the response that this error was found in, as ``rest`` read it.
+        """Add status, headers and body of ``response``, in which this error was found.
 
-        Users also deserialize responses of their own making, which have ``data`` alone.
+        A response that a user made may have ``data`` alone.
         """
         if self.status is None:
             self.status = getattr(response, "status", None)
@@ -242,7 +242,7 @@ class ApiResponseError(ApiException):
 
 
 class OAuthError(ApiException):
-    """The server answered with an OAuth error code (RFC 6749, section 5.2), also in a 200."""
+    """An OAuth error code (RFC 6749, section 5.2), also in a response with status 200."""
 
 
 class BadRequestException(ApiException):
@@ -312,7 +312,7 @@ class AccessDeniedError(OAuthError):
 
 
 class AuthorizationPendingError(OAuthError):
-    """The merchant has not answered yet: poll again (RFC 8628, 3.5)."""
+    """The merchant has not decided yet: poll again (RFC 8628, 3.5)."""
 
     error: str | None = "authorization_pending"
 
@@ -338,10 +338,10 @@ class StateMismatchError(OAuthSessionError):
 
 
 class ReauthorizationRequired(OAuthSessionError):
-    """The merchant must authorize again: the grant has ended or was never there.
+    """The merchant must authorize again: there is no grant, or it has expired or was revoked.
 
-    ``account`` names the merchant's account in the token store; ``__cause__`` holds the
-    response that ended the grant, where there was one.
+    ``account`` names the merchant's account in the token store; ``__cause__`` is the server's
+    error response, if there was one.
     """
 
     def __init__(self, message: str = "authorize again", *, account: str | None = None) -> None:
@@ -397,7 +397,7 @@ _BY_ERROR: dict[str, type[OAuthError]] = {
 
 
 def oauth_error_class(error: str) -> type[OAuthError]:
-    """The class for an OAuth error code; ``OAuthError`` itself for a code of no RFC we know."""
+    """The class for an OAuth error code; ``OAuthError`` itself for an unknown code."""
     return _BY_ERROR.get(error, OAuthError)
 
 
@@ -416,7 +416,7 @@ def error_class(status: int, body: Any) -> type[ApiException]:
 
 
 def is_unauthorized(error: ApiException) -> bool:
-    """Whether the server answered 401, whatever OAuth code made the class; not a proxy's 401."""
+    """Whether the server (not a proxy) responded with 401, whatever the class of the error."""
     return error.status == 401 and not isinstance(error, ApiConnectionError)
 
 
@@ -449,5 +449,5 @@ def _bare_url(url: str) -> str:
     from re import sub  # only redirects need it
 
     bare = url.partition("?")[0].partition("#")[0]
-    # Slashes as browsers take them: any number, either way.
+    # As browsers, accept any number of slashes and backslashes.
     return sub(r"^(\w[\w+.-]*:(?=[/\\]))?([/\\]*)[^/\\]*@", r"\1\2", bare)

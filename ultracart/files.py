@@ -1,4 +1,4 @@
-"""Files: what is uploaded, and where a download lands whatever the server calls it."""
+"""Files to upload, and files that a response is saved in; the server cannot choose their folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .exceptions import ApiException, ApiTypeError, ApiValueError
 _PARAMETER = re.compile(r"(?:^|;)\s*([^\s=;\"]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^;]*))")
 _ESCAPED = re.compile(r"\\([\"\\])")
 _UNSAFE = re.compile(r"[^\w.,+ @=()\[\]-]")
-# In bytes: file systems hold names of 255, and a taken name is made longer.
+# In bytes: a file name may have 255, and mkstemp() makes the name longer if a file has it.
 _LONGEST_STEM = 160
 _LONGEST_EXTENSION = 40
 
@@ -50,7 +50,7 @@ def _upload(field: str, given: Any) -> tuple[str | None, bytes, str]:
         if not 2 <= len(given) <= 3:
             raise ApiTypeError("files[%r] must be (file name, content[, content type])" % field)
         name, source, kind = (*given, None)[:3]
-        if isinstance(source, str):  # a path is a Path here, as text may be content
+        if isinstance(source, str):  # text is content here; a path must be a Path
             source = _encoded(field, source)
     elif isinstance(given, (bytes, bytearray, memoryview)):
         name = field
@@ -59,7 +59,7 @@ def _upload(field: str, given: Any) -> tuple[str | None, bytes, str]:
         name = name if isinstance(name, (str, os.PathLike)) else field
     content = _content(field, source)
     if isinstance(name, (str, os.PathLike)):
-        # What the system could not decode must not keep the file from being sent.
+        # A file whose name the system could not decode can be sent all the same.
         name = _sendable_name(field, os.path.basename(name))
     elif name is not None or not isinstance(given, tuple):
         raise ApiTypeError("files[%r]: the file name must be str" % field)
@@ -114,10 +114,10 @@ def _content(field: str, source: Any) -> bytes:
 
 
 def check_folder(folder: Any) -> None:
-    """See that ``folder`` can be the name of one, before anything is downloaded for it.
+    """Check that ``folder`` can be the name of a folder, before anything is downloaded.
 
     Raises:
-        ApiTypeError, ApiValueError: it is none.
+        ApiTypeError, ApiValueError: it cannot.
     """
     name = "Configuration.temp_folder_path"
     if folder is not None and not isinstance(folder, (str, os.PathLike)):
@@ -132,11 +132,12 @@ def check_folder(folder: Any) -> None:
 def save_response(response: Any, folder: str | None) -> str:
     """Write the body of ``response`` to a new file (mode 0600) in ``folder``; return its path.
 
-    The name in the ``Content-Disposition`` header is used as far as it is a plain file name that
-    is not taken; a path in it, a link or an existing file is never followed or replaced.
+    The file gets the name in the ``Content-Disposition`` header, without folders, unless it exists:
+    no existing file is replaced and no link followed.
 
     Raises:
-        ApiException: the folder cannot be written to; nothing is left behind, ``body`` has it all.
+        ApiException: the folder cannot be written to; no partial file stays, and ``body`` has the
+            whole content.
     """
     content = getattr(response, "content", response.data)
     if isinstance(content, str):

@@ -4,7 +4,7 @@ Only the forking thread survives in a child. A lock that another thread held is 
 and a connection is still the parent's, so both are made anew before the child uses them.
 
 Python runs hooks where Python itself forks. A server written in C, such as uWSGI, forks without
-them; so whoever is about to use what must not be inherited calls :func:`notice_fork` first.
+them; so code calls :func:`notice_fork` before it uses anything that a child must not inherit.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ def content_type_parts(content_type: str) -> tuple[str, str, str]:
 
 
 def decode_text(body: bytes, charset: str) -> str | None:
-    """``body`` as text: in ``charset`` where Python knows it, else in UTF-8 or what its byte order
-    mark says (RFC 8259, 8.1, allows no other); ``None`` where it is not that."""
+    """``body`` as text: in ``charset`` if Python knows it, else in UTF-8 (RFC 8259, 8.1, allows no
+    other encoding) or what a byte order mark says; ``None`` if it cannot be decoded."""
     if body.startswith(_BYTE_ORDER_MARK.encode("utf-8")):
         charset = "utf-8"
     try:
@@ -39,7 +39,7 @@ def decode_text(body: bytes, charset: str) -> str | None:
 
 
 def decode(body: Any) -> tuple[Any, bool]:
-    """JSON data, or the text itself where it is no JSON; and which of the two it is.
+    """JSON data, or the text itself if it is not JSON; and whether it is JSON.
 
     Tolerates what real servers send: a byte order mark, Latin-1 in a JSON body, a number of any
     length.

@@ -9,10 +9,10 @@ from .exceptions import ApiConnectionError
 
 
 def load(module: str, name: str) -> Any:
-    """What ``module`` has under ``name``. A fork waits while another thread imports it.
+    """Import ``module``; return its attribute ``name``. A fork waits for a running import.
 
     Raises:
-        ApiConnectionError: it cannot be imported, as where no descriptor is left or the
+        ApiConnectionError: it cannot be imported, for example because no descriptor is left or the
             interpreter is shutting down; nothing has been sent.
     """
     try:

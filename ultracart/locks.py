@@ -1,13 +1,13 @@
-"""A lock and an event that a Ctrl-C at any moment leaves usable for whoever comes next.
+"""A lock and an event that stay usable if a Ctrl-C interrupts them.
 
-Python runs the handler of a signal, which raises ``KeyboardInterrupt``, between two steps of the
-main thread: where a Python function begins, where one written in C returns, and where a loop jumps
-back. Since Python 3.14 one such moment lies between ``lock.__enter__()`` and the block of
-``with lock:``, and nothing releases the lock then. Since Python 3.13 the jump of a ``while``, or of
-an ``if`` that ends a round of a loop or comprehension, is compiled without the ``with`` and ``try``
-around it: in this package none stands directly inside a ``with lock:`` or a ``try`` with a
-``finally``. :class:`threading.Condition` and :class:`threading.Event` have such moments in every
-version.
+Python raises ``KeyboardInterrupt`` in the main thread where a Python function begins, where a C
+function returns, and where a loop jumps back. At some of these points a lock would stay taken:
+
+- Since Python 3.14, between ``lock.__enter__()`` and the block of ``with lock:``.
+- Since Python 3.13, at the jump of a ``while``, or of an ``if`` at the end of a loop's or
+  comprehension's round: the jump does not belong to the ``with`` or ``try`` around it. So no such
+  ``while`` or ``if`` of this package is directly inside a ``with lock:`` or ``try ... finally``.
+- In every version, inside :class:`threading.Condition` and :class:`threading.Event`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from collections import deque
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-# Seconds between two looks of a waiting thread: a `set()` that was interrupted has released only
-# some of them, and free-threaded Python sees no signal during an endless wait.
+# A waiting thread looks again after so many seconds: an interrupted `set()` may have woken only
+# some threads, and free-threaded Python handles no signal during an endless wait.
 _LOOK_AGAIN = 1.0
 
 if TYPE_CHECKING:
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
         ) -> None: ...
 
 else:
-    # The class that threading makes its own of; gevent's, where gevent has replaced it.
+    # The class of threading's locks; gevent's, if gevent has replaced it.
     _RLock = type(threading.RLock())
 
 
 class Lock(_RLock):
     """A reentrant lock; ``with lock:`` never leaves it locked.
 
-    ``__exit__`` stays the one written in C: a method written in Python begins with a moment at
-    which a signal may arrive, before it has released anything.
+    ``__exit__`` stays the one written in C: at the start of a Python method a signal may arrive
+    before the lock is released.
     """
 
     def __enter__(self) -> bool:
@@ -55,7 +55,7 @@ class Lock(_RLock):
 
 
 class Event:
-    """What :class:`threading.Event` is, without ``clear()`` and without a lock of its own."""
+    """An event like :class:`threading.Event`, without ``clear()`` and without a lock inside."""
 
     __slots__ = ("_is_set", "_waiting")
 
@@ -69,7 +69,7 @@ class Event:
         return self._is_set
 
     def set(self) -> None:
-        """Let all who wait and who will wait go on."""
+        """Wake every waiting thread; a later :meth:`wait` returns at once."""
         self._is_set = True
         try:
             while True:
@@ -78,7 +78,7 @@ class Event:
             pass
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait at most ``timeout`` seconds, by default without end; whether the event is set."""
+        """Wait at most ``timeout`` seconds (default: without limit); return whether it is set."""
         if self._is_set:
             return True
         turn = threading.Lock()

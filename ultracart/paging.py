@@ -14,12 +14,12 @@ _MOST_EMPTY = 10
 
 
 class Paging:
-    """The items of all pages; each page is asked for when its first item is.
+    """The items of all pages; a page is requested when its first item is needed.
 
     ``ask(query)`` requests one page and returns its data.
 
     Raises:
-        ApiTypeError, ApiValueError: an argument that no request can be made of.
+        ApiTypeError, ApiValueError: a bad argument.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The pytest plugin: the fixtures ``ultracart_sandbox``, ``..._module`` and ``..._session``.
 
-It stands beside the sandbox and not inside it, because pytest imports every installed plugin:
-without the extra ``sandbox`` a test run must fail only where a fixture is asked for.
+pytest imports every installed plugin, so this module is not part of the sandbox package: without
+the extra ``sandbox``, only tests that use a fixture may fail.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What must never be shown, and the one function that shows a server's or a user's text.
 
-:func:`show` knows secrets by what was sent, however the text spells them, and by the labels before
-them. It and everything else here never raises: who fails to show must not lose what was shown.
+:func:`show` recognizes the secrets that were sent, in any encoding, and values behind a label such
+as ``token=``. Nothing here raises: a message that cannot be shown must not replace the error that
+it is about.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import Any
 
 MASK = "***"
 
-# Names, in forms, queries, JSON and headers, whose values open something (RFC 6749, 6750, 7636,
-# 8628; UltraCart's key headers). Compared without case, "-" as "_".
+# Names in forms, queries, JSON and headers whose values are secret (RFC 6749, 6750, 7636, 8628;
+# UltraCart's key headers). Compared without case, "-" as "_".
 SECRET_NAMES = frozenset(
     """
     access_token refresh_token id_token token code code_verifier device_code state
@@ -67,10 +68,10 @@ def mask(value: Any) -> Any:
 
 
 def show(text: Any, secrets: Iterable[str] = ()) -> str:
-    """``text`` without ``secrets``: whole, cut, in another case, in any encoding of URLs, HTML or
-    JSON, also one inside another; and without what is labelled as a credential.
+    """``text`` with ``secrets`` masked: whole or cut, in any case, encoded for URLs, HTML or JSON
+    (once or several times). What is labelled as a credential is masked too.
 
-    Where something is hidden, the decoded text is shown.
+    If anything is masked, the result is the decoded text.
     """
     return redactor(secrets)(text)
 
@@ -85,7 +86,7 @@ def redactor(secrets: Iterable[str]) -> Callable[[Any], str]:
 
 
 def mask_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of ``fields`` that can be shown: no secret values, also where others repeat them."""
+    """A copy of ``fields`` to show: secret values are masked, also inside other values."""
     try:
         hide = _hider(secrets_in(fields))
         return {key: _masked(key, value, hide, _MAX_DEPTH) for key, value in fields.items()}

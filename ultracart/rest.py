@@ -77,7 +77,7 @@ _UNREADABLE = (BodyError, MemoryError, RecursionError, OverflowError)
 
 @cache
 def _bounded(connection: Any) -> type:
-    """urllib3's class of connections, or a stand-in for it, made to keep to a call's limits."""
+    """A subclass of ``connection``, urllib3's class or a stand-in, that keeps a call's limits."""
     name = "Bounded" + connection.__name__
     if not issubclass(connection, http.client.HTTPConnection):
         return type(name, (StandIn, connection), {})
@@ -146,7 +146,7 @@ def _http_proxy(
         own = tls_options(settings, files, vars(ssl_)["SSLContext"], to_proxy=True)
         options["proxy_ssl_context"] = own["ssl_context"]
         if settings.origin.scheme == "http":
-            options.update(own)  # the connection to the proxy is all there is
+            options.update(own)  # only the connection to the proxy uses TLS
     manager: Any = urllib3.ProxyManager(proxy.url, proxy_headers=headers, **options)
     manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
     return manager
@@ -162,7 +162,7 @@ _Timeout: Any = type(
 
 @lru_cache(maxsize=32)
 def _timeout(connect: float, response: float) -> urllib3.Timeout:
-    """What a stand-in for urllib3's parts sees; the deadline is more exact."""
+    """The timeout given to urllib3, for stand-ins that read it; the deadline is more exact."""
     timeout: urllib3.Timeout = _Timeout(connect, response)
     return timeout
 
@@ -209,7 +209,7 @@ class RESTResponse(io.IOBase):
 
 
 class RESTClientObject(Verbs):
-    """Carries out requests for one Configuration, over a pool shared with its equals.
+    """Carries out requests for one Configuration, over a pool shared by equal configurations.
 
     ``pools_size`` is kept for the official SDK's signature; ``maxsize`` overrides
     ``Configuration.connection_pool_maxsize``; ``sleep`` waits between attempts, in seconds.
@@ -236,7 +236,7 @@ class RESTClientObject(Verbs):
         return pool
 
     def close(self) -> None:
-        """Give up the connections; those that no other client shares are closed."""
+        """Release the connections; those that no other client shares are closed."""
         lease, self._lease = self._lease, None
         if lease is not None:
             lease.close()
@@ -289,7 +289,7 @@ class RESTClientObject(Verbs):
     def _prepared(
         self, method: str, url: str, query: Any, headers: Any, body: Any, fields: Any, timeout: Any
     ) -> Call:
-        """What is to be sent, checked; the time of the call runs from now on."""
+        """The checked request; the time of the call begins now."""
         call = Call()
         call.sent = None
         call.method = method.upper()
@@ -354,7 +354,7 @@ class RESTClientObject(Verbs):
                 raw.chunked = False  # urllib3 would read the chunks itself, less strictly
                 return raw
             encoding = ""
-            if "Content-Encoding" in raw.headers:  # get() raises and catches where there is none
+            if "Content-Encoding" in raw.headers:  # get() is slow: it raises and catches KeyError
                 encoding = raw.headers["Content-Encoding"]
             content = read_body(raw, call.settings.max_response_size, encoding)
             response = RESTResponse(raw, content=content, call=call)
@@ -389,7 +389,7 @@ def _error_for(call: Call, response: RESTResponse) -> ApiException:
 
 
 def _translated(error: Exception, call: Call, raw: Any) -> ApiException:
-    """The one translation of lower errors; quotes nothing that a server sent."""
+    """The ``ApiException`` for an error of urllib3 or below; quotes nothing that a server sent."""
     sent = call.deadline.request_sent
     chain = list(_chain(error))
     low = next((e for e in chain if isinstance(e, OSError)), None)

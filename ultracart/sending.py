@@ -1,7 +1,7 @@
-"""What is to be sent: the one place that checks values and turns them into what a request carries.
+"""The values of a request: checked, and converted to what can be sent.
 
-What cannot be sent as it was meant is refused here, by name and before any I/O; nothing is dropped,
-guessed or sent as a Python ``repr``.
+A value that cannot be sent as it is meant raises an error that names it, before any I/O. Nothing is
+dropped, guessed or sent as a Python ``repr``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SEQUENCES = frozenset([list, tuple])
 _TWO = frozenset([2])
 _SEPARATORS = {"csv": ",", "ssv": " ", "tsv": "\t", "pipes": "|"}
 _FORMATS = ("csv", "multi", "pipes", "ssv", "tsv")
-# Digits of a number in a path, query, form or header; Python writes no longer int either.
+# The most digits of a number in a path, query, form or header; also Python's own limit of str(int).
 _MOST_DIGITS = 4300
 # Deepest nesting that is sent; a cyclic argument would otherwise end in RecursionError.
 _DEEPEST = 200
@@ -34,10 +34,10 @@ BODILESS = frozenset(["GET", "HEAD"])
 def sanitize(value: Any, depth: int = 0, again: Any = None) -> Any:
     """``value`` as data that JSON or a form can carry.
 
-    ``None``, text, numbers and bytes stay, also ``Decimal``, which JSON carries exactly; dates and
-    whatever else has ``isoformat()`` become ISO 8601 text, UUIDs text, members of an ``Enum`` their
-    value; mappings, sequences and sets are walked; a model becomes a dict of its fields that are
-    not ``None``, by their JSON names. ``again(item, depth)`` takes what these hold, where a user's
+    ``None``, text, numbers, ``Decimal`` (exact in JSON) and bytes stay. Dates, and other objects
+    with ``isoformat()``, become ISO 8601 text, UUIDs text, members of an ``Enum`` their value. A
+    model becomes a dict of its fields that are not ``None``, by their JSON names. The items of
+    mappings, sequences, sets and models are converted too: by ``again(item, depth)``, if a user's
     class replaces this function.
 
     Raises:
@@ -83,7 +83,7 @@ def _less_usual(value: Any, depth: int, nested: Any) -> Any:
     from uuid import UUID
 
     if isinstance(value, Decimal):
-        # A subclass may write itself in another way.
+        # A subclass may have a ``str()`` of its own.
         return _finite(value if type(value) is Decimal else Decimal(value))
     if isinstance(value, UUID):
         return str(value)
@@ -119,8 +119,8 @@ def _no_value(value: Any) -> ApiTypeError:
 
 
 def _numpy_times(value: Any, kind: str) -> Any:
-    """Times of numpy as ISO 8601: ``tolist()`` would make numbers of those with nanoseconds."""
-    if kind == "m":  # a duration, as which ``datetime.timedelta`` is refused too
+    """numpy's times as ISO 8601 text; ``tolist()`` would make integers of those in nanoseconds."""
+    if kind == "m":  # a duration, refused like ``datetime.timedelta``
         raise _no_value(value)
     texts = value.astype(str)
     if "NaT" in texts:
@@ -182,7 +182,7 @@ def _items(value: Any) -> Any:
 
 
 def _place(items: Any, own: Any, deepest: int = 8) -> str:
-    """Where among ``items`` the part is that ``own`` refuses, such as ``['items'][3]``."""
+    """The place of the item that ``own`` refuses, such as ``['items'][3]``."""
     for key, item in items if deepest else ():
         try:
             own(item)
@@ -192,10 +192,10 @@ def _place(items: Any, own: Any, deepest: int = 8) -> str:
 
 
 def as_text(name: str, value: Any) -> str:
-    """``value`` as a path, query, form or header carries it.
+    """``value`` as text for a path, query, form or header.
 
     Raises:
-        ApiTypeError: a list, a dict, or something else that is no text, naming ``name``.
+        ApiTypeError: a list, a dict, or something else that cannot become text, naming ``name``.
         ApiValueError: a number that is not finite.
     """
     if isinstance(value, str):
@@ -233,7 +233,7 @@ def is_text_in_pairs(pairs: Iterable[Any]) -> bool:
 
 
 def checked_pairs(name: str, params: Any) -> Any:
-    """``params``, a mapping or (name, value) pairs; a list where it could be read only once.
+    """``params``, a mapping or (name, value) pairs; an iterator becomes a list.
 
     Raises:
         ApiTypeError: it is neither, naming the argument.
@@ -255,7 +255,7 @@ def require_no_body(method: str, body: Any, fields: Any) -> None:
     """Check that a request without a body is given none.
 
     Raises:
-        ApiValueError: it is; nothing would be sent of it.
+        ApiValueError: there is a body, which would not be sent.
     """
     if method in BODILESS and (body is not None or fields):
         raise ApiValueError(
@@ -267,11 +267,11 @@ def require_no_body(method: str, body: Any, fields: Any) -> None:
 def format_collections(
     params: Any, collection_formats: Mapping[str, str] | None
 ) -> list[tuple[str, Any]]:
-    """(name, value) pairs, each listed collection joined (``csv``, ``ssv``, ``tsv``, ``pipes``) or,
-    as ``multi``, repeated; ``None`` is never sent, in a collection neither.
+    """(name, value) pairs; collections that ``collection_formats`` names are joined (``csv``,
+    ``ssv``, ``tsv``, ``pipes``) or repeated (``multi``). ``None`` is left out, in collections too.
 
     Raises:
-        ApiTypeError, ApiValueError: an unknown format, or a collection of what is no text.
+        ApiTypeError, ApiValueError: an unknown format, or an item that cannot become text.
     """
     given = params.items() if hasattr(params, "items") else params
     formats = collection_formats or {}
@@ -289,7 +289,7 @@ def format_collections(
             continue
         if isinstance(value, Mapping):
             raise ApiTypeError("%s is a dict, of which no collection can be made" % ascii(name))
-        # Text is no collection of letters.
+        # Text is one value, not a collection of letters.
         items = [value] if not isinstance(value, Iterable) or _is_one(value) else value
         items = [item for item in items if item is not None]
         if format_ == "multi":
@@ -305,7 +305,7 @@ def _is_one(value: Any) -> bool:
 
 
 def _without_none(value: Any) -> Any:
-    """``value``, as :func:`sanitize` leaves it, without what is ``None`` in lists and dicts."""
+    """``value``, a result of :func:`sanitize`, without the ``None`` items of lists and dicts."""
     if type(value) is dict:
         return {key: _without_none(item) for key, item in value.items() if item is not None}
     if type(value) is list:
@@ -314,7 +314,7 @@ def _without_none(value: Any) -> Any:
 
 
 def joined_headers(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Headers of these pairs; what was repeated as ``multi`` is one list (RFC 9110, 5.3)."""
+    """A dict of these headers; values of a repeated name are joined by commas (RFC 9110, 5.3)."""
     headers: dict[str, Any] = {}
     for name, value in pairs:
         before = headers.get(name)
@@ -347,7 +347,7 @@ def expand_path(template: str, params: Iterable[tuple[str, Any]], safe: str) -> 
     used = set()
     for piece in rest:
         name, brace, literal = piece.partition("}")
-        if not brace or "/" in name:  # a brace and no name
+        if not brace or "/" in name:  # a brace without a name
             path += "{" + piece
             continue
         if name not in values:

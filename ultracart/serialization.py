@@ -1,8 +1,8 @@
-"""What has come back: decoded JSON becomes values of a named type.
+"""Deserialization: decoded JSON becomes values of a named type.
 
 Types are named as in UltraCart's API description: ``str``, ``int``, ``float``, ``bool``, ``date``,
-``datetime``, ``object``, ``list[X]``, ``dict(str, X)`` or a model's name; a class does as well, and
-so does a :class:`ResponseType`.
+``datetime``, ``object``, ``list[X]``, ``dict(str, X)`` or a model's name. A class or a
+:class:`ResponseType` can be used instead of a name.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _LONGEST_DATE = 200
 
 
 class ResponseType(Protocol):
-    """An object as ``response_type``: what reads a response in its own way, such as an operation.
+    """A ``response_type`` that reads responses in its own way, such as an operation.
 
-    It may also have ``from_empty_body()``, which returns what an empty body stands for (``None``
-    without it), and ``in_any_encoding``: whether a body that is not in its encoding is read as
-    Latin-1 (refused without it).
+    It may also have ``from_empty_body()``, which returns the result for an empty body (``None``
+    without it), and ``in_any_encoding = True``, which reads a body that cannot be decoded as
+    Latin-1 (an error without it).
     """
 
     def from_wire(self, data: Any) -> Any:
@@ -63,7 +63,7 @@ class Deserializer:
         """``data`` as a value of ``type_``, a type name or a class; ``None`` stays ``None``.
 
         Raises:
-            ApiException: a date that is none.
+            ApiException: text that is not a date.
             ApiResponseError: data of the wrong shape.
         """
         if data is None:
@@ -72,14 +72,14 @@ class Deserializer:
         return self.prepare(type_)(data)
 
     def prepare(self, type_: Any) -> Reader:
-        """What :meth:`read` reads ``type_`` with.
+        """The function that reads a ``type_``.
 
         Raises:
-            ApiTypeError: no such type.
+            ApiTypeError: there is no such type.
         """
         try:
             reader = self._readers.get(type_)
-        except TypeError:  # not hashable, which every type and name is
+        except TypeError:  # not hashable, so neither a type nor a name
             raise _no_type(type_) from None
         if reader is None:
             reader = self._readers[type_] = self._build(type_)
@@ -205,7 +205,7 @@ def read_text(text: str, is_json: bool) -> str | None:
 
 
 def _read_str(data: Any) -> str:
-    """A value within JSON as ``str``: what is no text as JSON writes it, not as Python does."""
+    """A JSON value as ``str``: text unchanged, other values in JSON's notation, not Python's."""
     if isinstance(data, (bool, list, dict)):
         import json  # imported late: only a response needs it
 
@@ -247,7 +247,7 @@ def _read_datetime(data: Any) -> Any:
 
 @cache
 def _date_parser() -> Any:
-    """dateutil's; loaded by the first date of a process, as an OAuth client never needs it."""
+    """dateutil's parser, loaded for the first date of a process: an OAuth client needs none."""
     return load("dateutil.parser", "parse")
 
 
@@ -257,7 +257,7 @@ def _parse_date(data: Any, kind: str) -> Any:
         try:
             return parse(data)
         except (ValueError, TypeError, OverflowError, ArithmeticError, AttributeError, Warning):
-            pass  # a Warning where the process makes errors of them: of an unknown time zone
-    # The official SDK's words and status, which callers may test for.
+            pass  # Warning: an unknown time zone, where the process turns warnings into errors
+    # The official SDK's text and status, which callers may test for.
     shown = data if isinstance(data, (str, int, float)) else type(data).__name__
     raise ApiException(status=0, reason="Failed to parse `%s` as %s object" % (shown, kind))

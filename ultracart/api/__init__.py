@@ -1,4 +1,4 @@
-"""The API classes: one file for each, the only places that know paths."""
+"""The API classes, one file each; no other file knows the paths of operations."""
 
 from .oauth_api import OauthApi as OauthApi
 

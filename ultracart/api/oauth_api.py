@@ -45,7 +45,7 @@ def _usable_token(token: OauthTokenResponse) -> str | None:
 
 def _revoked(response: OauthRevokeSuccessResponse) -> str | None:
     if response.successful is None:
-        response.successful = True  # RFC 7009, 2.2: the status alone says it
+        response.successful = True  # RFC 7009, 2.2: status 200 alone means success
     return None
 
 
@@ -90,8 +90,8 @@ class OauthApi:
     """UltraCart's OAuth operations.
 
     Args:
-        api_client: the client to call with; default: one client, over the global configuration,
-            that all API objects made without one share.
+        api_client: the client to call with; default: a client with the global configuration, which
+            all API objects without a client of their own share.
 
     Each operation takes these options as keywords: ``async_req=True`` calls in the background and
     returns an object with ``.get(timeout)``; ``_preload_content=False`` returns the unread
@@ -99,10 +99,10 @@ class OauthApi:
     (connect, response). The twin ``..._with_http_info`` returns ``(data, status, headers)``, or the
     data alone with ``_return_http_data_only=True``.
 
-    Each raises, before anything is sent, ``TypeError`` for a value that is not ``str`` and
-    ``ValueError`` for a required one that is ``None`` or empty; and for a call that failed
-    :class:`ultracart.exceptions.ApiException`, of which :class:`~ultracart.exceptions.OAuthError`
-    carries an OAuth error code.
+    Before anything is sent, each raises ``TypeError`` for a value that is not ``str``, and
+    ``ValueError`` for a required value that is ``None`` or empty. A call that failed raises
+    :class:`ultracart.exceptions.ApiException`; its subclass
+    :class:`~ultracart.exceptions.OAuthError` has an OAuth error code.
     """
 
     def __init__(self, api_client: ApiClient | None = None) -> None:
@@ -116,7 +116,8 @@ class OauthApi:
 
     @classmethod
     def from_api_key(cls, api_key: str, verify_ssl: bool = True, debug: bool = False) -> OauthApi:
-        """An instance of its own that sends this simple key (``x-ultracart-simple-key``) alone."""
+        """A new instance that sends this simple key (``x-ultracart-simple-key``) and no other
+        credential."""
         check_text("api_key", api_key, required=True)
         configuration = Configuration()
         # Send no other credential, even if the environment or the default configuration has one.
@@ -182,8 +183,8 @@ class OauthApi:
                 ``urn:ietf:params:oauth:grant-type:device_code``.
             code: with ``authorization_code``: the code that the browser brought back (RFC 6749,
                 4.1.3); it can be used once.
-            redirect_uri: with ``authorization_code``: the redirect URI that the authorization began
-                with, to the letter.
+            redirect_uri: with ``authorization_code``: exactly the redirect URI of the authorization
+                URL.
             refresh_token: with ``refresh_token``: the newest refresh token of the grant (RFC 6749,
                 6). If the response has a new one, the old one may no longer work.
             device_code: with the device grant: the code from :meth:`oauth_device_authorize` (RFC
@@ -265,11 +266,11 @@ class OauthApi:
         _preload_content: bool = True,
         _request_timeout: Timeout = None,
     ) -> OauthRevokeSuccessResponse:
-        """End the authorization that ``token`` belongs to, with every token of it (RFC 7009).
+        """Revoke the authorization that ``token`` belongs to, and all its tokens (RFC 7009).
 
         Args:
             client_id: the application's OAuth client id.
-            token: any access or refresh token of the authorization that is to end.
+            token: any access or refresh token of the authorization to revoke.
         """
         return self.api_client.call_api(  # type: ignore[no-any-return]
             REVOKE.path, REVOKE.method, **REVOKE.arguments(locals(), data_only=True)

@@ -27,9 +27,10 @@ class Operation(Generic[M]):
         required: arguments that must be given.
         validate: returns why a response cannot be used, or ``None``; may fill in fields.
         method: the HTTP method.
-        content_type: of what is sent.
-        schemes: credentials to send, each where it is configured.
-        empty_body: the model's fields that an empty body stands for; ``None``: it is an error.
+        content_type: the content type of the request.
+        schemes: authorization schemes; the credentials of those that are configured are sent.
+        empty_body: the model's fields to assume for an empty body; ``None`` makes an empty body an
+            error.
     """
 
     # Read a body in another encoding as Latin-1: a token in it must not be lost.
@@ -57,7 +58,7 @@ class Operation(Generic[M]):
         self.empty_body = empty_body
 
     def arguments(self, given: Mapping[str, Any], data_only: bool = False) -> dict[str, Any]:
-        """What ``ApiClient.call_api`` is called with, beside path and method.
+        """The keyword arguments for ``ApiClient.call_api``.
 
         ``given`` is ``locals()`` of the operation's method: options, and fields of the form.
         ``data_only``: return the data alone, whatever the option says.
@@ -105,10 +106,10 @@ class Operation(Generic[M]):
         return response
 
     def from_empty_body(self) -> M:
-        """The model that an empty body stands for.
+        """The model for an empty body.
 
         Raises:
-            ApiResponseError: it stands for nothing.
+            ApiResponseError: an empty body is an error for this operation.
         """
         if self.empty_body is None:
             raise ApiResponseError(reason="the response is empty")

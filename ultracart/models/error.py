@@ -9,11 +9,11 @@ class Error(Model):
     """The ``error`` object in the response of any UltraCart resource but OAuth's.
 
     Attributes:
-        developer_message: what went wrong, in technical words.
-        error_code: UltraCart's code for it.
-        more_info: where to read on.
-        object_id: the object that it is about.
-        user_message: words that can be shown to a user.
+        developer_message: what went wrong, for developers.
+        error_code: UltraCart's code for the error.
+        more_info: where to find more information.
+        object_id: the id of the object that the error is about.
+        user_message: what went wrong, for users.
     """
 
     developer_message: str | None = None

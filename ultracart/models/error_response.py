@@ -13,7 +13,7 @@ class ErrorResponse(Model):
 
     Attributes:
         error: the error itself.
-        metadata: facts about the request, as UltraCart sends them.
+        metadata: data about the request, as UltraCart sends it.
         success: ``False``.
         warning: a warning beside the error.
     """

@@ -2,7 +2,7 @@
 
 A field is one line, ``name: type | None = None``; the constructor, the official SDK's tables
 (``swagger_types``, ``attribute_map``) and the reader of JSON are derived from it, once for each
-class. Not ``dataclasses``: importing that costs more than all the rest of this package.
+class. ``dataclasses`` is not used, because its import takes longer than that of this whole package.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class Model:
     """Base of the models: typed attributes, each ``None`` where the response has no such field.
 
     Reading a response is lenient, since a token that the server has issued must not be lost to a
-    type check: numbers are accepted as text and the other way round. What is unknown, or cannot be
-    read as its field's type, is kept in ``additional_properties``.
+    type check: numbers are accepted as text and the other way round. Unknown fields, and values
+    that cannot be read as their field's type, are kept in ``additional_properties``.
     """
 
     swagger_types: ClassVar[dict[str, str]] = {}
     attribute_map: ClassVar[dict[str, str]] = {}
     discriminator: ClassVar[None] = None
-    # Fields added to the official SDK's models: never positional.
+    # Fields that the official SDK's model does not have.
     _keyword_only: ClassVar[frozenset[str]] = frozenset()
     # JSON name -> attribute and reader: one walk over the response is enough.
     _readers: ClassVar[dict[str, tuple[str, Reader]]] = {}

@@ -11,8 +11,8 @@ class OauthDeviceAuthorizationResponse(Model):
     Attributes:
         device_code: what the application polls with; secret.
         expires_in: lifetime of both codes in seconds.
-        interval: least number of seconds between two polls; ``None`` means 5 (RFC 8628, 3.2).
-        user_code: what the merchant types in; to be shown, so not masked.
+        interval: minimum number of seconds between two polls; ``None`` means 5 (RFC 8628, 3.2).
+        user_code: what the merchant types in; it is shown, so it is not masked.
         verification_uri: where the merchant types it.
         verification_uri_complete: the same with the code in it, for a link or a QR code.
     """

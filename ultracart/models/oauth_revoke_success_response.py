@@ -9,8 +9,8 @@ class OauthRevokeSuccessResponse(Model):
     """The response of ``POST /oauth/revoke``.
 
     Attributes:
-        message: UltraCart's words for people; ``None`` if it sent none.
-        successful: whether the grant is revoked. A response with status 200 that does not say is a
+        message: UltraCart's message for people; ``None`` if it sent none.
+        successful: whether the grant is revoked. A response with status 200 without this field is a
             success (RFC 7009, section 2.2).
     """
 

@@ -17,9 +17,10 @@ class OauthTokenResponse(Model):
         expires_in: lifetime of the access token in seconds, counted from the request; ``None`` if
             the server does not say.
         refresh_token: gets the next access token; ``None`` if the server sent none.
-        scope: granted scope, separated by spaces; ``None`` means as asked (RFC 6749, 5.1).
+        scope: granted permissions, separated by spaces; ``None`` means those that were asked for
+            (RFC 6749, 5.1).
         token_type: ``bearer``, in the server's spelling.
-        merchant_id: the merchant who authorized, where UltraCart says so.
+        merchant_id: the merchant who authorized, if UltraCart names one.
     """
 
     _keyword_only: ClassVar[frozenset[str]] = frozenset({"merchant_id"})

@@ -52,7 +52,8 @@ class Mount:
     def write_stub(self, path: str | os.PathLike[str]) -> None:
         """Write a type stub (``.pyi``) of all its API classes and models, for type checkers.
 
-        Loads every class, which takes a second or two: once for a version, not in a program's way.
+        This loads every class, which takes a second or two: run it once for each version, not at
+        the start of each program.
         """
         from .stub import stub
 
@@ -120,7 +121,7 @@ def mount(folder: str | os.PathLike[str]) -> Mount:
     this package has itself, such as ``OauthApi``, stays.
 
     Args:
-        folder: what ``pip install --target`` was given.
+        folder: the folder that was given to ``pip install --target``.
 
     Raises:
         ConfigurationError: the folder does not have ultracart-rest-sdk 3.11.67 or 4.1.208, or not
@@ -140,10 +141,10 @@ def mount(folder: str | os.PathLike[str]) -> Mount:
 
 
 def unmount() -> None:
-    """Take back what :func:`mount` did; nothing happens where nothing is mounted.
+    """Undo :func:`mount`; does nothing if nothing is mounted.
 
-    Classes and objects that a program still holds go on working as far as they need no others of
-    the official SDK.
+    Classes and objects that a program still holds go on working, unless they need a class of the
+    official SDK that is not loaded yet.
     """
     global _mounted
     if _mounted is not None:

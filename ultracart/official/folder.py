@@ -11,7 +11,7 @@ VERSIONS = ("3.11.67", "4.1.208")
 _INSTALL = "pip install --no-deps --target FOLDER ultracart-rest-sdk==%s" % VERSIONS[1]
 _VERSION = re.compile(r"'(?:Swagger-Codegen|OpenAPI-Generator)/([\w.]+)/python'")
 _IMPORT = re.compile(r"^from ultracart\.(apis?|models?)\.(\w+) import (\w+)", re.MULTILINE)
-# Of these this package has its own, which ultracart.OauthApi needs.
+# Modules for which this package's own are used, because ultracart.OauthApi needs those.
 _OWN = re.compile(r"oauth_\w+")
 _OWN_ERRORS = ("error", "error_response")
 
@@ -58,7 +58,7 @@ class OfficialFolder:
     def _is_own(self, name: str) -> bool:
         module = self.apis.get(name) or self.models[name]
         stem = module.rpartition(".")[2]
-        # Models of 4.x check that what they hold is one of theirs, their own Error included.
+        # Models of 4.x accept only objects of their own classes, so they need their own Error.
         return bool(_OWN.fullmatch(stem)) or (stem in _OWN_ERRORS and not self.is_version4)
 
     def _found_version(self) -> str:

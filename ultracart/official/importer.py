@@ -12,8 +12,8 @@ from typing import Any
 
 from .folder import OfficialFolder
 
-# Modules of ours that stand aside while a 4.x is mounted: its models accept only its own Error.
-_STAND_ASIDE = ("model.error", "model.error_response")
+# Own modules that are replaced while a 4.x is mounted: its models accept only its own Error.
+_REPLACED = ("model.error", "model.error_response")
 
 
 class OfficialImporter:
@@ -31,7 +31,7 @@ class OfficialImporter:
     def install(self) -> None:
         """Find from now on."""
         if self.official.is_version4:
-            for module in _STAND_ASIDE:
+            for module in _REPLACED:
                 name = "%s.%s" % (self._root, module)
                 self._aside[name] = importlib.import_module(name)
                 del sys.modules[name]
@@ -50,7 +50,7 @@ class OfficialImporter:
             setattr(sys.modules[package], stem, module)
 
     def attribute(self, module: str, name: str) -> Any:
-        """What a module, named below the package, has under ``name``."""
+        """The attribute ``name`` of a module, which is named without ``ultracart.``"""
         if module == "official.version4":
             return self._endpoint()
         return getattr(importlib.import_module("%s.%s" % (self._root, module)), name)
@@ -100,11 +100,11 @@ class _SameModule:
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = self._spec  # the import system has set the second name's
+        module.__spec__ = self._spec  # the import system has put the second name's there
 
 
 class _WithConfiguration(SourceFileLoader):
-    """Runs a file where ``Configuration`` is known: ``fromApiKey`` of 4.x uses it unimported."""
+    """Runs a module with ``Configuration`` defined: ``fromApiKey`` of 4.x does not import it."""
 
     def __init__(self, name: str, path: str, root: str) -> None:
         super().__init__(name, path)

@@ -10,9 +10,9 @@ from ..exceptions import ApiResponseError, ApiValueError
 
 
 class Settings:
-    """What the endpoints and models of 4.x ask a Configuration for; one server, nothing disabled.
+    """What endpoints and models of 4.x read of a Configuration: one server, all checks enabled.
 
-    Models keep it, so it holds no credential.
+    Models keep a reference to it, so it holds no credential.
     """
 
     discard_unknown_keys = False
@@ -155,7 +155,7 @@ def endpoint_class(theirs: Any) -> Any:
             self.api_client = Client(self.api_client)
 
         def call_with_http_info(self, **kwargs: Any) -> Any:
-            # None is never sent; officially it is refused where the API does not list it.
+            # None is never sent; the official SDK refuses it where the API does not allow null.
             kept = {*self.params_map["required"], *self.params_map["nullable"]}
             given = {
                 name: value
