@@ -109,6 +109,8 @@ class _Source:
 
     def __init__(self, response: Any, ends: float) -> None:
         self._response = response
+        # By attribute: vcrpy's responses take no argument for it.
+        response.decode_content = False
         self._ends = ends
         self._encoding: str = response.headers.get("Content-Encoding") or ""
         length = response.headers.get("Content-Length", "")
@@ -142,7 +144,7 @@ class _Source:
     def _read(self) -> bytes:
         try:
             # Not read(), which waits until so many bytes are there.
-            piece: bytes = self._response.read1(_PIECE, decode_content=False)
+            piece: bytes = self._response.read1(_PIECE)
             return piece
         except Exception as error:
             failure = self._translated(error)

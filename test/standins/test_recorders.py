@@ -41,6 +41,27 @@ print(json.dumps([numbers, played, [r.uri for r in cassette.requests], refused])
     assert len(server.asked) == 5
 
 
+def test_vcrpy_plays_a_download(servers: Any, tool: Any) -> None:
+    tool("vcr")
+    shown = servers.run(
+        """
+import pathlib
+import vcr
+one = client(HTTP)
+def download(name):
+    return pathlib.Path(one.download("/items", to=FOLDER + "/" + name)).read_text()
+with vcr.use_cassette(FOLDER + "/c.yaml", record_mode="once"):
+    recorded = download("recorded")
+with vcr.use_cassette(FOLDER + "/c.yaml", record_mode="none"):
+    print(json.dumps([recorded, download("played")]))
+"""
+    )
+    recorded, played = shown
+    assert '"number": 1' in recorded
+    assert played == recorded
+    assert len(servers.http.asked) == 1
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_pook(servers: Any, tool: Any, scheme: str) -> None:
     tool("pook")
