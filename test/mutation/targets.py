@@ -7,7 +7,6 @@ TARGETS = {
     "redaction": "core/test_redaction.py hostile/test_showing.py",
     "oauth/authorization": "oauth/test_authorization.py oauth/test_binding.py "
     "oauth/test_pending_logins.py",
-    "oauth/bounded": "oauth/test_growth.py",
     "oauth/browser": "cli/test_local_login.py cli/test_login.py::test_browser_that_stays_open",
     "oauth/checks": "oauth/test_misuse.py oauth/test_session.py oauth/test_authorization.py "
     "oauth/test_grants.py oauth/test_store_recheck.py oauth/test_sharing.py",
@@ -56,7 +55,7 @@ TARGETS = {
     "oauth/stores/sqlite": "oauth/test_sqlite_store.py oauth/test_private_files.py "
     "oauth/test_store_contract.py::TestSQLiteTokenStore",
     "oauth/token": "oauth/test_token.py",
-    "oauth/token_cache": "oauth/test_session.py oauth/test_endings.py oauth/test_sharing.py "
+    "oauth/token_cache": "oauth/test_growth.py oauth/test_session.py oauth/test_endings.py oauth/test_sharing.py "
     "oauth/test_newest_token.py oauth/test_refusals.py oauth/test_faults.py oauth/test_uptime.py "
     "oauth/test_store_recheck.py oauth/test_grants.py",
     "oauth/token_endpoint": "oauth/test_faults.py oauth/test_session.py oauth/test_device.py "

@@ -17,10 +17,9 @@ from ..exceptions import (
     UltraCartError,
     UnauthorizedClientError,
 )
-from .bounded import BoundedDict
 from .single_flight import equal_error
 from .token import Token
-from .token_cache import CachedToken
+from .token_cache import BoundedDict, CachedToken
 from .token_endpoint import may_have_been_lost
 
 # Seconds after which an application whose client id was refused asks again.

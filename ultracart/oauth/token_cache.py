@@ -18,10 +18,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TypeVar
 
 from ..forks import renew_after_fork
 from ..locks import Lock
-from .bounded import BoundedDict
 from .token import Token
 
 # ``time.monotonic`` stands still while a Linux or macOS machine is suspended; a token does not.
@@ -33,6 +33,9 @@ uptime: Callable[[], float] = (
     time.monotonic if _CLOCK is None else partial(time.clock_gettime, _CLOCK)
 )
 
+# Accounts that a process remembers: more than it uses within a minute. What is forgotten is read or
+# found out again, by one read of the store or one request.
+_MOST = 20_000
 # Before every moment of the clock.
 _NEVER = -math.inf
 # Least seconds until the next early refresh, after one failed or another process was at it.
@@ -40,6 +43,23 @@ _MIN_BACKOFF = 0.1
 # Seconds after a refresh until its token is first compared with the store: the application's
 # transaction may have rolled the save back.
 _VERIFY_AFTER = 1.0
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class BoundedDict(dict[K, V]):
+    """A dict that drops the oldest quarter of its entries when it has too many."""
+
+    __slots__ = ()
+
+    def __setitem__(self, key: K, value: V) -> None:
+        super().__setitem__(key, value)
+        if len(self) > _MOST:
+            # No lock: the keys are listed in one step, and may be gone when they are dropped.
+            for oldest in list(self)[: _MOST // 4]:
+                self.pop(oldest, None)
 
 
 @dataclass(slots=True, eq=False, repr=False)
