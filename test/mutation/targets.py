@@ -55,7 +55,8 @@ TARGETS = {
     "oauth/stores/sqlite": "oauth/test_sqlite_store.py oauth/test_private_files.py "
     "oauth/test_store_contract.py::TestSQLiteTokenStore",
     "oauth/token": "oauth/test_token.py",
-    "oauth/token_cache": "oauth/test_growth.py oauth/test_session.py oauth/test_endings.py oauth/test_sharing.py "
+    "oauth/token_cache": "oauth/test_growth.py oauth/test_session.py oauth/test_endings.py "
+    "oauth/test_sharing.py "
     "oauth/test_newest_token.py oauth/test_refusals.py oauth/test_faults.py oauth/test_uptime.py "
     "oauth/test_store_recheck.py oauth/test_grants.py",
     "oauth/token_endpoint": "oauth/test_faults.py oauth/test_session.py oauth/test_device.py "
