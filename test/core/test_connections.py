@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+import functools
+import socket
 from typing import Any
 
 import pytest
+import urllib3
 
 from ultracart import ApiClient, Configuration, OauthApi
 from ultracart.sandbox import Sandbox
@@ -70,3 +73,45 @@ def test_those_of_dropped_clients_wait_for_the_next_client(
         OauthApi(client).oauth_me()
         client.close()
     assert sandbox.counters.connections == PARKED + 5
+
+
+def test_no_more_wait_than_the_pool_may_hold(
+    configuration: Configuration, sandbox: Sandbox
+) -> None:
+    with used(configuration, connection_pool_maxsize=2) as client:
+        for connections in (3, 4):  # the one that was closed is made anew
+            unread = [OauthApi(client).oauth_me(_preload_content=False) for _ in range(3)]
+            assert sandbox.counters.connections == connections
+            for response in unread:
+                response.read()
+                response.release_conn()
+
+
+def test_requests_leave_at_once(configuration: Configuration) -> None:
+    with used(configuration) as client:
+        unread = OauthApi(client).oauth_me(_preload_content=False)
+        assert unread.connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        unread.read()
+        unread.release_conn()
+
+
+@pytest.mark.parametrize("place", ["/first.py", "\U0010ffff", None])
+def test_what_others_put_in_place_of_urllib3s_way_to_connect_is_used(
+    configuration: Configuration, monkeypatch: pytest.MonkeyPatch, place: str | None
+) -> None:
+    """Wherever its code stands, and if it has none."""
+    asked = []
+
+    def connect(address: Any, *arguments: Any, **options: Any) -> Any:
+        asked.append(address)
+        return plain(address, *arguments, **options)
+
+    plain = urllib3.util.connection.create_connection
+    replacement: Any = connect
+    if place is None:
+        replacement = functools.partial(connect)
+    else:
+        connect.__code__ = connect.__code__.replace(co_filename=place)
+    monkeypatch.setattr(urllib3.util.connection, "create_connection", replacement)
+    used(configuration).close()
+    assert ["%s:%d" % address for address in asked] == [configuration.host.split("/")[2]]

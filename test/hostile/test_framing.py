@@ -53,9 +53,11 @@ BROKEN: dict[str, bytes] = {
     "length hexadecimal": HEAD + b"Content-Length: 0x17\r\n\r\n" + JSON,
     "length text": HEAD + b"Content-Length: many\r\n\r\n" + JSON,
     "length huge": HEAD + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n" + JSON,
+    "length of nineteen digits": HEAD + b"Content-Length: " + b"23".zfill(19) + b"\r\n\r\n" + JSON,
     "length exotic digits": HEAD + "Content-Length: \u00b2\r\n\r\n".encode("latin-1") + JSON,
     "length listed twice": HEAD + b"Content-Length: 23, 23\r\n\r\n" + JSON,
     "length empty": HEAD + b"Content-Length:\r\n\r\n" + JSON,
+    "another unknown coding": HEAD + b"Transfer-Encoding: zstd\r\n\r\n" + JSON,
     "unknown coding": HEAD + b"Transfer-Encoding: bzip3\r\n\r\n" + JSON,
     "coding list": HEAD
     + b"Transfer-Encoding: gzip, chunked\r\n\r\n17\r\n"
@@ -210,8 +212,15 @@ RIGHT: dict[str, bytes] = {
     "no content type": b"HTTP/1.1 200 OK\r\nContent-Length: 23\r\n\r\n" + JSON,
     "bare line feeds": b"HTTP/1.1 200 OK\nContent-Length: 23\n\n" + JSON,
     "length twice, equal": HEAD + b"Content-Length: 23\r\nContent-Length: 23\r\n\r\n" + JSON,
+    "length of eighteen digits": HEAD + b"Content-Length: " + b"23".zfill(18) + b"\r\n\r\n" + JSON,
+    "headers of 200 KB": HEAD
+    + b"X: %s\r\n" % (b"y" * 4090) * 50
+    + b"Content-Length: 23\r\n\r\n"
+    + JSON,
     "folded header": HEAD + b"X-Folded: a\r\n b\r\nContent-Length: 23\r\n\r\n" + JSON,
     "latin-1 header": HEAD + b"X-Name: caf\xe9\r\nContent-Length: 23\r\n\r\n" + JSON,
+    "unprintable header": HEAD + b"X: a\tb \x80\xa0\xff\r\nContent-Length: 23\r\n\r\n" + JSON,
+    "unprintable reason": b"HTTP/1.1 200 a\tb \x80\xa0\xff\r\nContent-Length: 23\r\n\r\n" + JSON,
     "chunks": CHUNKED + b"5\r\n" + JSON[:5] + b"\r\n12\r\n" + JSON[5:] + b"\r\n0\r\n\r\n",
     "chunk extension": CHUNKED + b"17;a=b\r\n" + JSON + b"\r\n0;c\r\n\r\n",
     "leading zeros": CHUNKED + b"00017\r\n" + JSON + b"\r\n000\r\n\r\n",
@@ -222,6 +231,7 @@ RIGHT: dict[str, bytes] = {
     + b"\r\n0\r\n\r\n",
     "100 first": b"HTTP/1.1 100 Continue\r\n\r\n" + GOOD,
     "103 first": b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + GOOD,
+    "199 first": b"HTTP/1.1 199 Odd\r\n\r\n" + GOOD,
     "102 103 100": b"HTTP/1.1 102 P\r\n\r\nHTTP/1.1 103 H\r\nA: b\r\n\r\nHTTP/1.1 100 C\r\n\r\n"
     + GOOD,
     "byte order mark": HEAD + b"Content-Length: 26\r\n\r\n\xef\xbb\xbf" + JSON,

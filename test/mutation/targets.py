@@ -66,7 +66,8 @@ TARGETS = {
     "hostile/test_secrets.py hostile/test_odd_moments.py core/test_changes.py",
     "transport/connection": "hostile/test_framing.py hostile/test_bounded.py "
     "hostile/test_nothing_twice.py hostile/test_host_names.py "
-    "hostile/test_certificates.py hostile/test_socks.py hostile/test_odd_moments.py",
+    "hostile/test_certificates.py hostile/test_socks.py hostile/test_odd_moments.py "
+    "core/test_connections.py",
     "transport/limits": "hostile/test_bounded.py hostile/test_nothing_twice.py "
     "hostile/test_arguments.py hostile/test_answers.py core/test_configuration.py "
     "oauth/test_request_limiter.py",

@@ -277,7 +277,7 @@ class BoundedConnection(_AddsQuery):
     # Seconds; urllib3's class waits so long to connect.
     timeout: float | None
     # Whether urllib3's class connects in a way of its own, as through SOCKS.
-    connects_itself = False
+    connects_itself: bool
     _connecting = False
     # Whether a request of an earlier call was served.
     _kept = False
