@@ -1,7 +1,7 @@
-"""One call: what is sent, the time it has, and what of it no message may show.
+"""One call: what is sent, its deadline, and its secrets.
 
-Of headers that a call, its client and its credentials each set, the later wins over an earlier one
-of the same name in any case (RFC 9110, section 5.1).
+If the client's defaults, the call and the credentials set the same header, one of them wins; names
+are compared without case (RFC 9110, section 5.1).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .limits import Deadline
     from .settings import TransportSettings
 
-# Seconds; below this a call's timeout stays what its caller said.
+# Seconds; a timeout is not reduced by less than this.
 _WORTH_COUNTING = 0.001
 _FOREVER = float("inf")
 
@@ -30,7 +30,7 @@ class RawContent(bytes):
 
 
 class Call:
-    """One call: what is sent, and the time it has."""
+    """One call: what is sent, and its deadline."""
 
     __slots__ = (
         "body",
@@ -61,14 +61,14 @@ class Call:
         return "%s %s" % (self.method, self.target.partition("?")[0])
 
     def peer(self) -> str:
-        """Whom the call connects to."""
+        """The server or proxy that the call connects to, for messages."""
         proxy = self.settings.proxy
         if proxy is not None:
             return "the proxy %s" % proxy.url
         return "%s, port %d" % (self.settings.origin.host, self.settings.origin.port)
 
     def secrets(self) -> Iterator[str]:
-        """What this call and those before it sent to the server, and no message may show."""
+        """The secrets that this call and earlier ones sent to the server: no message shows them."""
         if self.sent is not None:
             yield from self.sent
         yield from secrets_in_headers(self.headers)
@@ -88,10 +88,10 @@ class OwnHeaders(dict[str, Any]):
 def merge_headers(own: Any, defaults: Mapping[str, Any], cookie: str | None) -> dict[str, Any]:
     """The headers of one call: the client's defaults win over its own, the cookie over both.
 
-    So it is in the official SDK. :class:`OwnHeaders` win over the defaults.
+    That is the official SDK's order. :class:`OwnHeaders` win over the defaults.
 
     Raises:
-        ApiTypeError: ``own`` is no mapping.
+        ApiTypeError: ``own`` is not a mapping.
     """
     if type(own) is not dict and not isinstance(own, Mapping):
         raise ApiTypeError("header_params must be a dict, not %s" % type(own).__name__)
@@ -109,9 +109,9 @@ def merge_headers(own: Any, defaults: Mapping[str, Any], cookie: str | None) -> 
 
 
 def replace_header(headers: Any, name: str, value: Any) -> None:
-    """Set a header in place of the one of the same name in any case.
+    """Set a header, and remove those of the same name in another case.
 
-    Others may read or set headers meanwhile: they find the old one or the new one.
+    Another thread that reads the headers meanwhile finds the old header, the new one or both.
     """
     names = (*list(headers), name)
     stays = _last_of_each_name(names)
@@ -129,9 +129,9 @@ def _last_of_each_name(names: tuple[Any, ...]) -> tuple[bool, ...]:
 
 
 def time_left(timeout: Timeout, default: Timeout, began: float, method: str, url: str) -> Timeout:
-    """``timeout``, less what finding a credential took since ``began`` (monotonic seconds).
+    """``timeout`` minus the time since ``began`` (monotonic seconds), which a credential took.
 
-    Only a number bounds a whole call; a pair holds for each request.
+    Only a number is reduced, because it bounds the whole call; a pair bounds each request.
 
     Raises:
         ApiTimeoutError: nothing is left.
@@ -141,7 +141,7 @@ def time_left(timeout: Timeout, default: Timeout, began: float, method: str, url
     if spent < _WORTH_COUNTING or not isinstance(whole, (int, float)):
         return timeout
     if isinstance(whole, bool) or not 0 < whole < _FOREVER:
-        return timeout  # refused later, where it is used
+        return timeout  # the transport raises the error for it
     if whole <= spent:
         line = "%s /%s" % (method, "/".join(url.partition("?")[0].split("/")[3:]))
         raise ApiTimeoutError(

@@ -83,17 +83,17 @@ current: _Current = _Current()
 
 
 class ProxyRefused(OSError):
-    """The proxy answered CONNECT with the status in ``args``; its own words are not kept."""
+    """The proxy refused CONNECT; ``args`` has its status, but nothing of its text."""
 
 
 class _SocketReader(io.RawIOBase):
-    """Reads a socket within the deadline, and only so much before the headers have ended."""
+    """Reads a socket within the deadline, and at most ``_MAX_HEADER_BYTES`` of headers."""
 
     def __init__(self, sock: Any, deadline: Deadline | None) -> None:
         self._sock = sock
-        # Unbuffered; by position, as stand-ins for sockets name the argument in their own ways.
+        # Unbuffered. Passed by position, because stand-ins for sockets name it differently.
         self._file = sock.makefile("rb", 0)
-        # One of a stand-in may be buffered all the same: at most one read of what is below it.
+        # A stand-in's file may be buffered all the same: then do at most one read below the buffer.
         direct = type(self._file) is socket.SocketIO
         self._receive = sock.recv_into if direct else _one_read_of(self._file)
         self._deadline = deadline
@@ -102,8 +102,8 @@ class _SocketReader(io.RawIOBase):
         self.ended = False
         self.finished = False
         if hasattr(sock, "suppress_ragged_eofs"):
-            # Without close_notify somebody on the way may have cut the connection, and a body that
-            # is delimited by its end would look complete (RFC 9112, 9.8).
+            # Raise an error if the connection ends without close_notify: somebody may have cut it,
+            # and a body that ends with the connection would look complete (RFC 9112, 9.8).
             sock.suppress_ragged_eofs = False
 
     def readable(self) -> bool:
@@ -120,7 +120,7 @@ class _SocketReader(io.RawIOBase):
         except ssl.SSLError as error:
             if not self.in_headers or not is_cut(error):
                 raise
-            count = 0  # nothing was cut if nothing had begun; end_headers() sees the rest
+            count = 0  # no error before a response begins; end_headers() detects cut headers
         self.ended = count == 0
         if self.in_headers and count:
             if deadline is not None:
@@ -143,7 +143,7 @@ class _ResponseReader(io.BufferedReader):
     """One response's bytes; on close, bytes left over mark the connection as unusable."""
 
     def __init__(self, raw: _SocketReader, connection: Any) -> None:
-        # First: a Ctrl-C may come at any line, and close() needs them.
+        # Set these first: a Ctrl-C may come at any line, and close() needs them.
         self._socket_reader = raw
         self._connection = connection
         super().__init__(raw, _READ_SIZE)
@@ -153,27 +153,27 @@ class _ResponseReader(io.BufferedReader):
         return self
 
     def end_headers(self) -> None:
-        """What follows is the body, which has a bound of its own."""
-        if self._socket_reader.ended:  # http.client takes the end of the stream for the blank line
+        """The body begins; it has a bound of its own."""
+        if self._socket_reader.ended:  # http.client takes this for the blank line after the headers
             raise http.client.HTTPException("the headers are cut")
         self._socket_reader.in_headers = False
 
     def start_trailers(self) -> None:
-        """What follows is bounded together with the headers."""
+        """The trailers begin; they count to the bound of the headers."""
         self._socket_reader.in_headers = True
 
     def close(self) -> None:
         if not self.closed:
             self._socket_reader.finished = True
             connection, self._connection = self._connection, None
-            # Bytes beyond this response belong to no request of ours: never read them as the next.
+            # Surplus bytes must never be read as the next response.
             if connection is not None and self.peek(1):
                 connection.close()
         super().close()
 
 
 class _Response(http.client.HTTPResponse):
-    """A response whose end is beyond doubt (RFC 9112, section 6), else an ``HTTPException``."""
+    """A response whose end is certain (RFC 9112, section 6); else raises ``HTTPException``."""
 
     def _read_status(self) -> tuple[str, int, str]:
         for _ in range(_MAX_INTERIM):
@@ -185,7 +185,7 @@ class _Response(http.client.HTTPResponse):
 
     def begin(self, **options: Any) -> None:
         reader: Any = self.fp
-        # Since Python 3.15 a connection may pass a bound for the number of headers.
+        # Since Python 3.15 a connection may pass the maximum number of headers.
         super().begin(**options)
         reader.end_headers()
         # urllib3 would log a malformed line with its content, and http.client takes the lines
@@ -206,19 +206,19 @@ class _Response(http.client.HTTPResponse):
         self._check_length(",".join(codings), lengths)
 
     def _check_length(self, codings: str, lengths: set[str]) -> None:
-        # Chunked in another spelling than http.client knows is not read as chunked. After a line
-        # break newer Pythons know it, rightly (RFC 9112, section 5.2); on older it is refused.
+        # http.client knows one spelling of "chunked". Only newer Pythons know it after a folded
+        # line, as RFC 9112, section 5.2, wants; on older ones it is an error here.
         if codings and codings.lower() != ("chunked" if self.chunked else "identity"):
             raise http.client.HTTPException("an unknown transfer coding")
         for length in lengths:
             if len(lengths) > 1 or len(length) > 18 or not (length.isascii() and length.isdigit()):
                 raise http.client.HTTPException("conflicting or malformed lengths")
         if (self.chunked and lengths) or self.status == 101:
-            # Section 6.1: both at once; or, what nobody asked for, another protocol.
+            # Chunked and a length (section 6.1), or a switch to another protocol.
             self.will_close = True
 
     def _read_next_chunk_size(self) -> int:
-        # http.client takes "-1", which reads for ever, and whatever else int() takes.
+        # http.client accepts whatever int() does, also "-1", which would read for ever.
         line = self.fp.readline(_READ_SIZE)
         if not re.fullmatch(_CHUNK_SIZE, line):
             raise http.client.HTTPException("a malformed chunk size")
@@ -226,7 +226,7 @@ class _Response(http.client.HTTPResponse):
 
     def _safe_read(self, amt: int) -> bytes:
         data: bytes = super()._safe_read(amt)  # type: ignore[misc]
-        # http.client reads the two bytes after a chunk without a look at them.
+        # http.client reads the two bytes after a chunk without checking them.
         if self.chunk_left == 0 and data != b"\r\n":
             raise http.client.HTTPException("a chunk that is longer than its size")
         return data
@@ -249,7 +249,7 @@ else:
 
 
 class _AddsQuery(_Connection):
-    """The query of the call in progress, which :class:`BoundedPool` keeps out of urllib3's log."""
+    """Adds the query, which :class:`BoundedPool` keeps out of urllib3's log."""
 
     query = ""
 
@@ -272,16 +272,16 @@ class StandIn(_AddsQuery):
 class BoundedConnection(_AddsQuery):
     """Mixin for a connection of urllib3: every wait ends with the call that it serves."""
 
-    # urllib3.util.connection, whose functions some replace.
+    # urllib3.util.connection, whose functions some tools replace.
     network: Any
-    # Seconds; urllib3's class waits so long to connect.
+    # Seconds that urllib3's class waits to connect.
     timeout: float | None
-    # Whether urllib3's class connects in a way of its own, as through SOCKS.
+    # Whether urllib3's class connects in its own way, for example through SOCKS.
     connects_itself: bool
     _connecting = False
     # Whether a request of an earlier call was served.
     _kept = False
-    # What a proxy says to CONNECT.
+    # A proxy's response to CONNECT.
     _tunnel_response: _ResponseReader | None = None
 
     def connect(self) -> None:
@@ -302,24 +302,24 @@ class BoundedConnection(_AddsQuery):
             refused = re.match(_TUNNEL_REFUSED, str(error))
             if refused is None:
                 raise
-            # http.client's text ends in the proxy's own words, which may echo its password.
+            # http.client's message quotes the proxy, which may repeat its password.
             raise ProxyRefused(int(refused.group(1))) from None
         finally:
-            # http.client before Python 3.12 leaves it to the garbage collector, and with it the
-            # socket, which is not closed before its file is.
+            # Close the response. Before Python 3.12 http.client leaves it to the garbage collector,
+            # and the socket stays open as long as its file.
             response, self._tunnel_response = self._tunnel_response, None
             if response is not None:  # pragma: no branch - CONNECT could not even be sent
                 response.close()
         sock: Any = self.sock
-        if sock is None:  # closed for bytes that came before anything was asked of the server
+        if sock is None:  # closed, because bytes came before a request was sent
             raise http.client.HTTPException("more bytes than the response to CONNECT")
-        if deadline is not None:  # the TLS handshake has what the proxy has left
+        if deadline is not None:  # the TLS handshake gets the time that CONNECT has left
             sock.settimeout(deadline.left())
 
     def _new_conn(self) -> socket.socket:
-        """Connect to the first address that answers, all of them within the deadline.
+        """Connect to the first address that accepts, within one deadline for all addresses.
 
-        urllib3 gives each address the whole timeout, and the TLS handshake once more.
+        urllib3 would give each address, and then the TLS handshake, the whole timeout.
         """
         sys.audit("http.client.connect", self, self.host, self.port)
         deadline = current.deadline
@@ -354,7 +354,7 @@ class BoundedConnection(_AddsQuery):
                 return sock
             except OSError as error:
                 sock.close()
-                # Not a reset by name: urllib3 takes that for one after the request was sent.
+                # Another class for a reset: urllib3 would assume that the request was sent.
                 reset = isinstance(error, (ConnectionResetError, BrokenPipeError))
                 failure = ConnectionAbortedError(0, error.strerror) if reset else error
             except BaseException:
@@ -386,10 +386,10 @@ class BoundedConnection(_AddsQuery):
 
 
 class IdleConnections:
-    """The connections that wait for a next call; the last one returned is the first one taken.
+    """The idle connections of a pool: last in, first out.
 
-    In place of urllib3's queue, whose lock a Ctrl-C can leave taken: then every later call of the
-    process would wait for it without end. A deque's single operations are atomic.
+    This replaces urllib3's queue, whose lock a Ctrl-C can leave taken, so that every later call of
+    the process would hang. A deque needs no lock, because its single operations are atomic.
     """
 
     def __init__(self, maxsize: int) -> None:
@@ -397,7 +397,7 @@ class IdleConnections:
         self._waiting: deque[Any] = deque()
 
     def get(self, block: bool = False, timeout: float | None = None) -> Any:
-        """The connection used last, or ``None`` in its place; never waits."""
+        """The connection used last, or ``None`` if there is none; never waits."""
         try:
             return self._waiting.pop()
         except IndexError:
@@ -410,11 +410,11 @@ class IdleConnections:
         self._waiting.append(connection)
 
     def qsize(self) -> int:
-        """How many there are."""
+        """The number of idle connections."""
         return len(self._waiting)
 
     def take_all(self) -> list[Any]:
-        """Every connection, which leaves none."""
+        """Remove all connections and return them."""
         waiting, self._waiting = self._waiting, deque()
         return [connection for connection in waiting if connection is not None]
 
@@ -424,7 +424,7 @@ class BoundedPool:
 
     QueueCls = IdleConnections
 
-    # Makes one of this module's classes of urllib3's, or of what somebody put in its place.
+    # Makes a bounded class of urllib3's class, or of what somebody put in its place.
     bounded: Any
 
     @property

@@ -1,4 +1,4 @@
-"""What is there for speed alone: without any of these every promise holds, and calls cost more.
+"""Optimizations: code that serves speed alone. Without it everything works, but calls cost more.
 
 Figures: instructions of a warm call (valgrind, Python 3.12, urllib3 2.8), if not said otherwise. A
 trick that wins less than 2 % of a warm call, or of a process that makes one, does not belong here.
@@ -29,8 +29,8 @@ class FastConnection(_Connection):
     _head_waits = False
     _head = b""
 
-    # Printable ASCII cannot break the message: it is searched neither for line breaks, as by
-    # http.client, nor for a marker of urllib3, of which there are none here: 10 %.
+    # A header of printable ASCII cannot break the message. So skip the searches of http.client for
+    # line breaks and of urllib3 for its marker, which is never used here: 10 %.
     def putheader(self, header: Any, *values: Any) -> None:
         if len(values) == 1 and type(header) is type(values[0]) is str:
             line = "%s: %s" % (header, values[0])
@@ -61,10 +61,10 @@ class FastConnection(_Connection):
 
 
 class SteadyTimeout(_Socket):
-    """Mixin before a class of sockets, which keep a timeout that differs from the next by little.
+    """Mixin before a class of sockets: ignores a new timeout that differs little from the current.
 
-    urllib3 and the deadline set it four times a call. Each is a system call, for which a thread
-    gives way to the others: 25 % of the CPU time of a call with 16 threads.
+    urllib3 and the deadline set the timeout four times a call. Each is a system call, during which
+    other threads take over: 25 % of the CPU time of a call with 16 threads.
     """
 
     __slots__ = ()
@@ -84,14 +84,14 @@ class _SteadyTLSSocket(SteadyTimeout, ssl.SSLSocket):
 
 
 def socket_class() -> type[socket.socket]:
-    """What connects; a stand-in that somebody put in place of Python's class is left alone."""
+    """The class of sockets to connect; a class that somebody put in place of Python's is kept."""
     used = socket.socket
     is_pythons = used is _SteadySocket.__bases__[1] and used.__module__ == "socket"
     return _SteadySocket if is_pythons else used
 
 
 class SharedTimeout:
-    """Mixin before ``urllib3.Timeout``: one object for all requests, which copy it thrice: 2 %."""
+    """Mixin before ``urllib3.Timeout``: saves the three copies that a request makes: 2 %."""
 
     connect_timeout: float | None
     read_timeout: float | None
@@ -108,10 +108,10 @@ class SharedTimeout:
 
 
 def plain_name(host: str) -> Any:
-    """``host`` for ``getaddrinfo``: from bytes it need not load the idna codec.
+    """``host`` for ``getaddrinfo``: as bytes, for which Python does not load the idna codec.
 
     That codec and its Unicode tables cost some 4 ms, 5 % of a process that makes one call. A
-    stand-in for ``getaddrinfo`` may expect text.
+    stand-in for ``getaddrinfo`` gets text, which it may expect.
     """
     is_pythons = getattr(socket.getaddrinfo, "__module__", "") == "socket"
     return host.encode("ascii") if is_pythons and host.isascii() else host

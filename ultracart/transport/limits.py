@@ -75,7 +75,7 @@ def _seconds(value: Any, name: str) -> float:
 
 
 class Deadline:
-    """The time left of one call; also what its connection tells us about the request."""
+    """The time left of one call, and what its connection reports about the request."""
 
     __slots__ = (
         "_call_ends",
@@ -96,7 +96,7 @@ class Deadline:
         self._streaming = False
         # Whether a byte of the current attempt's request may have reached the server.
         self.request_sent: bool = False
-        # Whether it was sent on a connection that had served another.
+        # Whether it was sent on a connection that had served another request.
         self.connection_kept: bool = False
         # Whether a byte of the current attempt's response has come.
         self.response_begun: bool = False
@@ -157,8 +157,8 @@ class RetryDecision:
                 return None
             self._budget -= max(pause, _LEAST_CHARGE)
         elif isinstance(error, ApiConnectionError) and error.request_sent is False:
-            # Do not retry after a refused certificate (status 0) or a refusal of the proxy (its
-            # status): it would fail again. Retry after a handshake that was cut.
+            # Do not retry if the certificate was refused (status 0) or the proxy refused (its
+            # status): it would fail again. Do retry after a cut handshake.
             refused = error.status is not None and not is_cut(error.__cause__)
             if refused or self._reconnects >= len(_RECONNECT_AFTER):
                 return None
@@ -166,13 +166,13 @@ class RetryDecision:
             self._reconnects += 1
         elif self._may_repeat_unanswered and self._was_unanswered(error):
             pause = 0.0
-            self._deadline.needs_new_connection = True  # whose failure is not repeated
+            self._deadline.needs_new_connection = True  # so there is at most one such retry
         else:
             return None
         return pause if self._deadline.allows_wait(pause) else None
 
     def _was_unanswered(self, error: ApiException) -> bool:
-        """Whether a connection that had served others died without a byte of the response."""
+        """Whether a kept connection died without a byte of the response."""
         deadline = self._deadline
         died = isinstance(error, ApiConnectionError) and deadline.connection_kept
         no_refusal = error.status is None or is_cut(error.__cause__)

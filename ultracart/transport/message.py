@@ -23,8 +23,8 @@ FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
 _UNRESERVED = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._~")
 _TOKEN = _UNRESERVED.union("!#$%&'*+^`|")
-# Headers that this module looks at, whatever their case.
-_SPELLED_ALIKE = {
+# Headers that this module reads: they get this spelling, whatever the caller's.
+_SPELLING = {
     "accept-encoding": "Accept-Encoding",
     "content-length": "Content-Length",
     "content-type": "Content-Type",
@@ -152,7 +152,7 @@ def encode_form(fields: Any) -> str:
 
 
 def _parts(fields: list[tuple[Any, Any]]) -> Iterator[tuple[str, Any]]:
-    """``fields`` as a multipart form takes them; ``None`` is never sent."""
+    """``fields`` as the parts of a multipart form; ``None`` is never sent."""
     for name, value in fields:
         name = as_text("a name", name)
         if value is None:
@@ -191,7 +191,7 @@ def checked_headers(headers: Mapping[str, Any]) -> dict[str, str]:
     """
     values = headers.values()
     together = "".join(values) if is_text(values) else "\n"
-    if together.isascii() and together.isprintable():  # in most calls
+    if together.isascii() and together.isprintable():  # the usual case
         return dict(zip(_header_names(tuple(headers)), values))
     return {
         _header_name(name): _header_value(name, value)
@@ -208,10 +208,10 @@ def _header_names(names: tuple[Any, ...]) -> tuple[str, ...]:
 def _header_name(name: Any) -> str:
     if not isinstance(name, str) or not name or not _TOKEN.issuperset(name):
         raise ApiValueError("%s is not a header name" % ascii(name)[:80])
-    # With that header, a server would look for the end of the body elsewhere.
+    # With this header, a server would take another place for the end of the body.
     if name.lower() == "transfer-encoding":
         raise ApiValueError("the header Transfer-Encoding is the transport's: leave it out")
-    return _SPELLED_ALIKE.get(name.lower(), name)
+    return _SPELLING.get(name.lower(), name)
 
 
 def _header_value(name: str, value: Any) -> str:
@@ -229,7 +229,7 @@ def _header_value(name: str, value: Any) -> str:
 
 def _quoted(name: Any, part: Any) -> str:
     if isinstance(part, str) and _UNRESERVED.issuperset(part):
-        return part  # the usual case, as of most tokens
+        return part  # the usual case: most tokens
     return quote_plus(part if isinstance(part, bytes) else as_text(ascii(name), part))
 
 
@@ -264,7 +264,7 @@ def _require_json(value: Any) -> None:
 
 
 def _exact_json(value: Any) -> str:
-    """``value`` as JSON, with each ``Decimal`` as the number that it is, which json cannot do."""
+    """``value`` as JSON, with each ``Decimal`` as an exact number, which json cannot do."""
     if isinstance(value, dict):
         # json.dumps({key: 0}) is '{"key": 0}', whatever JSON makes of the key.
         pairs = (json.dumps({key: 0})[1:-2] + _exact_json(item) for key, item in value.items())

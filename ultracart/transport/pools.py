@@ -1,9 +1,10 @@
 """Connection pools: which clients share one, and when one is closed.
 
 Clients of equal transport settings share one pool and one TLS context; others never do. A client
-that is closed gives its share back at once, and the last one closes the pool. A client that is
-merely dropped leaves the pool parked, since code that makes a client for each call must not pay a
-TLS handshake for each; the parked pools longest unused are closed beyond a small number.
+that is closed gives its share back at once, and the last one closes the pool. If the last client is
+garbage-collected without ``close()``, the pool stays open, because code that makes a client for
+each call must not pay a TLS handshake each time. Only a few such unused pools are kept: those that
+were used last.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ def _close_all(pools: list[Shared]) -> None:
 
 _registry = _Registry()
 # A pool inherited through fork shares its sockets with the parent: it is never used, and never
-# freed, because freeing would write TLS goodbyes into the parent's connections.
+# freed, because freeing would write TLS close_notify into the parent's connections.
 _inherited: list[Any] = []
 
 

@@ -1,4 +1,4 @@
-"""Where a client connects, by which proxy, and what its connection pool depends on."""
+"""Transport settings: origin, proxy, and all else that a connection pool depends on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TRUST_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 
 
 class Origin(NamedTuple):
-    """Where requests go: RFC 6454's triple."""
+    """Scheme, host and port of requests (RFC 6454)."""
 
     scheme: str
     host: str
@@ -43,7 +43,7 @@ class Proxy(NamedTuple):
 
     @property
     def is_socks(self) -> bool:
-        """Whether it carries bytes, whatever they are, and speaks no HTTP."""
+        """Whether it is a SOCKS proxy, which carries any bytes and speaks no HTTP."""
         return self.origin.scheme in _SOCKS_PORTS
 
     @property
@@ -55,7 +55,7 @@ class Proxy(NamedTuple):
 
 
 class TransportSettings(NamedTuple):
-    """All that a connection pool and its bounds depend on; clients share a pool if these agree."""
+    """All that a connection pool depends on; clients share a pool if these are equal."""
 
     origin: Origin
     base_url: str
@@ -75,7 +75,7 @@ class TransportSettings(NamedTuple):
     explicit_proxy: str | None
 
     def covers(self, url: str) -> bool:
-        """Whether ``url`` is below the base URL, and does not merely begin with its letters."""
+        """Whether ``url`` is below the base URL, in whole path segments."""
         end = len(self.base_url)
         return url.startswith(self.base_url) and url[end : end + 1] in ("", "/", "?")
 
@@ -130,7 +130,7 @@ def _bounds(timeout: Any) -> TimeBounds:
 
 
 def _origin(url: Any, name: str) -> tuple[SplitResult, Origin]:
-    """Parse and check a base URL; the message never quotes it, it may hold a password."""
+    """Parse and check a base URL; no message quotes it, because it may hold a password."""
     parts, origin = _parsed(url, name, "https://secure.ultracart.com/rest/v2")
     if "@" in parts.netloc:
         raise ConfigurationError("%s must not hold a user name or password" % name)
@@ -163,9 +163,9 @@ def _parsed(
 
 
 def _in_brackets(netloc: str) -> bool:
-    """Whether the host of ``netloc`` is an address in brackets, and nothing else beside it.
+    """Whether the host of ``netloc`` is an address in brackets, with at most a port after it.
 
-    Python's versions differ in what they let stand there.
+    Python's versions differ in what else they accept after the bracket.
     """
     _, _, place = netloc.rpartition("@")
     if not place.startswith("["):

@@ -1,4 +1,4 @@
-"""TLS: host names as they are asked for, the files of certificates, and the contexts made of them.
+"""TLS: host names in ASCII, certificate files, and contexts.
 
 Certificates count by their content, not by the path of their file: a client that is made after a
 file was rewritten uses what the file holds then, and shares no connection with an older client.
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 _END = b"-----END CERTIFICATE-----"
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")
-# OpenSSL 3's option to take a cut connection for one that has ended, which some Pythons switch on
-# without a name for it. See connection.
+# OpenSSL 3's option to treat a cut connection as a regular end. Some Pythons switch it on, but have
+# no name for it. See connection.
 _IGNORE_UNEXPECTED_EOF = 1 << 7
-# Certificates by path, with the stamp of their file: read again only if that has changed.
+# Contents of certificate files by path, with the file's stamp: read again only if that has changed.
 _contents: dict[str, tuple[Any, bytes]] = {}
 _MAX_CONTENTS = 1024
 # Seconds after which a change shows in a file's stamp, however coarse the clock of its disk is.
@@ -39,14 +39,14 @@ _LONGEST_SHOWN = 150
 
 
 def ascii_host(host: str, in_brackets: bool) -> str:
-    """``host``, a part of a URL, as it is asked for: an address, or a name in ASCII.
+    """The host of a URL as DNS and TLS need it: an address, or a name in ASCII.
 
-    An international name is taken only where IDNA 2003, which Python has, and today's Unicode, as
-    in browsers, make the same of it: else a user could be shown one host and the client use
-    another.
+    An international name is accepted only if IDNA 2003, which Python has, and current Unicode,
+    which browsers use, map it to the same name. Otherwise a user could see one host and the client
+    use another.
 
     Raises:
-        ValueError: it is no host, or one of those names.
+        ValueError: it is not a host, or such a name.
     """
     if in_brackets:
         ipaddress.IPv6Address(host)
@@ -144,7 +144,7 @@ def _read(path: str, name: str) -> bytes:
     except (OSError, ValueError) as error:
         raise _unreadable(name, "file", path, error) from None
     if known is not None and known[1] == content:
-        content = known[1]  # whose hash is known
+        content = known[1]  # an equal object whose hash is already computed
     if _BEGIN in content and b"PRIVATE KEY" not in content:
         if len(_contents) >= _MAX_CONTENTS:
             _contents.clear()
@@ -188,7 +188,7 @@ def tls_options(
     used: Any,
     to_proxy: bool = False,
 ) -> dict[str, Any]:
-    """What urllib3 is told of TLS to the origin of ``settings``, or to its proxy.
+    """urllib3's options for TLS to the origin of ``settings``, or to its proxy.
 
     ``used`` is the class of contexts that urllib3 would make itself.
 
@@ -232,7 +232,7 @@ def _load_trusted(
 
         context.load_verify_locations(cafile=certifi.where())
         return
-    # A folder made for OpenSSL has each certificate by two names.
+    # A folder made for OpenSSL has each certificate under two names.
     blocks = dict.fromkeys(
         block.partition(_END)[0] for text in authorities for block in text.split(_BEGIN)[1:]
     )

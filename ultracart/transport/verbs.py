@@ -1,7 +1,7 @@
 """One method for each HTTP method, with the official SDK's signatures.
 
-A client asks :func:`request_behind` and calls that ``request`` directly; it calls a verb only where
-a user has replaced it.
+A client calls the ``request`` that :func:`request_behind` returns; it calls a verb only if a user
+has replaced it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
 class Verbs:
-    """Calls ``request``, which a subclass has, with the method that its name says."""
+    """Mixin: each method calls ``request`` with the HTTP method of its name."""
 
     if TYPE_CHECKING:
         request: Callable[..., Any]
@@ -156,9 +156,9 @@ _OWN = {method: vars(Verbs)[method] for method in METHODS}
 
 
 def request_behind(transport: Any, method: Any) -> Any:
-    """The ``request`` that ``transport``'s verb would call; ``None``: the verb is a user's own.
+    """The ``request`` that the verb of ``transport`` would call.
 
-    ``None`` too where there is no such method.
+    ``None`` if a user has replaced the verb, or if there is no such method.
     """
     if method not in _OWN:
         return None
