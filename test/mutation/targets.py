@@ -51,7 +51,8 @@ TARGETS = {
     "oauth/test_sql_engines.py",
     "oauth/stores/sqlalchemy": "oauth/test_sqlalchemy_store.py oauth/test_sql_engines.py "
     "oauth/test_mysql_store.py "
-    "oauth/test_private_files.py oauth/test_store_contract.py::TestSQLAlchemyOnSQLite",
+    "oauth/test_private_files.py oauth/test_store_contract.py::TestSQLAlchemyOnSQLite "
+    "oauth/test_forks.py::test_a_child_does_not_close_the_connections_of_its_parent_s_store",
     "oauth/stores/sqlite": "oauth/test_sqlite_store.py oauth/test_private_files.py "
     "oauth/test_store_contract.py::TestSQLiteTokenStore",
     "oauth/token": "oauth/test_token.py",

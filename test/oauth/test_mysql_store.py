@@ -158,3 +158,35 @@ def test_a_lock_that_does_not_become_free_is_an_error(open_store, monkeypatch):
     one, two = open_store(), open_store()
     with one.lock("merchant-7"), pytest.raises(TokenStoreError, match="not become free in 1 s"):
         enter(two)
+
+
+def test_a_database_by_default_and_by_name_is_one_lock(mysql_url, open_sql_store):
+    by_default, by_name = open_sql_store(mysql_url), open_sql_store(mysql_url, schema="ultracart")
+    with by_default.lock("merchant-7"), by_name.lock("merchant-7", blocking=False) as held:
+        assert held is False
+
+
+def test_the_longest_name_and_a_long_token_fit(open_store, engine, table_name):
+    name, token = "\U0001f6d2" * 255, Token("x" * 1_000_000)
+    store = open_store()
+    store.save(name, token)
+    assert store.accounts() == [name]
+    assert store.load(name) == token
+    query = "SELECT data_type FROM information_schema.columns WHERE column_name = 'token'"
+    with engine.connect() as connection:
+        found = connection.execute(sqlalchemy.text(query + " AND table_name = '%s'" % table_name))
+        assert found.scalar_one() == "mediumblob"
+
+
+def test_an_early_refresh_does_not_wait_for_the_lock(open_store, engine):
+    waits = []
+
+    @sqlalchemy.event.listens_for(engine, "before_cursor_execute")
+    def look(connection, cursor, statement, parameters, context, many):
+        if "GET_LOCK" in statement:
+            waits.append(parameters["timeout"])
+
+    one, two = open_store(), open_store(engine)
+    with one.lock("merchant-7"), two.lock("merchant-7", blocking=False) as held:
+        assert held is False
+    assert waits == [0]

@@ -8,6 +8,7 @@ import sys
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -69,7 +70,7 @@ def test_a_schema_by_search_path_and_by_name_is_one_lock(open_store, postgresql_
 
 
 def test_a_schema_that_is_not_there_is_a_store_error(open_store):
-    with pytest.raises(TokenStoreError, match="3F000"):
+    with pytest.raises(TokenStoreError, match=r"InvalidSchemaName, SQLSTATE 3F000$"):
         open_store(schema="nowhere").load("merchant-7")
 
 
@@ -171,11 +172,13 @@ def test_a_relative_file_is_found_after_a_change_of_directory(tmp_path, monkeypa
     assert os.listdir(tmp_path / "elsewhere") == []
 
 
-def test_a_link_to_the_file_is_followed_once(tmp_path):
-    """A file that moved with its link would have other locks than its other users take."""
+@pytest.mark.parametrize("path", ["release", "%s/release"])
+def test_a_link_to_the_file_is_followed_once(tmp_path, monkeypatch, path):
+    """The locks are those of the file that was found first."""
+    monkeypatch.chdir(tmp_path)
     link = tmp_path / "release"
     link.symlink_to(tmp_path / "first.db")
-    store = SQLAlchemyTokenStore("sqlite:///%s" % link)
+    store = SQLAlchemyTokenStore("sqlite:///" + path.replace("%s", str(tmp_path)))
     store.save("merchant-7", Token("a"))
     store.close()
     link.unlink()
@@ -195,6 +198,14 @@ def test_a_link_to_the_file_is_followed_once(tmp_path):
 def test_why_a_sqlite_database_cannot_serve_is_said(url, named):
     with pytest.raises(ConfigurationError, match=named):
         SQLAlchemyTokenStore(url)
+
+
+def test_an_engine_of_sqlite_in_memory_is_named():
+    engine = quiet_engine(
+        "sqlite:///file:tokens?mode=memory&uri=true", poolclass=sqlalchemy.pool.QueuePool
+    )
+    with pytest.raises(ConfigurationError, match="SQLite in memory"):
+        SQLAlchemyTokenStore(engine)
 
 
 @pytest.mark.parametrize(
@@ -421,6 +432,15 @@ def test_how_many_connections_locks_may_take(size, overflow, locks):
     assert engines.most_locks(quiet_engine("sqlite://", **pool)) == locks
 
 
+def test_a_process_has_ten_connections(postgresql_url):
+    engine = engines.make_engine(postgresql_url)
+    with ExitStack() as connections:
+        for _ in range(10):
+            connections.enter_context(engine.connect())
+        assert engine.pool.checkedin() == 0  # type: ignore[attr-defined]
+    engine.dispose()
+
+
 def test_a_driver_waits_longer_for_a_lock_than_the_server():
     assert engines.LOCK_STATEMENT_TIMEOUT > sql_locks.LOCK_TIMEOUT
 
@@ -537,6 +557,20 @@ def test_a_cut_is_not_noticed(proxied):
         proxy.cut()
         with store.lock("merchant-7") as held:
             assert held is True
+
+
+def test_connections_that_break_again_and_again_are_an_error(proxied):
+    store, proxy = proxied
+    cuts = []
+
+    @sqlalchemy.event.listens_for(store._engine, "before_cursor_execute")
+    def cut(connection, cursor, statement, parameters, context, many):
+        if statement == "SELECT 1":
+            cuts.append(proxy.cut())
+
+    with pytest.raises(TokenStoreError, match="cannot lock in the token store"):
+        store.lock("merchant-7").__enter__()
+    assert len(cuts) == 2
 
 
 def test_a_cut_under_the_lock_is_an_error_and_keeps_the_old(proxied):

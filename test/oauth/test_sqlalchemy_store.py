@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy
@@ -32,6 +33,95 @@ def test_a_host_whose_clock_is_wrong_sees_the_same_age(open_store, wrong):
     assert seen.remaining(now + wrong) == pytest.approx(3600, abs=1)
     other.save("merchant-7", Token("b", "r", now + wrong + 60, issued_at=now + wrong))
     assert right.load("merchant-7").remaining(now) == pytest.approx(60, abs=1)
+
+
+def test_a_host_that_is_half_a_second_ahead_is_noticed(open_store):
+    now = time.time()
+    open_store().save("merchant-7", Token("a", "r", now + 3600, issued_at=now))
+    seen = open_store(clock=lambda: time.time() + 0.5).load("merchant-7")
+    assert seen.expires_at == pytest.approx(now + 3600.5, abs=0.2)
+
+
+def test_a_host_whose_clock_is_right_sees_the_very_same_times(open_store):
+    token = Token("a", "r", time.time() + 3600, issued_at=time.time())
+    store = open_store()
+    store.save("merchant-7", token)
+    assert store.load("merchant-7") == token
+
+
+@pytest.fixture
+def statements():
+    """Watches an engine; returns the statements that it executes from then on."""
+
+    def watch(engine):
+        seen = []
+
+        @sqlalchemy.event.listens_for(engine, "before_cursor_execute")
+        def look(connection, cursor, statement, parameters, context, many):
+            seen.append((statement, parameters))
+
+        return seen
+
+    return watch
+
+
+def test_a_read_is_one_statement(open_store, postgresql_url, statements):
+    engine = quiet_engine(postgresql_url)
+    store = open_store(engine)
+    store.save("merchant-7", Token("a"))
+    seen = statements(engine)
+    assert store.load("merchant-7") == Token("a")
+    assert store.accounts() == ["merchant-7"]
+    assert [statement.split()[0] for statement, _ in seen] == ["SELECT", "SELECT"]
+    engine.dispose()
+
+
+def test_a_table_that_another_host_makes_first_will_do(open_store, postgresql_url):
+    engine = quiet_engine(postgresql_url)
+    other = open_store()
+
+    @sqlalchemy.event.listens_for(engine, "before_cursor_execute")
+    def make_it_first(connection, cursor, statement, parameters, context, many):
+        if "CREATE TABLE" in statement:
+            other.save("merchant-7", Token("a"))
+
+    assert open_store(engine).load("merchant-7") == Token("a")
+    engine.dispose()
+
+
+def test_accounts_with_equal_tokens_are_kept_apart(tmp_path):
+    store = SQLAlchemyTokenStore("sqlite:///%s" % (tmp_path / "tokens.db"))
+    same, new = Token("same", "r"), Token("new", "s")
+    for account in "abc":
+        store.save(account, same)
+    assert store.replace("b", same, new) is True
+    assert [store.load(account) for account in "abc"] == [same, new, same]
+    store.delete("b")
+    assert [store.load(account) for account in "abc"] == [same, None, same]
+    store.close()
+
+
+def test_the_longest_name_of_an_account_fits(open_store):
+    name = "\U0001f6d2" * 255
+    store = open_store()
+    store.save(name, Token("a"))
+    assert store.accounts() == [name]
+    assert store.load(name) == Token("a")
+
+
+@pytest.mark.parametrize(
+    "options", [{"table_name": "x" * 63}, {"schema": "x" * 63}, {"schema": "a.b"}]
+)
+def test_what_can_be_a_name_is_one(options):
+    SQLAlchemyTokenStore("postgresql+psycopg://user@127.0.0.1:1/db", **options).close()
+
+
+def test_a_relative_path_of_an_application_s_engine_will_do(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    engine = quiet_engine("sqlite:///tokens.db")
+    SQLAlchemyTokenStore(engine).save("merchant-7", Token("a"))
+    assert (tmp_path / "tokens.db").exists()
+    engine.dispose()
 
 
 def test_hosts_that_make_the_table_at_once_all_succeed(open_store):
@@ -141,13 +231,13 @@ def test_errors_and_reprs_hold_neither_tokens_nor_passwords(open_store, postgres
             sqlalchemy.text('ALTER TABLE "%s" ADD CHECK (false) NOT VALID' % table_name)
         )
     engine.dispose()
-    with pytest.raises(TokenStoreError, match="23514") as caught:
+    with pytest.raises(TokenStoreError, match=r"CheckViolation, SQLSTATE 23514$") as caught:
         store.save("merchant-7", Token("new-secret", "refresh-secret"))
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is None
     url = "postgresql+psycopg://user:password-secret@127.0.0.1:1/db"
     unreachable = open_store(url)
-    with pytest.raises(TokenStoreError) as caught:
+    with pytest.raises(TokenStoreError, match="Check that the database runs") as caught:
         unreachable.load("merchant-7")
     assert "secret" not in repr(unreachable) + str(caught.value)
 
@@ -162,7 +252,8 @@ def test_sqlalchemy_logs_statements_without_tokens(open_store, caplog):
     assert "secret" not in caplog.text
 
 
-def test_a_login_between_the_look_and_the_swap_wins(tmp_path):
+@pytest.mark.parametrize("login", ["login", "second login"])
+def test_a_login_between_the_look_and_the_swap_wins(tmp_path, login):
     """It does not take the lock: the merchant may come back at any moment."""
     engine = quiet_engine("sqlite:///%s" % (tmp_path / "tokens.db"))
     other = SQLAlchemyTokenStore("sqlite:///%s" % (tmp_path / "tokens.db"))
@@ -172,10 +263,10 @@ def test_a_login_between_the_look_and_the_swap_wins(tmp_path):
     @sqlalchemy.event.listens_for(engine, "before_cursor_execute")
     def log_in_first(connection, cursor, statement, parameters, context, many):
         if statement.startswith("UPDATE"):
-            other.save("merchant-7", Token("login"))
+            other.save("merchant-7", Token(login))
 
     assert store.replace("merchant-7", Token("old"), Token("new")) is False
-    assert store.load("merchant-7") == Token("login")
+    assert store.load("merchant-7") == Token(login)
     other.close()
     engine.dispose()
 
@@ -208,6 +299,28 @@ def test_a_database_that_cannot_serve_is_refused(url):
 def test_an_impossible_engine_is_refused():
     with pytest.raises(TypeError, match="engine_or_url"):
         SQLAlchemyTokenStore(7)  # type: ignore[arg-type]
+
+
+def test_an_early_refresh_does_not_wait_for_a_connection(open_store, postgresql_url, monkeypatch):
+    def sleep(seconds):
+        raise AssertionError("it waits")
+
+    engine = quiet_engine(postgresql_url, pool_size=1, max_overflow=0)
+    store = open_store(engine)
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=sleep)
+    monkeypatch.setattr("ultracart.oauth.stores.places.time", clock)
+    with store.lock("a"), store.lock("b", blocking=False) as held:
+        assert held is False
+    engine.dispose()
+
+
+def test_no_connection_for_a_read_is_an_error(open_store, postgresql_url):
+    engine = quiet_engine(postgresql_url, pool_size=1, max_overflow=0, pool_timeout=0.05)
+    store = open_store(engine)
+    store.save("merchant-7", Token("a"))
+    with engine.connect(), pytest.raises(TokenStoreError, match=r"cannot load .*: TimeoutError$"):
+        store.load("merchant-7")
+    engine.dispose()
 
 
 def test_waiting_is_first_seen_by_the_database(open_store):

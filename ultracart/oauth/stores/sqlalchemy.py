@@ -16,7 +16,7 @@ from sqlalchemy import Column, LargeBinary, MetaData, String, Table, literal_col
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.engine.interfaces import Dialect
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.types import TypeDecorator
 
 from ...exceptions import ApiTypeError, ApiValueError, ConfigurationError, TokenStoreError
@@ -320,7 +320,7 @@ class SQLAlchemyTokenStore(TokenStore):
             with making, connection_of(self._single, STATEMENT_TIMEOUT) as connection:
                 try:
                     self._table.create(connection, checkfirst=True)
-                except (DBAPIError, IntegrityError):
+                except DBAPIError:
                     # Another process may have made it at the same moment.
                     table = self._table
                     if not sqlalchemy.inspect(connection).has_table(
