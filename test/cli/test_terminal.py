@@ -160,7 +160,7 @@ def test_nothing_wraps(ultracart: CommandLine, sandbox: Sandbox, columns: int) -
         ["accounts"],
         ["status"],
         ["whoami"],
-        ["keep-alive", "--idle", "1e-9"],
+        ["keep-alive", "--idle", "0"],
         ["token", "--account", "nobody"],
         ["login", "--host", "http://ultracart.example/rest/v2"],
         ["api", "/order/orders/none"],

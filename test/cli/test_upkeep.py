@@ -127,11 +127,11 @@ def test_keep_alive_of_the_logins(ultracart: CommandLine, sandbox: Sandbox) -> N
     assert (ran.returncode, ran.stdout) == (0, "")
     assert ran.stderr == "No grant was idle for that long.\n"
     before = ultracart.succeed("token")
-    ran = ultracart("keep-alive", "--idle", "1e-9")
+    ran = ultracart("keep-alive", "--idle", "0")
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout == "default  DEMO  refreshed\noffice   DEMO  refreshed\n"
     assert ultracart.succeed("token") != before
-    told = json.loads(ultracart.succeed("keep-alive", "--idle", "1e-9", "--limit", "1", "--json"))
+    told = json.loads(ultracart.succeed("keep-alive", "--idle", "0", "--limit", "1", "--json"))
     assert [(each["kind"], each["error"]) for each in told] == [("refreshed", None)]
     assert sandbox.counters.refreshes == 3
 
@@ -141,17 +141,17 @@ def test_keep_alive_asks_once_for_a_grant_that_has_ended(
 ) -> None:
     ultracart.succeed("login")
     sandbox.revoke()
-    ran = ultracart("keep-alive", "--idle", "1e-9")
+    ran = ultracart("keep-alive", "--idle", "0")
     assert ran.returncode == 0
     assert "default  DEMO  ended: " in ran.stdout
     assert ultracart.succeed("accounts").endswith("ended: log in again\n")
-    assert ultracart("keep-alive", "--idle", "1e-9").stderr == "No grant was idle for that long.\n"
+    assert ultracart("keep-alive", "--idle", "0").stderr == "No grant was idle for that long.\n"
 
 
 def test_a_keep_alive_that_fails(ultracart: CommandLine, sandbox: Sandbox) -> None:
     ultracart.succeed("login")
     sandbox.faults.add("/oauth/token", status=400, body={"error": "invalid_client"}, times=None)
-    ran = ultracart("keep-alive", "--idle", "1e-9")
+    ran = ultracart("keep-alive", "--idle", "0")
     assert ran.returncode == 1
     assert "default  DEMO  failed: " in ran.stdout
 
@@ -175,7 +175,7 @@ def test_keep_alive_of_an_applications_store(
         callback = sandbox.authorize(request.url)
         session.fetch_token(callback, request=request, account="merchant-7")
         before = session.access_token("merchant-7")
-    arguments = ["keep-alive", "--store", str(path), "--idle", "1e-9"]
+    arguments = ["keep-alive", "--store", str(path), "--idle", "0"]
     assert ultracart.succeed(*arguments) == "merchant-7  DEMO  refreshed\n"
     assert tokens(path)["merchant-7"] != before
     elsewhere = ["--host", "https://ultracart.example/rest/v2"]

@@ -78,6 +78,20 @@ def test_no_store_keeps_what_is_no_token(kind, token, tmp_path):
         store.close()
 
 
+@pytest.mark.parametrize("cipher", [b"a key", "a key", 7, object()], ids=repr)
+@pytest.mark.parametrize("kind", ["sqlite", "sqlalchemy"])
+def test_what_is_no_cipher_is_refused_before_there_is_a_token(tmp_path, kind, cipher):
+    path = tmp_path / "tokens.db"
+    make, place = {
+        "sqlite": (SQLiteTokenStore, path),
+        "sqlalchemy": (SQLAlchemyTokenStore, "sqlite:///%s" % path),
+    }[kind]
+    with pytest.raises(TypeError, match="cipher") as caught:
+        make(place, cipher=cipher)
+    assert "a key" not in str(caught.value)
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("method", ["load", "save", "delete", "accounts", "lock"])
 def test_a_store_of_one_s_own_that_lacks_a_method_cannot_be_made(method):
     own = {name: member for name, member in vars(MemoryTokenStore).items() if callable(member)}

@@ -421,7 +421,7 @@ def _add_keep_alive_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--idle",
-        type=_seconds,
+        type=_idle_seconds,
         default=86400,
         metavar="SECONDS",
         help="refresh grants that were not refreshed for this long (default: %(default)s)",
@@ -459,10 +459,19 @@ def _count(value: str) -> int:
 
 
 def _seconds(value: str) -> float:
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
+    if not 0 < _number(value) < math.inf:
         raise argparse.ArgumentTypeError("%r is not a positive number of seconds" % value)
-    return seconds
+    return float(value)
+
+
+def _idle_seconds(value: str) -> float:
+    if not 0 <= _number(value) < math.inf:
+        raise argparse.ArgumentTypeError("%r is not a number of seconds" % value)
+    return float(value)
+
+
+def _number(value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return math.nan

@@ -119,6 +119,19 @@ class Cipher(Protocol):
         ...
 
 
+def check_cipher(cipher: Cipher | None) -> None:
+    """Raise ApiTypeError unless it is one: found when a token is saved, it would be too late."""
+    if cipher is None:
+        return
+    if not (
+        callable(getattr(cipher, "encrypt", None)) and callable(getattr(cipher, "decrypt", None))
+    ):
+        raise ApiTypeError(
+            "cipher must be an object with encrypt() and decrypt(), such as Fernet(key), not %s"
+            % type(cipher).__name__
+        )
+
+
 def check_account(account: str) -> None:
     """Check that ``account`` can name an account; for a token store of your own.
 

@@ -27,6 +27,7 @@ from .base import (
     Cipher,
     TokenStore,
     check_account,
+    check_cipher,
     decode_token,
     encode_token,
 )
@@ -97,6 +98,7 @@ class SQLAlchemyTokenStore(TokenStore):
         clock: Callable[[], float] = time.time,
     ) -> None:
         check_kind(engine_or_url)
+        check_cipher(cipher)
         _check_name("table_name", table_name)
         if schema is not None:
             _check_name("schema", schema)

@@ -18,6 +18,7 @@ from .base import (
     Cipher,
     TokenStore,
     check_account,
+    check_cipher,
     decode_token,
     encode_token,
 )
@@ -54,6 +55,7 @@ class SQLiteTokenStore(TokenStore):
             raise ApiValueError("path must name a file; MemoryTokenStore keeps tokens in memory")
         if os.fsdecode(path).startswith("file:") or "\0" in os.fsdecode(path):
             raise ApiValueError("path must be the file's path, not a file: URI, and without NUL")
+        check_cipher(cipher)
         # The working directory may change before the first use. Symbolic links are followed, as
         # SQLite does, because the locks are found by this name.
         self._path = os.path.realpath(os.fsdecode(path))
