@@ -16,6 +16,7 @@ from ultracart import Configuration, OauthApi
 from ultracart.exceptions import (
     InvalidGrantError,
     OAuthError,
+    RateLimitException,
     ReauthorizationRequired,
 )
 from ultracart.oauth import MemoryTokenStore, Token
@@ -247,7 +248,7 @@ def test_stale_one_refreshes_and_the_others_keep_the_valid_token(authorized, san
 def test_a_failed_early_refresh_is_logged_and_rests(authorized, sandbox, time_, caplog):
     first = authorized.access_token()
     time_.pass_(3545)  # 55 s are left
-    sandbox.faults.add(TOKEN_PATH, status=400, body={"error": "invalid_client"}, times=None)
+    sandbox.faults.add(TOKEN_PATH, status=400, body={"error": "invalid_request"}, times=None)
     with caplog.at_level(logging.WARNING, "ultracart"):
         assert [authorized.access_token() for _ in range(10)] == [first] * 10
     assert len(caplog.records) == 1
@@ -267,7 +268,7 @@ def test_a_failed_early_refresh_is_logged_and_rests(authorized, sandbox, time_, 
 def test_an_early_refresh_rests_even_when_next_to_nothing_is_left(authorized, sandbox, time_):
     first = authorized.access_token()
     time_.pass_(3599.85)
-    sandbox.faults.add(TOKEN_PATH, status=400, body={"error": "invalid_client"}, times=None)
+    sandbox.faults.add(TOKEN_PATH, status=400, body={"error": "invalid_request"}, times=None)
     assert authorized.access_token() == first
     before = len(token_requests(sandbox))
     time_.pass_(0.09)  # more than half of what was left
@@ -289,16 +290,33 @@ def test_an_early_refresh_rests_as_long_as_the_server_asks(authorized, sandbox, 
     assert len(token_requests(sandbox)) == before
 
 
+def test_an_early_refresh_is_not_tried_while_the_application_is_refused(authorized, sandbox, time_):
+    first = authorized.access_token()
+    time_.pass_(3541)
+    fault = sandbox.faults.add(TOKEN_PATH, status=401, body={"error": "invalid_client"}, times=None)
+    for _ in range(58):
+        assert authorized.access_token() == first
+        time_.pass_(1)
+    assert fault.hits == 1
+
+
+@pytest.mark.parametrize("status", [503, 429])
 def test_an_early_refresh_that_fails_until_the_token_ends_is_made_up_for(
-    session, sandbox, log_in_to, time_
+    session, sandbox, log_in_to, time_, status
 ):
     sandbox.access_token_lifetime = 20
     log_in_to(session, sandbox)
     first = session.access_token()
-    time_.pass_(18.5)
-    sandbox.faults.add(TOKEN_PATH, retry_after=2, times=4)
+    time_.pass_(19.5)
+    headers = {"Retry-After": "2"} if status == 429 else {}
+    sandbox.faults.add(TOKEN_PATH, status=status, headers=headers, times=4)
+    if status == 429:
+        with pytest.raises(RateLimitException) as caught:
+            session.access_token()
+        assert caught.value.retry_after == 2
+        time_.pass_(2)
     assert session.access_token() != first
-    assert sum(time_.slept) == 6
+    assert len(token_requests(sandbox)) == 1 + 4 + 1
     assert sandbox.counters.refreshes == 1
 
 

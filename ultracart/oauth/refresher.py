@@ -104,9 +104,8 @@ class Refresher:
                     token = self._refresh_early(account, entry)
                 else:  # R4
                     with self._reporter.reporting(account) as trace:
-                        # A second try asks in spite of a Retry-After: the first has waited enough.
-                        again = tries < _TRIES
-                        token = self._refresh_for_all(account, entry, trace, again=again)
+                        work = partial(self._refresh, account, entry, trace)
+                        token = self._flights.run(account, work)
             except _RefreshedElsewhere:
                 continue  # this call had joined an early refresh, which gave way
             tries -= 1
@@ -118,13 +117,16 @@ class Refresher:
     def refresh(self, account: str) -> Token:
         """Refresh now, even if the token is fresh; threads that ask at once share one refresh."""
         with self._reporter.reporting(account) as trace:
-            return self._refresh_for_all(account, None, trace)
+            # A tuple, because any text may be the name of another account.
+            work = partial(self._refresh, account, None, trace)
+            return self._flights.run(("forced", account), work)
 
     def refresh_unless_newer(self, account: str, token: Token) -> SessionEvent | None:
         """Refresh ``token`` unless the store has another one; returns the event, if any."""
         with self._reporter.reporting(account) as trace:
             try:
-                self._refresh_for_all(account, CachedToken(token), trace)
+                work = partial(self._refresh, account, CachedToken(token), trace)
+                self._flights.run(account, work)
             except (UltraCartError, _RefreshedElsewhere):
                 pass  # the event says it
         return trace.event
@@ -197,38 +199,23 @@ class Refresher:
             work = partial(self._refresh, account, entry, trace, early=True)
             return self._flights.try_run(account, work)
 
-    def _refresh_for_all(
-        self, account: str, seen: CachedToken | None, trace: Trace, *, again: bool = False
-    ) -> Token:
-        # A tuple, because any text may be the name of another account.
-        key = account if seen is not None else ("forced", account)
-        work = partial(self._refresh, account, seen, trace, again=again)
-        return self._flights.run(key, work)
-
     # -- one refresh, in the order of execution -----------------------------------------------
 
     def _refresh(
-        self,
-        account: str,
-        seen: CachedToken | None,
-        trace: Trace,
-        *,
-        early: bool = False,
-        again: bool = False,
+        self, account: str, seen: CachedToken | None, trace: Trace, *, early: bool = False
     ) -> Token:
         """The token that replaces ``seen``; without that, whatever is stored is refreshed.
 
         Raises _RefreshedElsewhere if ``early`` and another process is at it.
         """
-        newer = partial(self._newer, account, seen, final_only=early or again)
         try:
-            stored = newer()
+            stored = self._newer(account, seen)
             if stored is not None:
                 return stored
             with self._store.lock(account, blocking=not early) as held:
                 if not held:
                     raise _RefreshedElsewhere
-                stored = newer()
+                stored = self._newer(account, seen)
                 if stored is not None:
                     return stored
                 token, age = self._refresh_under_lock(account, trace)
@@ -243,11 +230,10 @@ class Refresher:
         self._cache.put(account, token, age=age, if_version=version, refreshed_at=refreshed_at)
         return token
 
-    def _newer(self, account: str, seen: CachedToken | None, *, final_only: bool) -> Token | None:
+    def _newer(self, account: str, seen: CachedToken | None) -> Token | None:
         """The stored token, if somebody has refreshed it since ``seen``.
 
-        Raises the remembered error response to the stored token (R9); with ``final_only`` only that
-        of an ended grant or of a refused application, because the caller waits long enough itself.
+        Raises the remembered error response to the stored token (R9).
         """
         if seen is None:
             return None
@@ -256,8 +242,7 @@ class Refresher:
         if stored is None or self._store.pending.latest(account, stored) is not stored:
             return None
         if stored.is_same_issue(seen.token) or not self._cache.is_fresh(stored):
-            now = self._monotonic()
-            self._store.refusals.check(account, stored, now, final_only=final_only)
+            self._store.refusals.check(account, stored, self._monotonic())
             return None
         _, cached = version
         if cached is None or not stored.is_same_issue(cached.token):  # else more is known of it

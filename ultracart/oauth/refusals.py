@@ -112,7 +112,7 @@ class Refusals:
         longest = _LOST if may_have_been_lost(error) else _DECIDED
         return 0.0 if count == 1 else min(2.0 ** min(count - 2, 10), longest)
 
-    def check(self, account: str, token: Token, now: float, *, final_only: bool) -> None:
+    def check(self, account: str, token: Token, now: float) -> None:
         """Raise the refusal that still holds for this token."""
         for_all = self._for_all
         if for_all is not None and now < for_all.until:
@@ -121,11 +121,8 @@ class Refusals:
         if refusal is None or now >= refusal.until or not refusal.is_of(token):
             return
         error = equal_error(refusal.error)
-        if not refusal.is_final:
-            if final_only:
-                return
-            if isinstance(error, ApiException) and error.retry_after:
-                error.retry_after = refusal.until - now
+        if isinstance(error, ApiException) and error.retry_after:
+            error.retry_after = refusal.until - now
         raise error
 
     def has_ended(self, account: str, token: Token) -> bool:
