@@ -6,11 +6,15 @@ import importlib.util
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from ultracart import ApiConnectionError, ApiTimeoutError, ConfigurationError
+from ultracart.transport import limits
 
 from .server import PATIENCE, _join, answer
 
@@ -95,6 +99,27 @@ def test_one_that_says_nothing_is_waited_for_within_the_time(
     proxy = serve(OK, connected=socks5([], silent=True))
     url = "socks5://127.0.0.1:%d" % proxy.port
     client = client_of(server, ssl_ca_cert=authority.path, proxy=url, timeout=0.5)
+    judge.failure(lambda: client.call_api("/x", "GET"), ApiTimeoutError, sent=False, within=2.0)
+
+
+@needs_pysocks
+def test_one_that_says_nothing_has_only_the_time_that_a_queue_has_left(
+    serve: Any, client_of: Any, authority: Any, judge: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued = 0.0
+
+    @contextmanager
+    def queue(timeout: float) -> Iterator[None]:
+        nonlocal queued
+        queued = 29.7
+        yield
+
+    monkeypatch.setattr(limits, "monotonic", lambda: time.monotonic() + queued)
+    server = serve(OK, tls=authority.context())
+    url = "socks5://127.0.0.1:%d" % serve(OK, connected=socks5([], silent=True)).port
+    client = client_of(
+        server, ssl_ca_cert=authority.path, proxy=url, timeout=30, request_limiter=queue
+    )
     judge.failure(lambda: client.call_api("/x", "GET"), ApiTimeoutError, sent=False, within=2.0)
 
 
