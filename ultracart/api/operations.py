@@ -60,7 +60,8 @@ class Operation(Generic[M]):
     def arguments(self, given: Mapping[str, Any], data_only: bool = False) -> dict[str, Any]:
         """The keyword arguments for ``ApiClient.call_api``.
 
-        ``given`` is ``locals()`` of the operation's method: options, and fields of the form.
+        ``given`` is ``locals()`` of the operation's method, fields of the form and options; or the
+        fields alone.
         ``data_only``: return the data alone, whatever the option says.
 
         Raises:
@@ -81,10 +82,10 @@ class Operation(Generic[M]):
             "post_params": form,
             "response_type": self,
             "auth_settings": self.schemes,
-            "async_req": given["async_req"],
+            "async_req": given.get("async_req"),
             "_return_http_data_only": data_only or given["_return_http_data_only"],
-            "_preload_content": given["_preload_content"],
-            "_request_timeout": given["_request_timeout"],
+            "_preload_content": given.get("_preload_content", True),
+            "_request_timeout": given.get("_request_timeout"),
         }
 
     def from_wire(self, data: Any) -> M:

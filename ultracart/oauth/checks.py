@@ -6,6 +6,7 @@ import inspect
 import math
 from typing import Any
 
+from ..configuration import Configuration, global_configuration
 from ..exceptions import ApiTypeError, ApiValueError
 
 
@@ -52,3 +53,14 @@ def check_count(name: str, value: Any) -> None:
         raise ApiTypeError("%s must be int or None, not %s" % (name, type(value).__name__))
     if value < 0:
         raise ApiValueError("%s must not be negative" % name)
+
+
+def configuration_or_global(configuration: Any) -> Configuration:
+    """It is a Configuration, or ``None``, which means the global one."""
+    if configuration is None:
+        return global_configuration
+    if not isinstance(configuration, Configuration):
+        raise ApiTypeError(
+            "configuration must be a Configuration, not %s" % type(configuration).__name__
+        )
+    return configuration

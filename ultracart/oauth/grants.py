@@ -101,15 +101,15 @@ class Grants:
                     if token is not None:
                         token = self._store.pending.latest(account, token)
                         self._revoke_under_lock(account, token, trace, forget)
-                    if token is not None or trace.error is not None:
-                        self._store.delete(account)
+                    elif trace.error is None:
+                        return
+                    self._store.delete(account)
             finally:
                 self._cache.forget(account)
             if token is not None:
                 self._store.pending.drop(account, token)
-            if token is not None or trace.error is not None:
-                self._store.refusals.forget(account)
-                trace.done("revoked", token)
+            self._store.refusals.forget(account)
+            trace.done("revoked", token)
 
     def _load_to_revoke(self, account: str, trace: Trace, forget: bool) -> Token | None:
         try:

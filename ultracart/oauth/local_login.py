@@ -6,10 +6,10 @@ import copy
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..api_client import ApiClient
-from ..configuration import Configuration, global_configuration
+from ..configuration import Configuration
 from ..exceptions import (
     AccessDeniedError,
     ApiConnectionError,
@@ -21,8 +21,10 @@ from ..exceptions import (
     ReauthorizationRequired,
 )
 from .browser import open_browser
+from .checks import check_functions, check_seconds, check_texts, configuration_or_global
 from .cli_logins import DEFAULT_ACCOUNT, LoginTokenStore, open_login_store, stored_logins
 from .loopback import DENIED, FAILED, LOGGED_IN, RedirectListener
+from .stores.base import check_account
 from .token import Token
 
 if TYPE_CHECKING:
@@ -111,14 +113,14 @@ def login_in_browser(
     """What :meth:`OAuthSession.login_in_browser` does."""
     if show is None:
         show = _write_to_stderr
-    _require(isinstance(timeout, (int, float)) and not isinstance(timeout, bool), "timeout")
+    check_functions(show=show)
+    check_seconds(timeout=timeout)
     if not 0 < timeout < float("inf"):
         raise ApiValueError("timeout must be a positive number of seconds")
-    _require(isinstance(port, int) and not isinstance(port, bool), "port")
+    if isinstance(port, bool) or not isinstance(port, int):
+        raise ApiTypeError("port must be int, not %s" % type(port).__name__)
     if not 0 <= port <= 65535:
         raise ApiValueError("port must be from 0 to 65535")
-    if not callable(show):
-        raise ApiTypeError("show must be callable, not %s" % type(show).__name__)
     require_server(configuration)
 
     def announce(address: str, request: AuthorizationRequest) -> None:
@@ -157,13 +159,9 @@ def cli_login(
         ConfigurationError: there is no home directory.
         TokenStoreError: the store failed.
     """
-    if not isinstance(account, str):
-        raise ApiTypeError("account must be str, not %s" % type(account).__name__)
-    if client_id is not None and not isinstance(client_id, str):
-        raise ApiTypeError("client_id must be str or None, not %s" % type(client_id).__name__)
-    chosen = global_configuration if configuration is None else configuration
-    if not isinstance(chosen, Configuration):
-        raise ApiTypeError("configuration must be a Configuration, not %s" % type(chosen).__name__)
+    check_account(account)
+    check_texts(client_id=client_id)
+    chosen = configuration_or_global(configuration)
     host = str(chosen.host).rstrip("/")
     # A session never closes its store: this one closes its file when it is garbage-collected.
     store = open_login_store()
@@ -194,8 +192,3 @@ def seconds_in_words(seconds: float) -> str:
 def _write_to_stderr(text: str) -> None:
     if sys.stderr is not None:  # closed: print would take stdout
         print(text, file=sys.stderr, flush=True)  # noqa: T201 - for the person who logs in
-
-
-def _require(is_right: Any, name: str) -> None:
-    if not is_right:
-        raise ApiTypeError("%s must be a number" % name)

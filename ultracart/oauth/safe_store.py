@@ -158,7 +158,6 @@ class SafeStore:
         self._client_id = client_id
         self._monotonic = monotonic
         self._store = store
-        self._load = store.load
         self._replace: Callable[[str, Token, Token], bool] = (
             store.replace if isinstance(store, TokenStore) else partial(TokenStore.replace, store)
         )
@@ -181,7 +180,7 @@ class SafeStore:
 
     def load_any(self, account: str) -> Token | None:
         """The stored token, of whichever server and application."""
-        token = _call("load", self._load, account)
+        token = _call("load", self._store.load, account)
         if token is None:
             return None
         if not isinstance(token, Token):

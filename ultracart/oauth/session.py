@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..api_client import ApiClient
-from ..configuration import Configuration, global_configuration
-from ..exceptions import ApiTypeError
+from ..configuration import Configuration
 from ..forks import notice_fork
 from ..late_imports import load
 from .authorization import AuthorizationRequest, check_authorization_endpoint
@@ -18,6 +17,7 @@ from .checks import (
     check_functions,
     check_seconds,
     check_texts,
+    configuration_or_global,
 )
 from .consent import ConsentFlow
 from .device import DeviceAuthorization, poll_until_answered
@@ -499,13 +499,7 @@ def _without_credentials(
     configuration: Configuration | None, limiter: RequestLimiter | None
 ) -> Configuration:
     """A copy without credentials: one merchant's keys must not go along with another's token."""
-    if configuration is None:
-        configuration = global_configuration
-    elif not isinstance(configuration, Configuration):
-        raise ApiTypeError(
-            "configuration must be a Configuration, not %s" % type(configuration).__name__
-        )
-    copied = configuration.__copy__()
+    copied = configuration_or_global(configuration).__copy__()
     copied.access_token = None
     copied.api_key = {}
     copied.api_key_prefix = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from ..api.oauth_api import DEVICE, REVOKE, TOKEN
 from ..api.operations import Operation
@@ -153,15 +153,8 @@ class TokenEndpoint:
 
     def _call(self, operation: Operation[M], **fields: str | None) -> M:
         """An operation as the application, with its secret where it has one."""
-        given: dict[str, Any] = {
-            "client_id": self._client_id,
-            **fields,
-            "client_secret": self._client_secret,
-            "async_req": None,
-            "_preload_content": True,
-            "_request_timeout": None,
-        }
-        arguments = operation.arguments({**given, "_return_http_data_only": True})
+        given = {"client_id": self._client_id, **fields, "client_secret": self._client_secret}
+        arguments = operation.arguments(given, data_only=True)
         response: M = self._client.call_api(operation.path, operation.method, **arguments)
         return response
 
