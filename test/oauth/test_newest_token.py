@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import contextmanager
 from enum import Enum
 from functools import partial
 
 import pytest
 from failing_stores import FullDisk
-from waiting import token_requests
+from waiting import TOKEN_PATH, token_requests
 
 from ultracart import Configuration, OauthApi
-from ultracart.exceptions import ApiConnectionError, OAuthSessionError, TokenStoreError
+from ultracart.exceptions import (
+    ApiConnectionError,
+    OAuthSessionError,
+    ReauthorizationRequired,
+    TokenStoreError,
+)
 from ultracart.oauth import MemoryTokenStore, Token
 
 
@@ -86,6 +92,52 @@ def test_a_login_outdates_what_two_threads_have_in_hand(make_session, sandbox, l
     session.access_token()
     assert session.access_token() == store.load("default").access_token
     assert OauthApi(session.api_client()).oauth_me().merchant_id == "DEMO"
+
+
+def test_a_revocation_outdates_what_another_thread_has_read(make_session, sandbox, log_in_to):
+    store = Pausing("load")
+    log_in_to(make_session(token_store=store), sandbox)
+    session = make_session(token_store=store)
+    store.then = partial(_in_another_thread, session.revoke)
+    session.access_token()
+    with pytest.raises(ReauthorizationRequired):
+        session.access_token()
+
+
+@pytest.mark.parametrize("meanwhile", ["default", "another"])
+def test_what_is_read_is_outdated_by_no_other_read(make_session, sandbox, log_in_to, meanwhile):
+    store = Pausing("load")
+    for account in ("default", "another"):
+        log_in_to(make_session(token_store=store), sandbox, account)
+    session = make_session(token_store=store)
+    store.then = partial(_in_another_thread, partial(session.access_token, meanwhile))
+    token = session.access_token()
+    store.then = partial(pytest.fail, "it reads the store once more")
+    assert session.access_token() == token
+
+
+@pytest.mark.parametrize("newer", ["a", "z"])
+def test_a_rejection_of_the_token_before_does_not_expire_the_newest(
+    make_session, sandbox, time_, newer
+):
+    """The newest one comes between two lines of the thread that reports the rejection."""
+    meanwhile: list[Callable[[], object]] = []
+
+    def monotonic():
+        if meanwhile:
+            meanwhile.pop()()
+        return time_.monotonic()
+
+    store = MemoryTokenStore()
+    store.save("default", Token("m", "r", time_.now + 3600, issued_at=time_.now))
+    session = make_session(token_store=store, monotonic=monotonic)
+    assert session.access_token() == "m"
+    body = {"access_token": newer, "refresh_token": "s", "token_type": "bearer", "expires_in": 3600}
+    refresh = sandbox.faults.add(TOKEN_PATH, status=200, body=body, times=None)
+    meanwhile.append(session.refresh)
+    assert session.invalidate("default", "m")
+    assert session.access_token() == newer
+    assert refresh.hits == 1
 
 
 class Transactional(MemoryTokenStore):
