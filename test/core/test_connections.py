@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from ultracart import ApiClient, Configuration, OauthApi
+from ultracart import ApiClient, ApiException, Configuration, OauthApi
 from ultracart.sandbox import Sandbox
 
 PARKED = 8  # pools of clients that were dropped
@@ -44,6 +44,17 @@ def test_clients_of_equal_settings_share_one(
     second.close()
     used(configuration).close()
     assert sandbox.counters.connections == 2
+
+
+@pytest.mark.parametrize("path", ["", "?page=2", "/", "/oauth/me?page=2", "/items"])
+def test_every_path_of_a_host_shares_one(
+    configuration: Configuration, sandbox: Sandbox, path: str
+) -> None:
+    with used(configuration) as client:
+        with pytest.raises(ApiException):  # the transport adds no credentials
+            client.rest_client.GET(sandbox.host + path)
+        assert len(sandbox.requests) == 2
+        assert sandbox.counters.connections == 1
 
 
 def test_a_client_follows_its_configuration_to_another_host_and_back(

@@ -199,7 +199,7 @@ def test_plain_http_through_a_proxy_leaves_the_machine(server: Any, api_of: Any)
 
 PROXIES = [7, b"http://p:1", "ftp://p:1", "http://", "http://p:x", "http://p\n:1", "http://[:1"]
 PROXIES += ["http://a b:1", "http://\\p:1", "http://a..b:1", "http://%s:1" % ("a" * 70)]
-PROXIES += ["http://p:0", "http://[zz]:1", "http://\ud800:1"]
+PROXIES += ["http://p:0", "http://[zz]:1", "http://\ud800:1", "http://a]@[::1"]
 
 
 @pytest.mark.parametrize("proxy", PROXIES, ids=ascii)
