@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import functools
+import http.client
 import socket
 from typing import Any
 
 import pytest
 import urllib3
 
-from ultracart import ApiClient, ApiException, Configuration, OauthApi
+from ultracart import ApiClient, ApiConnectionError, ApiException, Configuration, OauthApi
 from ultracart.sandbox import Sandbox
 
 PARKED = 8  # pools of clients that were dropped
@@ -70,9 +71,12 @@ def test_a_client_follows_its_configuration_to_another_host_and_back(
 def test_those_of_dropped_clients_wait_for_the_next_client(
     configuration: Configuration, sandbox: Sandbox
 ) -> None:
-    for number in range(1, PARKED + 5):
-        used(configuration, connection_pool_maxsize=number)
+    pools = [
+        used(configuration, connection_pool_maxsize=number).rest_client.pool_manager
+        for number in range(1, PARKED + 5)
+    ]
     assert sandbox.counters.connections == PARKED + 4
+    assert [pool.pool is None for pool in pools] == [True] * 3 + [False] * (PARKED + 1)
     # The last one and eight more; while these clients live, nothing of theirs is closed.
     clients = [
         used(configuration, connection_pool_maxsize=number) for number in range(PARKED + 4, 3, -1)
@@ -126,3 +130,27 @@ def test_what_others_put_in_place_of_urllib3s_way_to_connect_is_used(
     monkeypatch.setattr(urllib3.util.connection, "create_connection", replacement)
     used(configuration).close()
     assert ["%s:%d" % address for address in asked] == [configuration.host.split("/")[2]]
+
+
+def test_a_request_that_a_stand_in_has_lost_is_not_repeated(
+    configuration: Configuration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows whether it was sent, or on which connection."""
+    lost = []
+
+    class StandIn:
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            self.behind = urllib3.connection.HTTPConnection(*arguments, **options)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.behind, name)
+
+        def request(self, method: str, url: str, *arguments: Any, **options: Any) -> None:
+            lost.append(method + " " + url)
+            raise http.client.RemoteDisconnected("no response")
+
+    monkeypatch.setattr(urllib3.HTTPConnectionPool, "ConnectionCls", StandIn)
+    with pytest.raises(ApiConnectionError) as caught:
+        used(configuration)
+    assert caught.value.request_sent is True
+    assert lost == ["GET /rest/v2/oauth/me"]
