@@ -451,8 +451,6 @@ class ApiClient(EverydayCalls):
             if response_type in ("str", str):
                 return serialization.read_text(text, not media_type.startswith("text/"))
             data, is_json = json_body.decode(text)
-            if not is_json and getattr(response_type, "only_json", False):
-                raise ApiResponseError
             return self._reader().read(data, response_type)
         except ApiException as error:
             failure = error

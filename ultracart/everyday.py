@@ -58,19 +58,6 @@ _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
 
 
-class _Json:
-    """The ``response_type`` for ``"object"``: as call_api reads it, but text that is no JSON is an
-    error, because callers take the data for a dict or list."""
-
-    only_json = True
-
-    def from_wire(self, data: Any) -> Any:
-        return data
-
-
-_JSON = _Json()
-
-
 class EverydayCalls:
     """The short calls of an ApiClient: each sends every configured credential, and returns data.
 
@@ -84,8 +71,7 @@ class EverydayCalls:
     timeout: seconds: a number for the whole call, or (connect, response). Default:
         ``Configuration.timeout``.
     response_type: what to return: ``"object"`` (default) for the JSON as it is, another type name
-        of :meth:`~ultracart.ApiClient.call_api` (``"str"`` or ``"bytes"`` where the response is not
-        JSON), or a model class.
+        of :meth:`~ultracart.ApiClient.call_api`, or a model class.
     auth_settings: names of authorization schemes: send only the credentials of these, not all that
         are configured; ``[]`` sends none.
     collection_formats: by parameter name, how a list is sent: ``csv``, ``ssv``, ``tsv``,
@@ -364,8 +350,6 @@ class EverydayCalls:
         elif fields is not None:
             content_type = _MULTIPART if files else _FORM
         response_type = given.get("response_type", "object")
-        if response_type in ("object", object):
-            response_type = _JSON
         schemes = given["auth_settings"]
         try:
             return self.call_api(

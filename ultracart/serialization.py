@@ -40,9 +40,8 @@ class ResponseType(Protocol):
     """A ``response_type`` that reads responses in its own way, such as an operation.
 
     It may also have ``from_empty_body()``, which returns the result for an empty body (``None``
-    without it), ``in_any_encoding = True``, which reads a body that cannot be decoded as Latin-1
-    (an error without it), and ``only_json = True``, which makes a body that is not JSON an error
-    (its text is the data without it).
+    without it), and ``in_any_encoding = True``, which reads a body that cannot be decoded as
+    Latin-1 (an error without it).
     """
 
     def from_wire(self, data: Any) -> Any:
