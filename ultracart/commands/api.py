@@ -57,7 +57,7 @@ def _target(given: str, host: str) -> tuple[str, list[tuple[str, str]]]:
     """The path below the host, and the query that was written with it.
 
     Raises:
-        UsageError: it is of another host, or no path.
+        UsageError: it is a URL of another host, or not a path.
     """
     if not given.isprintable() or _NO_URL.search(given):
         raise UsageError(
@@ -75,12 +75,12 @@ def _target(given: str, host: str) -> tuple[str, list[tuple[str, str]]]:
 
 
 def _read_body(name: str) -> RawContent:
-    """The JSON in a file, or on stdin, as it stands there, in UTF-8 and without a byte order mark.
+    """The JSON in a file, or on stdin, unchanged, in UTF-8 and without a byte order mark.
 
-    Windows' editors and shells write that mark, or UTF-16; UltraCart takes neither (RFC 8259, 8.1).
+    Windows' editors and shells write that mark, or UTF-16; RFC 8259, 8.1, allows neither.
 
     Raises:
-        CommandError: it cannot be read, or is no JSON.
+        CommandError: it cannot be read, or is not JSON.
     """
     where = "stdin" if name == "-" else name
     try:
@@ -170,7 +170,7 @@ def _put_response(include: bool, status: int, headers: Any, content: Any) -> Non
 
 
 def _as_json(data: bytes) -> str | None:
-    """The JSON indented, with every number as the server has written it; ``None`` for others."""
+    """The JSON, indented, with every number as the server wrote it; ``None`` if it is not JSON."""
     try:
         text = data.decode("utf-8-sig")
         json.loads(text)

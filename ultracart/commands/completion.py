@@ -1,4 +1,4 @@
-"""What a shell may suggest, through argcomplete: commands, options, and what is stored here."""
+"""Completion in shells, by argcomplete: commands, options, and the names of stored logins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .program import Parser
 
 
 def complete(parser: Parser) -> None:
-    """Answer the shell and end the process; nothing happens without argcomplete."""
+    """Print the completions for the shell and exit; does nothing without argcomplete."""
     try:
         import argcomplete
     except ImportError:

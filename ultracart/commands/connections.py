@@ -82,7 +82,7 @@ def connected(arguments: argparse.Namespace) -> Iterator[Connected]:
     """The stored login that the options mean.
 
     Raises:
-        CommandError: there is none, its grant has ended, or the server does not answer.
+        CommandError: there is none, its grant has ended, or the server does not respond.
     """
     configuration = configuration_of(arguments)
     with closing(open_login_store()) as store, reaching(configuration.host):
@@ -96,7 +96,7 @@ def connected(arguments: argparse.Namespace) -> Iterator[Connected]:
             token = store.load(login.key)
             if token is not None and error.__cause__ is not None:
                 note_ended(token)
-            # The session knows the account by its key, and the way back by its method's name.
+            # The session's message names the store's key, and a method for logging in.
             raise CommandError(
                 "the grant of account %s has ended%s. Run: %s"
                 % (

@@ -41,10 +41,10 @@ def width_of(stream: TextIO | None) -> int:
 
 
 def fold(text: str, width: int, hanging: int = 0) -> str:
-    """``text`` in lines of at most ``width``, each as far indented as it was.
+    """``text`` in lines of at most ``width``; each line keeps its indent.
 
-    Words stay whole, so that addresses can be copied. Further lines of a paragraph are indented
-    by ``hanging`` more.
+    Words stay whole, so that addresses can be copied. Continued lines are indented by ``hanging``
+    more.
     """
     return "\n".join(_folded(line, width, hanging) for line in text.split("\n"))
 
@@ -73,7 +73,7 @@ def say(text: str = "") -> None:
 
 
 def put(text: str = "", end: str = "\n") -> None:
-    """Write data, for the next program or for the eye.
+    """Write data, for a program or a person.
 
     Raises:
         CommandError: stdout is closed.
@@ -87,7 +87,7 @@ def put(text: str = "", end: str = "\n") -> None:
 
 
 def show(text: str = "", hanging: int = 0) -> None:
-    """Write text for the eye to stdout, folded on a terminal. Raises as :func:`put`."""
+    """Write text for a person to stdout, folded on a terminal. Raises as :func:`put`."""
     if is_terminal(sys.stdout):
         text = fold(text, width_of(sys.stdout), hanging)
     put(text)
@@ -118,7 +118,7 @@ def put_fields(fields: Iterable[tuple[str, str]], indent: str = "", least: int =
     """Write one line for each name and value, with the values below each other.
 
     Args:
-        least: characters that names take at least.
+        least: minimum width of the column of names.
     """
     rows = [(name + ":", value) for name, value in fields]
     width = max([least, *(len(name) for name, _ in rows)])
@@ -127,7 +127,7 @@ def put_fields(fields: Iterable[tuple[str, str]], indent: str = "", least: int =
 
 
 def put_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write a table: with a header on a terminal, as blocks where it is wider than that."""
+    """Write a table: on a terminal with a header, or as blocks if the table is wider than it."""
     on_terminal = is_terminal(sys.stdout)
     lines = [header, *rows] if on_terminal else rows
     widths = [max(map(len, column)) for column in zip(*lines)]
@@ -160,10 +160,9 @@ def duration(seconds: float) -> str:
 
 
 class Countdown:
-    """One line that says what is waited for and how long at most; only on a terminal.
+    """A line that says what the command waits for, and counts down; only on a terminal.
 
-    Where stderr is a file or a pipe, or cannot go back in a line, one that changes every second
-    would only be noise.
+    In a file or a pipe, or on a terminal that cannot overwrite a line, it would only be noise.
     """
 
     def __init__(self, what: str) -> None:
@@ -221,7 +220,7 @@ class Countdown:
             self._shown = False
 
     def _write(self, text: str) -> None:
-        # ECMA-48: back to the line's start, and erase the rest of what stood there.
+        # ECMA-48: go back to the start of the line, and erase the rest of the old text.
         print("\r" + text + "\x1b[K", end="", file=sys.stderr, flush=True)
 
 

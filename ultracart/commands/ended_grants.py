@@ -1,6 +1,6 @@
-"""Grants that are known to be revoked or expired, noted by one command for the others.
+"""Grants that are known to be revoked or expired: a command notes them for later commands.
 
-A token store keeps a token until another takes its place, so the token alone does not tell.
+A token store keeps the token of such a grant until it is replaced, so the token does not tell.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MOST = 1000
 
 
 def note_ended(token: Token) -> None:
-    """Remember that the server has refused this grant for good. What cannot be noted is not."""
+    """Note that the server no longer accepts this grant; does nothing if that cannot be written."""
     known = _read()
     digest = _digest(token)
     if digest in known:

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     configuration = configuration_of(arguments)
     login = new_login(arguments, configuration.host)
     with closing(open_login_store()) as store, reaching(login.host):
-        # A store that cannot be opened is found before somebody is asked for consent.
+        # Open the store before somebody is asked for consent: it may fail.
         task = _Task(arguments, configuration, login, store, store.load(login.key))
         log_in = _by_device if arguments.device else _by_paste if arguments.paste else _by_browser
         try:
@@ -107,7 +107,7 @@ class _Task:
         )
 
     def finish(self, token: Token) -> int:
-        """Say what there is now, and what happened to the grant before it."""
+        """Report the new login, and what became of the grant that it replaces."""
         merchant = " for merchant " + printable(token.merchant_id) if token.merchant_id else ""
         say("Logged in%s. The account is called %s." % (merchant, self.login.account))
         fate = None if self._old is None else self._end_old(self._old, token)

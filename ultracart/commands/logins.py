@@ -18,12 +18,12 @@ from ..transport.settings import transport_settings
 from .console import CommandError
 from .program import DEFAULT_ACCOUNT
 
-#: What a sandbox knows without being told, so that a login there needs no options. Real UltraCart
-#: has no defaults: the wrong application or permission would be asked for.
+#: Defaults for a sandbox, so that a login there needs no options. UltraCart itself gets none: they
+#: would name a wrong application or permission.
 SANDBOX_CLIENT_ID = "sandbox_client"
 SANDBOX_SCOPE = "item_read order_read"
 
-# The part of an error message that is advice for programs, not for the command line.
+# The part of an error message that is advice for programs, not for users of the command line.
 _TRUST_ENV = re.compile(r", unless [^,]*Configuration\.trust_env is False,")
 
 
@@ -54,10 +54,10 @@ def configuration_of(arguments: argparse.Namespace) -> Configuration:
 
 @contextmanager
 def reaching(host: str) -> Iterator[None]:
-    """Say which server did not answer, and what may help.
+    """If a server does not respond, raise an error that names it and says what may help.
 
     Raises:
-        CommandError: no usable answer came.
+        CommandError: no usable response came.
     """
     try:
         yield
@@ -66,7 +66,7 @@ def reaching(host: str) -> Iterator[None]:
 
 
 def no_answer(host: str, error: ApiConnectionError | ApiTimeoutError) -> str:
-    """What is said of a server that did not answer."""
+    """The message about a server that did not respond."""
     message = "no response from %s (%s)" % (host, error)
     if is_sandbox(host) and not error.request_sent:
         message += ". Is the sandbox running? Start it with: ultracart sandbox"

@@ -1,4 +1,4 @@
-"""The grammar of the command ``ultracart``, and what is said when a command fails."""
+"""The parser of the command ``ultracart``: its commands and options, and messages for failures."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that takes whole option names alone, and suggests one for what it does not know."""
+    """A parser that accepts no abbreviated option, and suggests one for an unknown option."""
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("formatter_class", _formatter)
@@ -103,9 +103,9 @@ class Parser(argparse.ArgumentParser):
         self.color = False  # Python 3.14: usage texts go to stderr here, which it does not look at
         #: The parser of each command.
         self.commands: dict[str, Parser] = {}
-        #: What to write in place of options that other programs have.
+        #: Advice for options that other programs have.
         self.instead: dict[str, str] = {}
-        #: Whether options may stand between the words.
+        #: Whether options may be between positional arguments.
         self.intermixed: bool = False
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
@@ -127,7 +127,7 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, args: Any = None, namespace: Any = None
     ) -> Any:
-        """As argparse's; of a command it is called by the parser of all."""
+        """As argparse's. The main parser calls it for the parser of a command."""
         if not self.intermixed:
             return super().parse_known_args(args, namespace)
         self.intermixed = False  # argparse calls this method again
@@ -137,7 +137,7 @@ class Parser(argparse.ArgumentParser):
             self.intermixed = True
 
     def unknown(self, rest: Sequence[str]) -> str:
-        """What is said of arguments that nobody takes; values may be secret and are not shown."""
+        """The message for unknown arguments; shows no values, because they may be secret."""
         option = next((word.partition("=")[0] for word in rest if word.startswith("-")), None)
         if option is None:
             return "one argument too many: %s" % printable(rest[0])
@@ -203,7 +203,7 @@ def _epilog() -> str:
 
 
 def _complete(arguments: argparse.Namespace) -> None:
-    """What the environment says where the options say nothing."""
+    """Complete the options with those of the environment."""
     if hasattr(arguments, "account"):
         arguments.names_login = arguments.account is not None or bool(arguments.client_id)
         name = arguments.account or os.environ.get("ULTRACART_ACCOUNT") or DEFAULT_ACCOUNT
@@ -221,7 +221,7 @@ def _from_environment(variable: str, value: str) -> str:
 
 
 def create_parser() -> Parser:
-    """The grammar of the command line."""
+    """The parser of the whole command line."""
     parser = Parser(
         prog="ultracart", description="UltraCart OAuth from the terminal.", epilog=_epilog()
     )

@@ -47,15 +47,15 @@ Press Ctrl-C to stop; its tokens stop working then."""
 
 _APPLICATION_KEYS = ("redirect", "name", "scope")
 _ANSWER_KEYS = frozenset({"method", "path", "body", "sequence", "query", "status", "headers"})
-# Arguments of a Sandbox that hold what an option gives each time.
+# Arguments of ``Sandbox`` whose option can be given several times.
 _ARGUMENTS = re.compile("^(applications|merchants|simple_keys)")
 _COLOURS = {2: 32, 3: 36, 4: 33, 5: 31}  # green, cyan, yellow, red (ECMA-48, 8.3.117)
-#: Columns that the path keeps at least, however narrow the terminal is.
+#: The path gets at least so many columns, however narrow the terminal is.
 _SHORTEST_PATH = 12
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that the sandbox itself defines: a switch has the same words as in Python."""
+    """Add the sandbox's own options; a switch has the same name as in Python."""
     given = parser.add_argument_group("what it knows")
     given.add_argument(
         "--application",
@@ -96,7 +96,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until Ctrl-C, which is how it ends well."""
+    """Serve until Ctrl-C; the exit status is then 0."""
     try:
         with open_sandbox(arguments.port, **_options(arguments)) as sandbox:
             try:
@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
                 _announce(sandbox, arguments)
                 sandbox.serve_forever()
             finally:
-                # No warning of faults that no request met: they were set on the sandbox's page.
+                # No warning about unused faults: they were set on the sandbox's page.
                 sandbox.faults.clear()
     except KeyboardInterrupt:
         return 0
@@ -117,7 +117,7 @@ def open_sandbox(port: int = 0, **options: Any) -> Sandbox:
 
     Raises:
         CommandError: the port is taken or may not be used.
-        UsageError: an argument makes no sense.
+        UsageError: an argument is impossible.
     """
     try:
         return Sandbox(port=port, **options)
@@ -126,7 +126,7 @@ def open_sandbox(port: int = 0, **options: Any) -> Sandbox:
     except OSError as error:
         raise CommandError(
             "port %d cannot be used (%s): choose another with --port, 0 takes any free one"
-            # What follows " (" in the text is about sockets.
+            # The part from " (" on is about sockets.
             % (port, str(error.strerror).partition(" (")[0])
         ) from error
 
@@ -267,7 +267,7 @@ def _add_switch(group: Any, switch: Switch) -> None:
 
 
 def _argument(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """``read`` for argparse, which shows the words of its own kind of error alone."""
+    """``read`` for argparse, which shows only the text of its own exception."""
 
     def checked(text: str) -> Any:
         try:

@@ -150,7 +150,7 @@ def _add_token(described: dict[str, Any], token: Token | None) -> None:
 
 
 def _ended_because(error: BaseException) -> str:
-    """The server's words for people, where it has any, without the code before them."""
+    """The server's description of the error, if there is one, without its code."""
     description = getattr(error, "error_description", None)
     return str(description or "the server does not accept the token any more").rstrip(".")
 

@@ -62,7 +62,7 @@ def _keep_alive(arguments: argparse.Namespace) -> int:
 
 
 class _LivingLogins(LoginTokenStore):
-    """Without the grants that are known to have ended: asking for them again helps nobody."""
+    """The logins without grants that are known to have ended: to refresh those would be useless."""
 
     def accounts(self) -> list[str]:
         found = ((account, self.load(account)) for account in super().accounts())
@@ -246,7 +246,7 @@ def _opened(arguments: argparse.Namespace, name: str, keys: list[str]) -> Iterat
 
 @contextmanager
 def _keys_named() -> Iterator[None]:
-    """Names the option that keys come from, where a store's error names its argument."""
+    """Let an error name the option that the keys come from, not the store's argument."""
     try:
         yield
     except TokenStoreError as error:

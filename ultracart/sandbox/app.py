@@ -1,7 +1,8 @@
-"""A request's way through the sandbox: around the Flask application, and into it.
+"""The sandbox's Flask application, and the gateway in front of it.
 
-:class:`Gateway` is the outside: Host check, recording, faults, concurrency. :func:`create_app` is
-the inside: UltraCart's ``/rest/v2``, and the sandbox's own page at ``/``.
+:class:`Gateway` checks the Host header, records requests, applies faults and limits concurrency.
+:func:`create_app` makes the application: UltraCart's ``/rest/v2``, and the sandbox's own page at
+``/``.
 """
 
 from __future__ import annotations
@@ -38,13 +39,13 @@ _logger = logging.getLogger("ultracart.sandbox")
 
 
 class ConnectionDroppedError(Exception):
-    """The connection is to be reset without an answer."""
+    """The connection is to be reset without a response."""
 
 
 class Gateway:
     """WSGI middleware; its ``recording`` holds the requests that :class:`Sandbox` shows.
 
-    What the sandbox's own page asks for is neither recorded nor counted, and meets no fault.
+    Requests of the sandbox's own page are not recorded or counted, and faults do not apply to them.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Gateway:
 
     def __call__(self, environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
         if not _is_loopback(environ.get("HTTP_HOST")):
-            # A page whose host name was rebound to 127.0.0.1 must read and consent to nothing.
+            # DNS rebinding: a web page whose host name now means 127.0.0.1 must not get in.
             refused = ultracart_error(
                 421,
                 f"The Host header names {quoted(environ.get('HTTP_HOST'))}: this sandbox serves "
@@ -123,14 +124,14 @@ class Gateway:
         if fault.answer is not None:
             return fault.answer(environ, start_response)
         if fault.drop == "after":
-            # Run to the end, close included, as if the response were on its way.
+            # Process the request completely, as if the response were sent.
             chunks: Any = self._app(environ, lambda status, headers, exc_info=None: None)
             chunks.close()
             raise ConnectionDroppedError
         return self._app(environ, start_response)
 
     def _enter(self, request: RecordedRequest, limited: str | None) -> bool:
-        """Count a request in; False when another of its limited application is in progress."""
+        """Count a request that begins; False if its application may send no second one now."""
         counters = self._state.counters
         with self._lock:
             self._recording.add(request)
@@ -156,7 +157,7 @@ class Gateway:
             _logger.exception("on_request has failed")
 
     def _limited(self, request: RecordedRequest) -> str | None:
-        """What the limit counts by: the application, else the credential that was sent."""
+        """Whose requests are limited together: the application's, else the credential's."""
         headers = request.headers
         return (
             request.application
@@ -185,7 +186,7 @@ def _is_loopback(host: str | None) -> bool:
 
 
 class _PageSessions(SecureCookieSessionInterface):
-    """Sessions for the pages alone: a tenth of the cost of a token request otherwise."""
+    """Sessions for the pages only: for all requests, they would cost a tenth of a token request."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         if below_base(request.path) in PAGE_PATHS:

@@ -40,7 +40,7 @@ class Application:
         if isinstance(self.redirect_uris, str):
             raise TypeError("redirect_uris must be a tuple of URIs, not one string")
 
-    # What Authlib asks of an application.
+    # The methods that Authlib calls.
 
     def get_client_id(self) -> str:
         """The OAuth client id."""
@@ -60,7 +60,7 @@ class Application:
         return " ".join(name for name in scope.split() if name in registered) or None
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        """Whether it is registered, or on loopback where any of those is accepted."""
+        """Whether it is registered, or a loopback URI and those are accepted."""
         if redirect_uri in self.redirect_uris:
             return True
         return self.loopback_redirects and _is_loopback_redirect(redirect_uri)
@@ -73,15 +73,15 @@ class Application:
         )
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        """Whether it may name itself so: by its id alone if public, else with its secret."""
+        """Whether it may authenticate so: a public one by its id alone, others with the secret."""
         return (method == "none") == (self.client_secret is None)
 
     def check_response_type(self, response_type: str) -> bool:
-        """Whether it may ask for this at the consent page: for a code alone."""
+        """Whether it may ask the consent page for this: only for a code."""
         return response_type == "code"
 
     def check_grant_type(self, grant_type: str) -> bool:
-        """Whether it may exchange this: the server decides which grants there are."""
+        """Always true: the server decides which grant types exist."""
         return True
 
 
@@ -98,14 +98,14 @@ def _is_loopback_redirect(redirect_uri: str) -> bool:
     try:
         parts = urlsplit(redirect_uri)
         is_loopback = parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
-        # RFC 6749, section 3.1.2 allows no fragment; looking at the port checks it. Before an "@"
-        # stands a user name, which may look like a host.
+        # RFC 6749, section 3.1.2 allows no fragment. Reading the port checks it. A user name before
+        # an "@" may look like a host.
         return is_loopback and not parts.fragment and parts.port != 0 and "@" not in parts.netloc
     except ValueError:  # not a valid URI, such as http://[
         return False
 
 
-# Families whose plain name would not say what they hold.
+# Families of permissions whose name does not say what they are about.
 _FAMILIES = {
     "affiliate": "affiliates",
     "auto_order": "auto orders",

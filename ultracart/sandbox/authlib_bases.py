@@ -1,4 +1,4 @@
-"""Authlib for checked code: it ships no types, so its classes enter here, as ``Any``."""
+"""Authlib's classes for type-checked code: as ``Any``, because Authlib ships no types."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # mypy: disallow-subclassing-any=False
 """The OAuth server: Authlib's, with its hooks tied to the State, and its token endpoints.
 
-Its errors say what was sent, and what the sandbox has registered; secrets never stand there.
+Its errors say what was sent and what is registered, but never a secret.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .grants import CodeGrant, DeviceEndpoint, DeviceGrant, Pkce, RefreshGrant, 
 from .messages import header_text, json_response, quoted
 from .state import PLACEHOLDER_APPLICATION, Grant, State
 
-#: What a token request may be sent as; nothing where it has no body.
+#: Content types of a token request; "" if it has no body.
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data", "")
 _GRANT_TYPES = (
     "authorization_code",
@@ -34,17 +34,17 @@ _GRANT_TYPES = (
 )
 
 
-class TokenAnswer(dict[str, Any]):
-    """A token answer. Authlib logs it, so ``repr`` shows the names alone."""
+class TokenResponse(dict[str, Any]):
+    """A token response. Authlib logs it, so ``repr`` shows the names of its fields alone."""
 
     def __repr__(self) -> str:
-        return f"TokenAnswer({', '.join(self)})"
+        return f"TokenResponse({', '.join(self)})"
 
 
 class _Payload(FlaskOAuth2Payload):
     @property
     def grant_type(self) -> str | None:
-        """``grant_type_example``, of the documentation, is that of the credential beside it."""
+        """The grant type; the documentation's ``grant_type_example`` is that of the credential."""
         form = self._request.form
         asked: str | None = form.get("grant_type")
         if asked != "grant_type_example" or self.client_id != PLACEHOLDER_APPLICATION.client_id:
@@ -139,10 +139,10 @@ class SandboxAuthorizationServer(AuthorizationServer):
         scope: str | None = None,
         expires_in: int | None = None,
         include_refresh_token: bool = True,
-    ) -> TokenAnswer:
+    ) -> TokenResponse:
         switches = self.state.switches
         scope = scope or user.scope
-        answer = TokenAnswer(
+        answer = TokenResponse(
             access_token=self.state.issue_access_token(user, scope),
             token_type=switches.token_type,
             scope=scope,
@@ -157,12 +157,12 @@ class SandboxAuthorizationServer(AuthorizationServer):
 
 
 def create_token_endpoints(state: State, server: SandboxAuthorizationServer) -> flask.Blueprint:
-    """The blueprint of what applications ask themselves, without a browser."""
+    """The blueprint of the endpoints that applications call themselves, without a browser."""
     blueprint = flask.Blueprint("tokens", __name__)
 
     @blueprint.before_request
     def require_each_parameter_once() -> flask.Response | None:
-        """RFC 6749, section 3.2: what a server must make of one sent twice is anybody's guess."""
+        """RFC 6749, section 3.2: no parameter twice; which value counts would be undefined."""
         repeated = [name for name, values in flask.request.form.lists() if len(values) > 1]
         if not repeated:
             return None
@@ -192,11 +192,11 @@ def create_token_endpoints(state: State, server: SandboxAuthorizationServer) -> 
 
 
 def _explain(state: State, error: Any, sent: Mapping[str, str], client_id: str | None) -> None:
-    """Give Authlib's error a description that names what was sent; secrets never stand there."""
+    """Give Authlib's error a description that names what was sent, but never a secret."""
     description = _description(state, error, sent, client_id)
     if description is not None:
         error.description = description
-        # Some of Authlib's errors word their description anew when they are sent.
+        # Some of Authlib's errors make a new description when they are sent.
         error.get_error_description = lambda: description
 
 

@@ -1,6 +1,6 @@
 """The sandbox's own page at ``/``: what it holds and has seen, with forms to change it.
 
-Whoever can open the page can do what it offers. A page of another site cannot: the gateway refuses
+Everybody who can open the page can use its forms. Another site's page cannot: the gateway refuses
 foreign Host headers, and every form carries a token that only this page shows.
 """
 
@@ -47,11 +47,11 @@ _STATIC = f"{BASE_PATH}/sandbox/"
 #: The most requests and grants that are shown; ``sandbox.requests`` has them all.
 _SHOWN_REQUESTS = 50
 _SHOWN_GRANTS = 25
-#: Seconds that a request for changes waits, and between two looks.
+#: Seconds that a request for changes waits at most, and between two checks for changes.
 _NEWS_SECONDS = 15.0
 _LOOK_SECONDS = 0.25
 
-#: What is said after a form: the action, and in words.
+#: The message after a form, by its action.
 _DONE = {
     "expire": "The access token has expired.",
     "revoke": "The grant is revoked.",
@@ -233,7 +233,7 @@ class Dashboard:
         }
 
     def _client_option(self) -> str:
-        """What ``ultracart login`` must be told, to be a login of the first application."""
+        """The option that makes ``ultracart login`` use the first application."""
         client_id = next(iter(self._state.applications))
         if client_id == DEFAULT_APPLICATION.client_id:
             return ""

@@ -44,7 +44,7 @@ class ConditionError(Exception):
 
 
 class Fault:
-    """What happens to the next ``times`` requests that match; ``hits`` of them have come."""
+    """Applies to the next ``times`` requests that match; ``hits`` counts those so far."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Fault:
         answer: Response | None,
     ) -> None:
         self.hits = 0
-        #: Names it on the sandbox's page.
+        #: Identifies it on the sandbox's page.
         self.number: int = next(_numbers)
         self.remaining = times
         self.delay = delay
@@ -84,7 +84,7 @@ class Fault:
             ) from error
 
     def wait(self, closing: Event) -> None:
-        """Hold the request for the delay, but not beyond the sandbox's end."""
+        """Hold the request for the delay, but only until the sandbox is closed."""
         if isinstance(self.delay, threading.Event):
             deadline = time.monotonic() + EVENT_DEADLINE
             while not self.delay.wait(_CLOSING_CHECK) and not closing.is_set():
@@ -147,10 +147,10 @@ class Faults:
         body: str | bytes | dict[str, Any] | list[Any] | None = None,
         drop: Drop | None = None,
     ) -> Fault:
-        """Let the next matching requests go wrong; if several faults match, the first one applies.
+        """Make the next matching requests fail; of several matching faults the first one applies.
 
-        A fault that no request has met by the end of the sandbox is the subject of a warning: most
-        of the time its path or method is mistyped.
+        When the sandbox is closed, a warning names the faults that applied to no request: usually
+        their path or method is mistyped.
 
         Args:
             path: such as ``/oauth/token`` or ``/order/orders/{order_id}``, with or without
@@ -158,8 +158,8 @@ class Faults:
             times: how many requests; None is all until :meth:`clear`.
             method: such as ``"POST"``; None is any.
             when: a predicate of the :class:`RecordedRequest` that also has to hold.
-            delay: seconds to wait first, or an event to wait for (at most 60 seconds). Alone, the
-                request is then served as usual.
+            delay: seconds to wait first, or an event to wait for (at most 60 seconds). If nothing
+                else is given, the request is then served as usual.
             status: respond with this HTTP status without processing the request. By default 302
                 with ``location``, else 429 with ``retry_after``, else 200.
             retry_after: the ``Retry-After`` header: seconds, or the text of an HTTP date.
@@ -171,8 +171,8 @@ class Faults:
                 that the response alone is lost.
 
         Raises:
-            ValueError: nothing would go wrong, ``drop`` comes with a response, no request can ever
-                match, or a value makes no sense.
+            ValueError: the fault has no effect, ``drop`` comes with a response, no request can ever
+                match, or a value is impossible.
         """
         answers = (status, retry_after, location, headers, body)
         has_answer = any(value is not None for value in answers)
@@ -202,17 +202,17 @@ class Faults:
         return fault
 
     def clear(self) -> None:
-        """Forget every fault; requests that already wait go on waiting."""
+        """Remove every fault; requests that already wait go on waiting."""
         with self._lock:
             self._faults.clear()
 
     def remove(self, fault: Fault) -> None:
-        """Forget one fault; nothing happens when it is spent or forgotten already."""
+        """Remove one fault; nothing happens if it is used up or removed already."""
         with self._lock:
             self._faults = list(filter(lambda other: other is not fault, self._faults))
 
     def take(self, request: RecordedRequest) -> Fault | None:
-        """The fault that acts on this request, counted as used.
+        """The fault that applies to this request, which is counted.
 
         Raises:
             ConditionError: the ``when`` of a fault has raised.
@@ -223,7 +223,7 @@ class Faults:
         return next((each for each in self if each.matches(request) and self._use(each)), None)
 
     def _use(self, fault: Fault) -> bool:
-        """Count a request; False for a fault that is spent or forgotten by now."""
+        """Count a request; False for a fault that is used up or removed by now."""
         with self._lock:
             if fault not in self._faults:
                 return False
@@ -235,7 +235,7 @@ class Faults:
             return True
 
     def unused(self) -> list[Fault]:
-        """Those that no request has met so far."""
+        """Those that have applied to no request so far."""
         return [fault for fault in self if not fault.hits]
 
     def __iter__(self) -> Iterator[Fault]:
@@ -251,7 +251,7 @@ class Faults:
 
 
 def warn_of(unused: list[Fault], stacklevel: int) -> None:
-    """One warning that names the faults that no request has met, if there are any."""
+    """Give one warning that names the faults that applied to no request, if there are any."""
     if unused:
         warnings.warn(
             f"no request has met {', '.join(map(repr, unused))}: compare the path and the method "

@@ -1,5 +1,5 @@
 # mypy: disallow-subclassing-any=False
-"""How tokens are issued, refreshed and revoked, and devices connected: Authlib's grants."""
+"""Authlib's grants: how tokens are issued, refreshed and revoked, and how devices log in."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .state import (
     State,
 )
 
-#: A public client, or one of RFC 6749, section 2.3.1; the Application says which.
+#: "none" for a public client, else RFC 6749, section 2.3.1; the Application says which.
 CLIENT_AUTH_METHODS = ["none", "client_secret_post", "client_secret_basic"]
 #: What slow_down adds to the interval (RFC 8628, section 3.5).
 _SLOW_DOWN_SECONDS = 5
@@ -228,14 +228,14 @@ class DeviceEndpoint(DeviceAuthorizationEndpoint):
         )
 
     def create_endpoint_response(self, request: Any) -> Any:
-        status, answer, headers = super().create_endpoint_response(request)
-        if answer["interval"] is None:
-            del answer["interval"]
-        return status, answer, headers
+        status, response, headers = super().create_endpoint_response(request)
+        if response["interval"] is None:
+            del response["interval"]
+        return status, response, headers
 
 
 class Revocation(RevocationEndpoint):
-    """RFC 7009 as UltraCart words it: it ends the application's whole grant, not one token."""
+    """RFC 7009; as at UltraCart, it revokes the application's whole grant, not one token."""
 
     CLIENT_AUTH_METHODS = CLIENT_AUTH_METHODS
 
@@ -252,8 +252,8 @@ class Revocation(RevocationEndpoint):
 
     def create_endpoint_response(self, request: Any) -> Any:
         status, _, headers = super().create_endpoint_response(request)
-        answer = {"successful": True, "message": "The authorization has been revoked."}
-        return status, answer, headers
+        response = {"successful": True, "message": "The authorization has been revoked."}
+        return status, response, headers
 
 
 def _issued_to_another(what: str, client_id: str) -> str:

@@ -1,4 +1,4 @@
-"""HTTP/1.1 server of the sandbox: threaded, on loopback, with lasting connections."""
+"""HTTP/1.1 server of the sandbox: threaded, on loopback, with persistent connections."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _Connections:
 
     @contextlib.contextmanager
     def receiving(self) -> Iterator[None]:
-        """The current thread receives a request: not for longer than the deadline."""
+        """The context in which the current thread receives a request, within the deadline."""
         thread = threading.current_thread()
         with self._lock:
             self._receiving[thread] = time.monotonic()
@@ -67,7 +67,7 @@ class _Connections:
                 self._receiving.pop(thread, None)
 
     def end_slow_requests(self) -> None:
-        """Stop reading from whoever has begun a request and not finished it in time."""
+        """Stop reading from connections whose request did not arrive in time."""
         if not self._receiving:
             return
         with self._lock:
@@ -92,10 +92,10 @@ class _Connections:
 
 
 class _Handler(WSGIRequestHandler):
-    """Werkzeug's handler, with connections that stay open: its own closes one after each answer.
+    """Werkzeug's handler with persistent connections; its own closes one after each response.
 
-    The body is read completely before the application runs, which is what makes the next request
-    on the connection readable.
+    The body is read completely before the application runs, so that the next request on the
+    connection can be read.
     """
 
     protocol_version = "HTTP/1.1"
@@ -136,11 +136,11 @@ class _Handler(WSGIRequestHandler):
             self._send(self._gateway, environ)
 
     def handle_expect_100(self) -> bool:
-        """Nothing yet: the client is told to go on once the length of its body is accepted."""
+        """Do nothing yet: 100 Continue is sent when the length of the body has been accepted."""
         return True
 
     def _receive(self) -> dict[str, Any] | None:
-        """The request as WSGI has it; None when it was so malformed that it is answered already."""
+        """The WSGI environ; None for a malformed request, whose error response has been sent."""
         head = self._read_head()
         lines, self.rfile = self.rfile, io.BytesIO(head.partition(b"\n")[2])
         self.raw_requestline = head.partition(b"\n")[0] + b"\n"
@@ -236,7 +236,7 @@ class _Handler(WSGIRequestHandler):
         """Nothing, as below."""
 
     def log(self, type: str, message: str, *args: Any) -> None:
-        """Nothing: request lines may hold codes, and ``sandbox.requests`` shows everything."""
+        """Log nothing: request lines may hold codes, and ``sandbox.requests`` shows everything."""
 
 
 def _is_length(text: str) -> bool:

@@ -1,6 +1,6 @@
 """UltraCart's messages: paths and their templates, queries, responses, and the error envelope.
 
-The ``check_`` functions say what a fault or a prepared answer may be given.
+The ``check_`` functions check the arguments of faults and prepared responses.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from flask import Response
 
 #: The path that UltraCart's API lies under; a prepared path may carry it or leave it out.
 BASE_PATH = "/rest/v2"
-#: What a resource can be asked with.
+#: The methods of requests to a resource.
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: The paths that the OAuth server itself serves.
 OAUTH_PATHS = (
@@ -82,7 +82,7 @@ class PathTemplate:
             raise ValueError(f"path must name each parameter once: {path!r}")
         #: As given, without ``/rest/v2``.
         self.text: str = below
-        #: How many segments hold no parameter: of two templates the one with more is nearer.
+        #: How many segments hold no parameter: of two matching templates, the one with more wins.
         self.literal_segments: int = sum("{" not in segment for segment in self._segments)
         self._patterns = [_pattern(segment) for segment in self._segments]
 
@@ -216,9 +216,9 @@ def header_text(message: str) -> str:
 
 
 def quoted(value: object) -> str:
-    """What a client has sent, shortened, in the characters of an OAuth description.
+    """A value that a client has sent, in quotes and shortened, for an ``error_description``.
 
-    ``error_description`` takes neither quotation marks nor backslashes (RFC 6749, section 5.2).
+    That takes no double quotation marks and no backslashes (RFC 6749, section 5.2).
     """
     text = str(value)
     if len(text) > _LONGEST_QUOTE:

@@ -17,8 +17,8 @@ from .state import DeviceAuthorization, Grant, State
 #: Paths that a browser visits, without UltraCart's version header.
 PAGE_PATHS = frozenset({"/oauth/authorize", "/oauth/device"})
 
-# Chromium applies form-action to the redirects that follow a form as well: an application's own
-# redirects on the developer's machine must pass, whatever port they lead to.
+# Chromium applies form-action also to the redirects that follow a form. So allow every port on
+# loopback: an application on the developer's machine may redirect further.
 _LOOPBACK_SOURCES = "http://127.0.0.1:* http://localhost:*"
 
 
@@ -84,7 +84,7 @@ def create_pages(state: State, server: SandboxAuthorizationServer) -> Blueprint:
 
 
 def decide(state: State, server: SandboxAuthorizationServer, merchant: str | None) -> Response:
-    """Answer the current authorization request: yes for ``merchant``, or no where it is None."""
+    """Finish the current authorization request: ``merchant`` allows it; None denies it."""
     with state.lock:
         try:
             grant = server.get_consent_grant()
@@ -138,7 +138,7 @@ def _unknown_code(state: State) -> str:
 
 
 def _refusal(server: SandboxAuthorizationServer, error: Any) -> Response:
-    """An error goes back to the application, if its redirect URI is good (RFC 6749, 4.1.2.1)."""
+    """Send an error to the application, if its redirect URI is valid (RFC 6749, 4.1.2.1)."""
     if error.redirect_uri:
         response: Response = server.handle_response(*error())
         server.issuer.add_issuer_parameter(server, response)

@@ -50,7 +50,7 @@ class RecordedRequest:
         self.method: str = environ["REQUEST_METHOD"]
         #: The path below ``/rest/v2``, such as ``/oauth/token``, decoded.
         self.path: str = below_base(_decoded(environ["PATH_INFO"]))
-        #: What the ``{names}`` of the prepared answer's path stand for in this request.
+        #: The values that this request has for the ``{names}`` in the prepared response's path.
         self.path_params: dict[str, str] = {}
         self.query_string: str = environ["QUERY_STRING"]
         self.body: bytes = body
@@ -122,7 +122,7 @@ class Recording:
         self._bytes = 0
 
     def add(self, request: RecordedRequest) -> None:
-        """Keep a request, and forget the oldest where there is no room."""
+        """Keep a request; drop the oldest if there are too many."""
         self.requests.append(request)
         self.total += 1
         self._bytes += len(request.body)
@@ -148,11 +148,11 @@ class Counters:
     exchanges: int = 0
     #: Refresh requests that issued a new access token.
     refreshes: int = 0
-    #: Refresh requests answered again inside the grace window.
+    #: Refresh requests that got the same response again, within ``reuse_grace``.
     replays: int = 0
-    #: Spent refresh tokens that came back outside the grace window.
+    #: Spent refresh tokens that were sent again, after ``reuse_grace``.
     reuse_detections: int = 0
-    #: Grants that were alive when reuse detection revoked them.
+    #: Grants that were valid when reuse detection revoked them.
     grants_lost: int = 0
 
 

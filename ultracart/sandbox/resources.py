@@ -1,5 +1,5 @@
 # mypy: disallow-subclassing-any=False
-"""Resources that need a credential: ``/oauth/me``, and the answers prepared for other paths."""
+"""Resources that need a credential: ``/oauth/me``, and the prepared responses."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ from .recording import RecordedRequest
 from .state import PLACEHOLDER_SIMPLE_KEY, AccessToken, State
 
 _KEY_HEADERS = ("x-ultracart-simple-key", "x-ultracart-browser-key")
-#: Served by the OAuth server itself; only faults can change what these say.
+#: The paths that the OAuth server serves itself; only faults can change their responses.
 _FIXED_PATHS = frozenset(OAUTH_PATHS) - {"/oauth/me"}
-#: What those take, as the header Allow says it.
+#: Their methods, as in the header Allow.
 _METHODS_OF = {
     path: "GET, POST" if path in ("/oauth/authorize", "/oauth/device") else "POST"
     for path in _FIXED_PATHS
 }
-#: Where the gateway leaves the request for functions that answer it.
+#: The key of the recorded request in the WSGI environ; functions that respond get it.
 RECORDED = "ultracart.recorded"
-#: The most prepared answers that an error message names.
+#: The most prepared responses that an error message names.
 _LISTED = 8
 
 _logger = logging.getLogger("ultracart.sandbox")
@@ -114,7 +114,7 @@ _Function = Callable[[RecordedRequest], Any]
 
 
 class Answer:
-    """A prepared answer; ``hits`` requests have got it."""
+    """A prepared response; ``hits`` counts the requests that got it."""
 
     def __init__(
         self,
@@ -177,7 +177,7 @@ class Answer:
 
 
 class Answers:
-    """The prepared answers, to be changed at any time."""
+    """The prepared responses; they can be changed at any time."""
 
     def __init__(self) -> None:
         self._answers: dict[tuple[str, str, str], Answer] = {}
@@ -195,32 +195,32 @@ class Answers:
         method = check_method(method)
         template = PathTemplate(path)
         for fixed in _FIXED_PATHS:
-            # A path such as /{resource}/{id} is for all the others.
+            # A path such as /{resource}/{id} is allowed: it applies to all other paths.
             if template.is_oauth and template.match(fixed.split("/")) is not None:
                 raise ValueError(
-                    f"{fixed} is the OAuth server's: only a fault changes what it responds, set "
-                    f"with faults.add({fixed!r}, ...) or on the sandbox's page"
+                    f"{fixed} is the OAuth server's: only a fault changes its response, set with "
+                    f"faults.add({fixed!r}, ...) or on the sandbox's page"
                 )
         usual = _Ready(check_status(status, has_body=False), b"", check_headers(headers))
         if sequence is None:
             if isinstance(body, tuple) and len(body) > 1 and type(body[1]) is int:
                 raise ValueError(
-                    "a tuple with a status belongs into sequence=, or is what a function returns: "
-                    "give status= and headers= beside body"
+                    "body must not be a tuple with a status, which only a function or sequence= "
+                    "may give: use status= and headers="
                 )
             is_iterator = hasattr(body, "__next__")
             responses = _lazily(body, usual) if is_iterator else iter([_item(body, usual)])
         elif body is not None:
             raise ValueError("give either body or sequence")
         elif isinstance(sequence, (str, bytes, Mapping)) or not isinstance(sequence, Iterable):
-            raise ValueError(f"sequence must be a list of answers, not {sequence!r}")
+            raise ValueError(f"sequence must be a list of responses, not {sequence!r}")
         elif hasattr(sequence, "__next__"):
             responses = _lazily(sequence, usual)
         else:
             # Encode it now, so that the error for an impossible body is raised by this call.
             items = [_item(item, usual, flask_style=True) for item in sequence]
             if not items:
-                raise ValueError("sequence must hold at least one answer")
+                raise ValueError("sequence must have at least one response")
             responses = iter(items)
         answer = Answer(method, template, check_query(query), responses, usual)
         key = (method, template.text, repr(sorted(answer.query.items())))
@@ -228,7 +228,7 @@ class Answers:
         return answer
 
     def respond(self, seen: RecordedRequest) -> Response | None:
-        """The response of the answer that says most exactly that it is for this request."""
+        """The response of the answer that matches this request most exactly."""
         if seen.path in _FIXED_PATHS:
             return None
         found: list[tuple[tuple[int, int], int, Answer, dict[str, str]]] = []

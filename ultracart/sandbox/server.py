@@ -1,4 +1,4 @@
-"""The sandbox as its users hold it: one object to start, script, watch and close it."""
+"""The class ``Sandbox``: starts, scripts, watches and closes a sandbox."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .resources import Answer, Answers
 from .state import PLACEHOLDER_APPLICATION, PLACEHOLDER_SIMPLE_KEY, State
 from .switches import Switches
 
-#: Arguments that take effect at the start alone.
+#: Arguments that cannot be changed while the sandbox runs.
 _FIXED = frozenset({"port", "applications", "merchants", "simple_keys", "on_request"})
 #: Seconds between two looks of serve_forever: free-threaded builds deliver Ctrl-C between waits.
 _STEP_SECONDS = 0.2
@@ -36,7 +36,7 @@ class Sandbox(Switches):
         with Sandbox(access_token_lifetime=60) as sandbox:
             callback = sandbox.authorize(merchant="DEMO", state="xyz")
 
-    Beside the switches (see :class:`Switches`), which are both arguments and attributes, it takes:
+    The switches (see :class:`Switches`) are both arguments and attributes. Other arguments:
 
     port: the TCP port; 0 is any free one. OSError when it is taken.
     applications: the registered applications; the first is ``client_id`` and ``redirect_uri``. The
@@ -107,7 +107,7 @@ class Sandbox(Switches):
 
     @property
     def faults(self) -> Faults:
-        """Delays, error answers and dropped connections on demand: see :meth:`Faults.add`."""
+        """Delays, error responses and dropped connections on demand: see :meth:`Faults.add`."""
         return self._faults
 
     @property
@@ -136,12 +136,12 @@ class Sandbox(Switches):
         code_challenge: str | None = None,
         code_challenge_method: str | None = None,
     ) -> str:
-        """Let a merchant answer an authorization request; returns the callback URL.
+        """Let a merchant allow or deny an authorization request; returns the callback URL.
 
         authorization_url: the complete URL that the application made. Without it, the other
             parameters make one: those of RFC 6749, section 4.1.1, and RFC 7636, section 4.3.
-        merchant: who answers; registered on the spot if need be.
-        approve: False is a no (``error=access_denied`` on the callback).
+        merchant: the merchant's id; an unknown one is registered.
+        approve: False denies (``error=access_denied`` on the callback).
         client_id, redirect_uri: the first registered application's by default.
         Raises ValueError where a browser would show an error page instead of going back, for a URL
         of another server, and when a URL and single parameters are both given.
@@ -174,11 +174,11 @@ class Sandbox(Switches):
         return response.location
 
     def approve_device(self, user_code: str, *, merchant: str = "DEMO") -> None:
-        """Let a merchant enter a device's code and allow; ValueError when none waits for it."""
+        """Let a merchant enter a device's code and allow it. ValueError if no device waits."""
         self._state.approve_device(user_code, merchant)
 
     def deny_device(self, user_code: str) -> None:
-        """Let a merchant enter a device's code and refuse. ValueError as above."""
+        """Let a merchant enter a device's code and deny it. ValueError if no device waits."""
         self._state.deny_device(user_code)
 
     def answer(
@@ -192,43 +192,43 @@ class Sandbox(Switches):
         status: int = 200,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Prepare a resource's answer, for requests with a good access token or simple key.
+        """Prepare the response of a resource, for requests with a valid access token or simple key.
 
-        Of several answers that fit a request, the one whose path holds the fewest ``{names}``
-        applies, then the one with more of a query, then the newest. An answer with the same method,
-        path and query replaces the one before.
+        If several prepared responses match a request, the one with the fewest ``{names}`` in its
+        path applies, then the one with more query parameters, then the newest. One with the same
+        method, path and query replaces the one before.
 
         Args:
-            method: GET, POST, PUT, PATCH or DELETE; HEAD is answered as GET.
+            method: GET, POST, PUT, PATCH or DELETE; HEAD gets the response of GET.
             path: such as ``/order/orders/DEMO-1`` or ``/order/orders/{order_id}``, with or without
-                ``/rest/v2``; a ``{name}`` stands for anything but ``/``. Also ``/oauth/me``, whose
-                answer UltraCart does not document.
-            body: anything that ``json`` can write, as it is now; ``bytes`` are sent as they are. Or
-                a function of the :class:`RecordedRequest`, whose ``path_params``, ``query`` and
-                ``json`` say what was asked: it returns a body, ``(body, status)`` or
-                ``(body, status, headers)``, or None for no answer, which is a 404.
-            sequence: in place of ``body``: what the first, the second, ... request gets, each like
-                what a function returns, or a function; the last one stays. An iterator given as
-                ``body`` means the same.
-            query: parameters that the request must carry with exactly these values, such as
-                ``{"_offset": 200}``; a list for a parameter that comes several times, None for one
-                that must not come. Other parameters of the request play no part.
-            status: the HTTP status where the body brings none.
+                ``/rest/v2``; a ``{name}`` stands for any text without ``/``. Also ``/oauth/me``,
+                whose response UltraCart does not document.
+            body: anything that ``json`` can encode, as it is now; ``bytes`` are sent unchanged. Or
+                a function of the :class:`RecordedRequest` with its ``path_params``, ``query`` and
+                ``json``: it returns a body, ``(body, status)`` or ``(body, status, headers)``, or
+                None for a 404.
+            sequence: instead of ``body``: the responses to the first, the second, ... request, each
+                a body, one of those tuples, or a function; the last one is repeated. An iterator
+                as ``body`` means the same.
+            query: parameters that the request must have with exactly these values, such as
+                ``{"_offset": 200}``; a list for several values of one name, None for a parameter
+                that must be missing. Other parameters of the request are ignored.
+            status: the HTTP status, unless the body is a tuple with one.
             headers: further headers of the response.
 
         Raises:
             ValueError: the path is the OAuth server's, no request can ever match, or the response
                 is impossible.
-            TypeError: ``body`` is nothing that JSON can hold.
+            TypeError: ``body`` cannot be encoded as JSON.
         """
         return self._answers.add(method, path, body, sequence, status, headers, query)
 
     def expire_access_tokens(self) -> None:
-        """Let every access token issued so far expire now; refresh tokens stay good."""
+        """Let every access token issued so far expire now; refresh tokens stay valid."""
         self._state.expire()
 
     def revoke(self, *, token: str | None = None, merchant: str | None = None) -> int:
-        """End grants as a merchant does in UltraCart's back office; returns how many were alive.
+        """Revoke grants as a merchant does in UltraCart's back office; returns how many were valid.
 
         token: only the grant of this access or refresh token.
         merchant: only this merchant's grants; without either, every grant.
@@ -241,11 +241,11 @@ class Sandbox(Switches):
             return ended
 
     def reset(self) -> None:
-        """Go back to how the sandbox began, for the next test that shares it.
+        """Restore the initial state, for the next test that shares the sandbox.
 
-        Grants, tokens, codes, devices, prepared answers, faults, recorded requests and later
-        merchants are forgotten, counters are zero, and the switches are as at the start. A
-        ``UserWarning`` names the faults that no request has met.
+        Grants, tokens, codes, devices, prepared responses, faults, recorded requests and merchants
+        registered later are removed, counters are zero, and the switches are as at the start. A
+        ``UserWarning`` names the faults that applied to no request.
         """
         for name, value in self._initial.items():
             setattr(self, name, value)
@@ -257,14 +257,14 @@ class Sandbox(Switches):
         warn_of(unused, stacklevel=2)
 
     def serve_forever(self) -> None:
-        """Block until :meth:`close` is called in another thread; KeyboardInterrupt passes."""
+        """Block until another thread calls :meth:`close`; a Ctrl-C raises KeyboardInterrupt."""
         while not self._closed.wait(_STEP_SECONDS):
             pass
 
     def close(self) -> None:
         """Stop serving: the port is free and every thread has ended. Closing again does nothing.
 
-        A ``UserWarning`` names the faults that no request has met.
+        A ``UserWarning`` names the faults that applied to no request.
         """
         if self._close():
             warn_of(self._faults.unused(), stacklevel=2)
@@ -285,7 +285,7 @@ class Sandbox(Switches):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # If the block has raised an error, do not also warn of faults that no request has met.
+        # If the block has raised an error, do not also warn of faults that applied to no request.
         if self._close() and kind is None:
             warn_of(self._faults.unused(), stacklevel=2)
 

@@ -1,8 +1,7 @@
 """What the server keeps in memory: applications, merchants, grants, codes and tokens.
 
-Beside them it knows the documentation's placeholders: every example runs unchanged against a
-sandbox, any number of times and in any order. So no placeholder is ever spent: each use of one
-starts a grant of its own.
+It also knows the documentation's placeholders, so that every example runs unchanged, any number of
+times and in any order: each use of a placeholder creates a new grant.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from .switches import Switches
 
 _numbers = itertools.count(1)
 
-#: A device answer without ``interval`` means this many seconds (RFC 8628, section 3.2).
+#: A device response without ``interval`` means this many seconds (RFC 8628, section 3.2).
 DEFAULT_DEVICE_INTERVAL = 5.0
 
 #: The documentation's application, and the credentials that stand in its examples.
@@ -40,13 +39,13 @@ _REVOCABLE = frozenset({"token_example", _PLACEHOLDER_ACCESS_TOKEN, _PLACEHOLDER
 
 @dataclass(eq=False)
 class Grant:
-    """One merchant's consent to one application, and the fate of every token issued from it."""
+    """One merchant's consent to one application; all tokens issued from it are revoked with it."""
 
     client_id: str
     merchant: str
     scope: str
     revoked: bool = False
-    #: Names it on the sandbox's page, where tokens are secrets.
+    #: Identifies it on the sandbox's page, where tokens are secrets.
     number: int = field(default_factory=_numbers.__next__)
 
 
@@ -59,7 +58,7 @@ class AuthorizationCode:
     expires_at: float
     code_challenge: str | None = field(default=None, repr=False)
     code_challenge_method: str | None = None
-    #: What its exchange began: a second use of the code revokes it (RFC 6749, section 4.1.2).
+    #: The grant that its exchange created: a second use revokes it (RFC 6749, section 4.1.2).
     grant: Grant | None = None
     placeholder: bool = False
 
@@ -95,9 +94,9 @@ class RefreshToken:
     grant: Grant
     value: str = field(repr=False)
     expires_at: float = math.inf
-    #: Unix seconds of the first use that rotated it away; None while it is good.
+    #: Unix seconds of the use that replaced it; None while it is valid.
     spent_at: float | None = None
-    #: What that use answered, to be repeated inside the grace window.
+    #: The response to that use, repeated within ``reuse_grace``.
     answer: dict[str, Any] | None = field(default=None, repr=False)
 
     def get_scope(self) -> str:
@@ -142,7 +141,7 @@ def normalize_user_code(user_code: str) -> str:
 
 
 class State:
-    """All that lives as long as the sandbox; whoever reads and then writes holds ``lock``."""
+    """The whole state of a sandbox. Hold ``lock`` to read and then write."""
 
     def __init__(
         self,
@@ -166,7 +165,7 @@ class State:
         self.verification_uri: str = ""
 
     def reset(self) -> None:
-        """Forget what has happened."""
+        """Remove everything that requests have created."""
         with self.lock:
             self.codes.clear()
             self.access_tokens.clear()
@@ -225,7 +224,7 @@ class State:
         return merchant
 
     def scope_to_grant(self, application: Application, asked: str | None) -> str | None:
-        """What a yes to ``asked`` grants; None when the application may ask for none of it."""
+        """The scope granted for ``asked``; None if the application may ask for none of it."""
         allowed = application.get_allowed_scope(asked)
         if allowed is None or self.switches.granted_scope is None:
             return allowed
@@ -264,7 +263,7 @@ class State:
         return self.refresh_tokens.get(value)
 
     def find_revocable(self, value: str, client: Application) -> RefreshToken | AccessToken | None:
-        """A token to revoke, whose grant ends with it."""
+        """The token to revoke; its grant is revoked with it."""
         if value in _REVOCABLE and client is PLACEHOLDER_APPLICATION:
             return RefreshToken(_placeholder_grant(), value)
         return self.refresh_tokens.get(value) or self.access_tokens.get(value)

@@ -12,7 +12,7 @@ ExpiresIn = Literal["number", "text", "absent"]
 
 Kind = Literal["seconds", "flag", "choice", "status", "text"]
 
-#: The most seconds, some 30,000 years: added to the time of day, more than it would lose precision.
+#: The most seconds, some 30,000 years; more would lose precision when added to the current time.
 _LONGEST = 1e12
 
 
@@ -36,7 +36,7 @@ class Switch(NamedTuple):
         """The value that a text stands for; ``none`` or nothing is None where that is possible.
 
         Raises:
-            ValueError: it stands for none, by the name of the switch.
+            ValueError: it is not a value of the switch, which the message names.
         """
         text = text.strip()
         if self.optional and text.lower() in ("", "none"):
@@ -90,7 +90,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-#: What each kind takes: a test, and in words.
+#: What each kind accepts: a check, and a description.
 _KINDS: dict[Kind, tuple[Callable[[Any], bool], str]] = {
     "seconds": (
         lambda value: _is_number(value) and 0 <= value <= _LONGEST,
@@ -107,7 +107,7 @@ _BY_NAME = {switch.name: switch for switch in SWITCHES}
 
 
 def check(name: str, value: object) -> None:
-    """Raise ValueError, by the name of the switch, when it does not take this value."""
+    """Raise ValueError, naming the switch, if it does not accept this value."""
     if name == "clock" and not callable(value):
         raise ValueError(f"clock must be a function that returns Unix seconds, not {value!r}")
     switch = _BY_NAME.get(name)
@@ -133,35 +133,35 @@ class Switches:
     refresh_token_lifetime: float | None = None
     #: Seconds until an authorization code expires (RFC 6749, section 4.1.2 advises at most 600).
     code_lifetime: float = 600
-    #: What a refresh answers: "rotate" a new refresh token and spend the old one, "same" the old
-    #: one again, "absent" none at all (the old one stays good).
+    #: What a refresh returns: "rotate": a new refresh token, and the old one is spent; "same": the
+    #: old one again; "absent": none, and the old one stays valid.
     refresh_tokens: RefreshTokens = "rotate"
-    #: A spent refresh token that comes back revokes the whole grant (RFC 9700, section 4.14.2).
+    #: If a spent refresh token is sent again, the grant is revoked (RFC 9700, section 4.14.2).
     reuse_detection: bool = True
-    #: Seconds in which a spent refresh token gets the same answer again instead.
+    #: Seconds in which a spent refresh token gets the same response again instead.
     reuse_grace: float = 0
     #: Refuse an authorization request without a code_challenge (RFC 7636).
     require_pkce: bool = False
-    #: How ``expires_in`` is answered: as a "number", as "text" (UltraCart's documented type), or
+    #: How ``expires_in`` is sent: as a "number", as "text" (UltraCart's documented type), or
     #: "absent".
     expires_in: ExpiresIn = "number"
     #: How the token type is spelled.
     token_type: str = "Bearer"
-    #: The scope that the merchant grants whatever was asked; None grants what was asked.
+    #: The scope that is granted, whatever was asked for; None grants what was asked for.
     granted_scope: str | None = None
     #: HTTP status of OAuth errors of the token endpoint; 200 puts the error inside a success.
     oauth_error_status: int = 400
     #: The ``iss`` parameter of the callback (RFC 9207); None sends none.
     issuer: str | None = None
-    #: Answer 429 to a request that arrives while another of its application is in progress, as
+    #: Respond with 429 to a request while another one of its application is in progress, as
     #: UltraCart does.
     limit_concurrency: bool = False
-    #: Seconds between two polls of a device code; a faster poll is answered slow_down, which adds
-    #: five seconds (RFC 8628, section 3.5). None leaves ``interval`` out of the answer and means 5.
+    #: Seconds between two polls of a device code; a faster poll gets slow_down, which adds five
+    #: seconds (RFC 8628, section 3.5). None leaves ``interval`` out of the response and means 5.
     device_interval: float | None = 5
     #: Seconds until a device code expires.
     device_lifetime: float = 600
-    #: Current time in Unix seconds; give your own so that a test need not wait.
+    #: Current time in Unix seconds; with a clock of your own, no test has to wait.
     clock: Callable[[], float] = time.time
 
     def __setattr__(self, name: str, value: object) -> None:
