@@ -49,30 +49,30 @@ class SessionEvent:
     attempts: int = 0
 
 
+@dataclass
 class Trace:
     """What one operation on an account does, until it is reported; nothing if it has no kind."""
 
-    def __init__(self, account: str, monotonic: Callable[[], float]) -> None:
-        self.account: str = account
-        self._monotonic = monotonic
-        self.kind: EventKind | None = None
-        self.token: Token | None = None
-        self.duration: float = 0.0
-        self.attempts: int = 0
-        self.error: Exception | None = None
-        self.event: SessionEvent | None = None
+    account: str
+    monotonic: Callable[[], float]
+    kind: EventKind | None = None
+    token: Token | None = None
+    duration: float = 0.0
+    attempts: int = 0
+    error: Exception | None = None
+    event: SessionEvent | None = None
 
     @contextmanager
     def request(self) -> Iterator[None]:
         """Measure a request to UltraCart, which the block sends with all its attempts."""
-        began = self._monotonic()
+        began = self.monotonic()
         try:
             yield
         except ApiException as error:
             self.attempts = attempts_of(error)
             raise
         finally:
-            self.duration = self._monotonic() - began
+            self.duration = self.monotonic() - began
 
     def done(self, kind: EventKind, token: Token | None) -> None:
         """It succeeded, with ``token``, or with one that could not be read."""
