@@ -84,7 +84,7 @@ class Configuration(_Namespace):
         max_response_size: most bytes of one response, before and after decompression. Default
             32 MiB.
         verify_ssl: verify certificate and host name. Default ``True``.
-        ssl_ca_cert: file of trusted CA certificates (PEM). Default: certifi's.
+        ssl_ca_cert: trusted CA certificates: a file, a folder or PEM text. Default: certifi's.
         cert_file, key_file: client certificate and key (PEM), or ``None``.
         assert_hostname: name expected in the certificate instead of the host's, or ``False``.
         proxy: proxy URL, credentials included, or ``None``.
