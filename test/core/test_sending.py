@@ -571,6 +571,27 @@ def test_the_transport_itself_sends_no_broken_json(
     assert not sandbox.requests
 
 
+@pytest.mark.parametrize("path", ["/caf\xe9", "/a b", "/a#b", "/a\tb", "/?q=caf\xe9", "/?q=a b"])
+def test_the_transport_itself_sends_no_broken_path(
+    sandbox: Sandbox, client: ApiClient, path: str
+) -> None:
+    with pytest.raises(ApiValueError, match="percent-encoded"):
+        client.rest_client.GET(sandbox.host + path)
+    assert not sandbox.requests
+
+
+@pytest.mark.parametrize("part", ["query_params", "post_params"])
+def test_the_field_that_no_encoding_can_carry_is_named(
+    sandbox: Sandbox, client: ApiClient, part: str
+) -> None:
+    fields = [("right", "1"), ("number", 7), ("none", None), ("wrong", "planted \ud800")]
+    with pytest.raises(ApiValueError, match=r"^'wrong' holds a lone surrogate"):
+        client.rest_client.POST(sandbox.host + "/x", **{part: fields})
+    with pytest.raises(ApiValueError, match=r"^'\\ud800' holds a lone surrogate"):
+        client.rest_client.POST(sandbox.host + "/x", **{part: {"right": "1", "\ud800": "2"}})
+    assert not sandbox.requests
+
+
 def test_what_follows_a_none_in_a_multipart_form_is_sent(
     sandbox: Sandbox, client: ApiClient
 ) -> None:
