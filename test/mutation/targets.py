@@ -80,7 +80,7 @@ TARGETS = {
     "core/test_changes.py hostile/test_processes.py",
     "transport/settings": "hostile/test_arguments.py hostile/test_nothing_elsewhere.py "
     "hostile/test_socks.py core/test_configuration.py hostile/test_host_names.py "
-    "hostile/test_certificates.py core/test_connections.py",
+    "hostile/test_certificates.py hostile/test_odd_moments.py core/test_connections.py",
     "transport/tls": "hostile/test_host_names.py hostile/test_certificates.py "
     "hostile/test_names_of_servers.py hostile/test_framing.py hostile/test_arguments.py "
     "hostile/test_odd_moments.py hostile/test_nothing_elsewhere.py hostile/test_bounded.py",
