@@ -53,17 +53,18 @@ def test_a_schema_keeps_its_table_apart(open_store, schema):
     assert inside.accounts() == ["merchant-7"]
 
 
-def test_a_schema_by_search_path_and_by_name_is_one_lock(open_store, postgresql_url, schema):
+@pytest.mark.parametrize("path", ['"%s"', 'public,"%s"'])
+def test_a_schema_by_search_path_and_by_name_is_one_lock(open_store, postgresql_url, schema, path):
     engine = quiet_engine(
         postgresql_url,
         connect_args={
             "prepare_threshold": None,
-            "options": '-c search_path="%s"' % schema.replace(" ", "\\ "),
+            "options": "-c search_path=" + path % schema.replace(" ", "\\ "),
         },
     )
     by_path, by_name = open_store(engine), open_store(schema=schema)
-    by_path.save("merchant-7", Token("a"))
-    assert by_name.load("merchant-7") == Token("a")
+    by_name.save("merchant-7", Token("a"))
+    assert by_path.load("merchant-7") == Token("a")
     with by_path.lock("merchant-7"), by_name.lock("merchant-7", blocking=False) as held:
         assert held is False
     engine.dispose()
