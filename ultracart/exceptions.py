@@ -221,7 +221,7 @@ class ApiException(UltraCartError):
             parts.append("not following the redirect to " + _quote(_bare_url(location), redact))
         # The server's own reason phrase may echo anything, so only our words are shown.
         if self.reason and own_reason:
-            parts.append(_quote(self.reason, redact))
+            parts.append(_quote(str(self.reason), redact))
         ultracart = (self.headers or {}).get("UC-REST-ERROR") or fields.get("developer_message")
         if isinstance(ultracart, str) and ultracart != self.error_description:
             parts.append("UC-REST-ERROR: " + _quote(ultracart, redact))

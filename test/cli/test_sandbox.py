@@ -185,7 +185,7 @@ def test_every_switch_is_an_option(ultracart: CommandLine) -> None:
             "must be an HTTP status from 200 to 599",
         ),
         (["--access-token-lifetime", "none"], "lifetime: must be a number"),
-        (["--application", ""], "client_id must not be empty"),
+        (["--application", ""], "client_id must be a text of one line"),
         (["--application", "shop,https://a.example"], "one of redirect=..., name=..., scope=..."),
         (["--application", "shop,name=A,name=B"], "name= is given twice"),
         (["--application", "shop,redirect=/callback"], "redirect= must be a URI such as http"),

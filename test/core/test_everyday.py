@@ -476,6 +476,12 @@ def test_a_response_of_another_shape(
         client.get("/x", response_type=type_)
 
 
+def test_a_tuple_in_a_form_says_that_it_counts_as_a_file(client: ApiClient, shop: Shop) -> None:
+    with pytest.raises(ApiValueError, match="the tuple 'ids' counts as a file; give several"):
+        client.post("/x", form={"a": 1, "ids": (1, 2)})
+    assert shop.requests == []
+
+
 @pytest.mark.parametrize(
     "type_",
     ["list[Nope]", "list[", "dict(str, list[Nope])", ["str"], tuple[str, str]],

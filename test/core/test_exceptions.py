@@ -120,6 +120,11 @@ def test_text_never_holds_body_or_headers() -> None:
     assert (error.body, error.headers) == ("secret-body", {"Set-Cookie": "secret-cookie"})
 
 
+def test_a_reason_may_be_another_exception() -> None:
+    """As with the official SDK, for an ApiException that a program raises itself."""
+    assert str(ApiException(reason=OSError("the disk is full"))) == "the disk is full"  # type: ignore[arg-type]
+
+
 def test_reason_phrase_of_the_server_is_not_told() -> None:
     """A server may echo anything there."""
 

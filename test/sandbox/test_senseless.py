@@ -50,6 +50,28 @@ def test_an_argument_that_makes_no_sense_is_refused_by_its_name(name: str, value
         Sandbox(**{name: value})
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("client_id", ""),
+        ("client_id", 7),
+        ("redirect_uris", "https://shop.example/cb"),
+        ("redirect_uris", [""]),
+        ("redirect_uris", [7]),
+        ("name", ""),
+        ("name", "a\nb"),
+        ("client_secret", ""),  # an empty variable of the environment: no request could carry it
+        ("client_secret", b"secret"),
+        ("scope", ["order_read"]),
+        ("scope", ""),
+    ],
+)
+def test_an_application_that_makes_no_sense_is_refused_by_name(name: str, value: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match=name) as caught:
+        Application(**{"client_id": "shop", name: value})
+    assert "secret" not in str(caught.value).replace("client_secret", "")
+
+
 @pytest.mark.parametrize("merchant", ["", " ", "SHOP\n", None, 7])
 def test_a_merchant_that_cannot_be_shown_is_refused(sandbox: Sandbox, merchant: Any) -> None:
     with pytest.raises(ValueError, match="merchant must be a text of one line"):

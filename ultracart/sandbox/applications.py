@@ -12,6 +12,11 @@ DEFAULT_SCOPE = "item_read order_read"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
+def _is_text(value: object) -> bool:
+    """Whether it is a text of one line that can be shown, and not empty."""
+    return isinstance(value, str) and bool(value.strip()) and value.isprintable()
+
+
 @dataclass(frozen=True)
 class Application:
     """A developer application as a merchant's administrator would see it.
@@ -35,10 +40,19 @@ class Application:
     loopback_redirects: bool = True
 
     def __post_init__(self) -> None:
-        if not self.client_id:
-            raise ValueError("client_id must not be empty")
         if isinstance(self.redirect_uris, str):
             raise TypeError("redirect_uris must be a tuple of URIs, not one string")
+        for uri in self.redirect_uris:
+            if not _is_text(uri):
+                raise ValueError(f"redirect_uris must be texts of one line, not {uri!r}")
+        for name in ("client_id", "name", "scope", "client_secret"):
+            value = getattr(self, name)
+            may_lack = name in ("scope", "client_secret")
+            if not _is_text(value) and not (may_lack and value is None):
+                # A secret is not shown.
+                shown = type(value).__name__ if name == "client_secret" else repr(value)
+                or_none = " or None" if may_lack else ""
+                raise ValueError(f"{name} must be a text of one line{or_none}, not {shown}")
 
     # The methods that Authlib calls.
 

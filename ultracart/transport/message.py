@@ -87,7 +87,11 @@ def _content(
         )
     if media_type == FORM:
         if has_files:
-            raise ApiValueError("files cannot be sent as %s: use %s" % (FORM, _MULTIPART))
+            name = next(name for name, value in fields if isinstance(value, tuple))
+            raise ApiValueError(
+                "files cannot be sent as %s: use %s (the tuple %r counts as a file; give several"
+                " values as a list)" % (FORM, _MULTIPART, name)
+            )
         if charset.lower() not in ("", "utf-8", "utf8"):
             raise ApiValueError("a form is sent in UTF-8: leave the charset of its type out")
         return encode_form(fields).encode("ascii")
