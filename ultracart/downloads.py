@@ -41,12 +41,13 @@ def download(
     if progress is not None and not callable(progress):
         raise ApiTypeError("progress must be a function, not %s" % type(progress).__name__)
     target = _checked(to)
+    folder = os.path.dirname(target)
     try:
-        handle, temporary = tempfile.mkstemp(
-            prefix=".ultracart-", suffix=".part", dir=os.path.dirname(target)
-        )
+        handle, temporary = tempfile.mkstemp(prefix=".ultracart-", suffix=".part", dir=folder)
     except OSError as error:
-        raise ApiValueError("to: the folder cannot be written to: %s" % error.strerror) from None
+        raise ApiValueError(
+            "to: the folder cannot be written to: %r: %s" % (folder, error.strerror)
+        ) from None
     try:
         # Unbuffered: after a failed write, closing a buffered file would write the rest again.
         with os.fdopen(handle, "wb", buffering=0) as file:
@@ -82,8 +83,9 @@ def _checked(to: Any) -> str:
         raise ApiValueError("to must be a file name that the system accepts") from None
     if os.path.isdir(target) or os.fsdecode(to).endswith(os.sep):
         raise ApiValueError("to names a folder: name a file in it")
-    if not os.path.isdir(os.path.dirname(target)):
-        raise ApiValueError("to: its folder does not exist")
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise ApiValueError("to: its folder does not exist, make it first: %r" % folder)
     return target
 
 
