@@ -386,12 +386,12 @@ class Configuration(_Namespace):
 
     def __copy__(self) -> Configuration:
         twin = type(self).__new__(type(self))
-        # Do not count a copy among those with ``debug`` on: nobody can switch a session's copy off.
+        # Do not count the copy among those with ``debug`` on: a session's is never switched off.
         twin.__dict__.update(self.__getstate__(), _prepared={})
         return twin
 
     def __deepcopy__(self, memo: Any) -> Configuration:
-        # A token source or hook is shared, not copied: it stands for something outside.
+        # A token source or hook is shared, not copied: it may hold a session or a connection.
         return self.__copy__()
 
     def __repr__(self) -> str:

@@ -153,14 +153,14 @@ class _Source:
         raise failure
 
     def _translated(self, error: Exception) -> ApiException:
-        """The error for a body that broke off; quotes nothing that the server sent."""
+        """The error for an interrupted body; quotes nothing that the server sent."""
         link: BaseException | None = error
         while link is not None:
             if isinstance(link, TimeoutError):
                 return self.failure(ApiTimeoutError, _TOO_LATE)
             link = link.__cause__ or link.__context__
         return self.failure(
-            ApiConnectionError, "the download broke off (%s)" % type(error).__name__
+            ApiConnectionError, "the download was interrupted (%s)" % type(error).__name__
         )
 
     def failure(self, error_class: type[ApiException], reason: str, **facts: Any) -> ApiException:

@@ -56,9 +56,9 @@ class Paging:
                 return
             offset = following
         if empty < _MOST_EMPTY:
-            _logger.warning("the server says again that the next page begins at %d: ended", offset)
+            _logger.warning("pages() stops: the server names the offset %d a second time", offset)
         else:
-            _logger.warning("%d pages in a row are empty and say that there is more: ended", empty)
+            _logger.warning("pages() stops: %d empty pages in a row say that there is more", empty)
 
     def _list_in(self, page: Any) -> list[Any]:
         if self._items is None:
@@ -79,7 +79,7 @@ def _no_list(problem: str, page: Any) -> ApiResponseError:
     lists: list[str] = []
     if isinstance(page, Mapping):
         lists = [str(name) for name, value in page.items() if isinstance(value, list)]
-    known = "among its fields are the lists %s" % ", ".join(lists) if lists else "it has no list"
+    known = "its lists are %s" % ", ".join(lists) if lists else "it has no list"
     if isinstance(page, list):
         known = "it is one: leave items out"
     return ApiResponseError(reason=problem + known, request_sent=True)

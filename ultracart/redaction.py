@@ -31,7 +31,7 @@ _PLAIN_HEADERS = frozenset(
     """.split()
 )
 # Patterns are text: ``re`` compiles and keeps one when a failed call first needs it.
-# A credential that the caller did not tell us about, recognised by what stands before it.
+# A credential that this client did not send, recognized by the label before it.
 _LABELLED = (
     r"(?i)((?:\b(?:bearer|basic)\s+)|"
     r"(?:(?:token|code|secret|verifier|password|passwd|key|assertion)[\"']?\s*[=:]\s*[\"']?))"

@@ -124,13 +124,13 @@ def _numpy_times(value: Any, kind: str) -> Any:
         raise _no_value(value)
     texts = value.astype(str)
     if "NaT" in texts:
-        raise ApiValueError("cannot send NaT: it is no date")
+        raise ApiValueError("cannot send NaT: it is not a date")
     return texts.tolist() if hasattr(texts, "tolist") else str(texts)
 
 
 def _finite(number: Any) -> Any:
     if not number.is_finite() if hasattr(number, "is_finite") else not isfinite(number):
-        raise ApiValueError("cannot send %s: neither JSON nor a form has it" % number)
+        raise ApiValueError("cannot send %s: neither JSON nor a form can hold it" % number)
     return number
 
 
@@ -216,8 +216,8 @@ def as_text(name: str, value: Any) -> str:
         return format(made, "f")
     if made is None or isinstance(made, (list, tuple, dict)):
         raise ApiTypeError(
-            "%s is a %s, and only text can be sent there: collection_formats says how a list "
-            "becomes text, and json.dumps() makes text of anything" % (name, type(value).__name__)
+            "%s is a %s, but only text can be sent there: set collection_formats for a list, or "
+            "make text of it with json.dumps()" % (name, type(value).__name__)
         )
     return as_text(name, made)
 
@@ -288,7 +288,7 @@ def format_collections(
         if value is None:
             continue
         if isinstance(value, Mapping):
-            raise ApiTypeError("%s is a dict, of which no collection can be made" % ascii(name))
+            raise ApiTypeError("%s is a dict, which cannot be sent as a list" % ascii(name))
         # Text is one value, not a collection of letters.
         items = [value] if not isinstance(value, Iterable) or _is_one(value) else value
         items = [item for item in items if item is not None]

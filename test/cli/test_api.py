@@ -160,8 +160,8 @@ def test_what_is_no_json_is_written_as_it_comes(logged_in: CommandLine, sandbox:
     ("arguments", "words"),
     [
         (["FETCH", "/oauth/me"], "METHOD must be one of GET"),
-        (["https://elsewhere.example/rest/v2/oauth/me"], "of another server"),
-        (["//elsewhere.example/oauth/me"], "of another server"),
+        (["https://elsewhere.example/rest/v2/oauth/me"], "the server of the token"),
+        (["//elsewhere.example/oauth/me"], "the server of the token"),
         (["/oauth/me me"], "must encode"),
         (["/oauth/me#part"], "must encode"),
         (["/order/orders/{order_id}"], "must encode"),

@@ -53,8 +53,8 @@ def _usable_device_code(response: OauthDeviceAuthorizationResponse) -> str | Non
     return None if response.device_code else "the response holds no device code"
 
 
-def _somebody(me: OauthMeResponse) -> str | None:
-    return None if any(me[name] is not None for name in me) else "the response says nothing"
+def _usable_me(me: OauthMeResponse) -> str | None:
+    return None if any(me[name] is not None for name in me) else "the response has no data"
 
 
 TOKEN = Operation(
@@ -79,7 +79,7 @@ DEVICE = Operation(
 _ME = Operation(
     "/oauth/me",
     OauthMeResponse,
-    validate=_somebody,
+    validate=_usable_me,
     method="GET",
     content_type=JSON,
     schemes=(OAUTH_SCHEME,),

@@ -67,7 +67,7 @@ def _target(given: str, host: str) -> tuple[str, list[tuple[str, str]]]:
     parts = urlsplit(given)
     origins = [(each.scheme, each.netloc) for each in (parts, base)]
     if any(origins[0]) and origins[0] != origins[1]:
-        raise UsageError("PATH is of another server than %s, which the token is for" % host)
+        raise UsageError("PATH must be on %s, the server of the token" % host)
     path = "/" + parts.path.lstrip("/")
     if path == base.path or path.startswith(base.path + "/"):
         path = path[len(base.path) :]

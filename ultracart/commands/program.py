@@ -19,7 +19,7 @@ from .console import CommandError, UsageError, fold, is_terminal, printable, say
 DEFAULT_SANDBOX_PORT = 8765
 DEFAULT_ACCOUNT = "default"
 _WRONG_USAGE = 2
-# Columns below which descriptions of options stand under them, not beside them.
+# On a narrower terminal, in columns, the description of an option is below it, not beside it.
 _NARROW = 60
 
 

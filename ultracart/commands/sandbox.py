@@ -315,7 +315,7 @@ def _merchant(text: str) -> tuple[str, str]:
 
 
 def _answers(files: list[str]) -> list[tuple[str, Mapping[str, Any]]]:
-    """The answers in the files, each with its place for messages."""
+    """The prepared responses in the files, each with its place for messages."""
     found: list[tuple[str, Mapping[str, Any]]] = []
     for file in files:
         try:

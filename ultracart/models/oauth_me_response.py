@@ -1,4 +1,4 @@
-"""What an access token stands for."""
+"""The response of ``GET /oauth/me``."""
 
 from __future__ import annotations
 

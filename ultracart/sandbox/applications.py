@@ -151,7 +151,7 @@ _VERBS = {"read": "View", "write": "Create and change"}
 
 
 def describe(scope: str) -> list[tuple[str, str]]:
-    """Each permission of a scope as (name, words); an unknown name stands for itself."""
+    """Each permission of a scope as (name, description); for an unknown name, both are the name."""
     return [(name, _words(name)) for name in dict.fromkeys(scope.split())]
 
 

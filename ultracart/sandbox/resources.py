@@ -241,11 +241,9 @@ class Answers:
             try:
                 response = answer.respond(seen)
             except Exception as error:
-                _logger.exception("The function that answers %s has failed", answer.target)
+                _logger.exception("The function for %s has failed", answer.target)
                 why = f"{type(error).__name__}: {error}"
-                return ultracart_error(
-                    500, f"The function that answers {answer.target} raised {why}"
-                )
+                return ultracart_error(500, f"The function for {answer.target} raised {why}")
             if response is not None:
                 return response
         return None

@@ -158,7 +158,7 @@ class Sandbox(Switches):
         if not isinstance(authorization_url, str):
             raise TypeError(
                 f"authorization_url must be the URL of the consent page as str, not "
-                f"{type(authorization_url).__name__}: did the application answer with a redirect?"
+                f"{type(authorization_url).__name__}: did the application respond with a redirect?"
             )
         if not authorization_url:
             query = urlencode({"response_type": "code", **self._defaults(client_id), **given})

@@ -23,7 +23,7 @@ _numbers = itertools.count(1)
 #: A device response without ``interval`` means this many seconds (RFC 8628, section 3.2).
 DEFAULT_DEVICE_INTERVAL = 5.0
 
-#: The documentation's application, and the credentials that stand in its examples.
+#: The documentation's application, and the credentials in its examples.
 PLACEHOLDER_APPLICATION = Application(
     client_id="client_id_example",
     redirect_uris=("redirect_uri_example",),
@@ -131,7 +131,7 @@ class DeviceAuthorization:
         return self.now() >= self.expires_at
 
     def is_pending(self) -> bool:
-        """Whether a merchant can still answer it."""
+        """Whether a merchant can still allow or deny it."""
         return not self.denied and self.grant is None and not self.is_expired()
 
 

@@ -33,7 +33,7 @@ class Switch(NamedTuple):
         return getattr(Switches, self.name)
 
     def read(self, text: str) -> Any:
-        """The value that a text stands for; ``none`` or nothing is None where that is possible.
+        """The value of a text; ``none`` or an empty text means None, if the switch accepts it.
 
         Raises:
             ValueError: it is not a value of the switch, which the message names.

@@ -52,7 +52,7 @@ def prepare_message(
     content = _content(method, sent, body, fields, encode_multipart)
     length = sent.pop("Content-Length", None)
     if length is not None and length.strip() != str(len(content or b"")):
-        raise ApiValueError("Content-Length is not the body's: leave the header out")
+        raise ApiValueError("Content-Length is not the length of the body: leave the header out")
     return content, sent
 
 
@@ -214,7 +214,7 @@ def _header_name(name: Any) -> str:
         raise ApiValueError("%s is not a header name" % ascii(name)[:80])
     # With this header, a server would take another place for the end of the body.
     if name.lower() == "transfer-encoding":
-        raise ApiValueError("the header Transfer-Encoding is the transport's: leave it out")
+        raise ApiValueError("the header Transfer-Encoding is set by the transport: leave it out")
     return _SPELLING.get(name.lower(), name)
 
 
@@ -254,7 +254,7 @@ def _require_json(value: Any) -> None:
         _exact_json(value)
     except TypeError:
         problem: Any = ApiTypeError(
-            "JSON cannot carry this, such as bytes: decode them, or send them as base64"
+            "JSON cannot hold a value of this type; to send bytes, decode them or use base64"
         )
     except ValueError:
         problem = ApiValueError(

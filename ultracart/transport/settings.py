@@ -221,7 +221,7 @@ def _proxy(url: Any, name: str) -> Proxy:
     parts, origin = _parsed(url, name, "http://proxy.example:3128", _PROXY_PORTS)
     if origin.scheme in _SOCKS_PORTS and not _socks_is_installed():
         raise ConfigurationError(
-            "%s names a SOCKS proxy: for that, install PySocks (python -m pip install PySocks)"
+            "%s names a SOCKS proxy, which needs PySocks: python -m pip install PySocks"
             % name.rstrip(",")
         )
     credentials = None
@@ -270,7 +270,7 @@ def _trusted(value: Any, trust_env: bool) -> tuple[tuple[str, str], ...]:
         value = os.environ.get(variable)
         sources = [value]
         if value and variable.endswith("DIR"):
-            # As for OpenSSL, several folders may stand in one variable, and not all need to exist.
+            # As for OpenSSL, the variable may name several folders, and not all need to exist.
             folders = value.split(os.pathsep)
             sources = [folder for folder in folders if os.path.exists(folder)] or folders
         name = "%s in the environment, unless Configuration.trust_env is False," % variable
