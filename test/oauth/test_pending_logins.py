@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -119,5 +120,13 @@ def test_a_request_without_an_age_is_kept():
 def test_arguments_that_cannot_work():
     with pytest.raises(ApiTypeError, match="web_session must be a mapping, not list"):
         PendingLogins(["no mapping"])  # type: ignore[arg-type]
-    with pytest.raises(ApiValueError, match="limit"):
-        PendingLogins({}, limit=0)
+    for name, value in (
+        *(("limit", value) for value in (0, -1, None, "5", True, 1.5)),
+        *(("lifetime", value) for value in (-1, None, "3600", math.nan)),
+        ("clock", 7),
+        ("key", None),
+    ):
+        with pytest.raises((ApiTypeError, ApiValueError), match="^%s must" % name):
+            PendingLogins({}, **{name: value})
+    with pytest.raises(ApiTypeError, match="request must be an AuthorizationRequest, not str"):
+        PendingLogins({}).add("https://example.com")  # type: ignore[arg-type]

@@ -76,6 +76,14 @@ class AuthorizationRequest:
         return cls(**values)
 
 
+def check_request(request: Any) -> None:
+    """Raise ApiTypeError unless it is an AuthorizationRequest."""
+    if not isinstance(request, AuthorizationRequest):
+        raise ApiTypeError(
+            "request must be an AuthorizationRequest, not %s" % type(request).__name__
+        )
+
+
 def create_authorization_request(
     endpoint: str,
     client_id: str,

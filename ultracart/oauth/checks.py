@@ -55,6 +55,15 @@ def check_count(name: str, value: Any) -> None:
         raise ApiValueError("%s must not be negative" % name)
 
 
+def check_positive(**values: Any) -> None:
+    """Each is an integer, 1 or more."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ApiTypeError("%s must be int, not %s" % (name, type(value).__name__))
+        if value < 1:
+            raise ApiValueError("%s must be at least 1" % name)
+
+
 def configuration_or_global(configuration: Any) -> Configuration:
     """It is a Configuration, or ``None``, which means the global one."""
     if configuration is None:

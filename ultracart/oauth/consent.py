@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from hashlib import sha256
 from typing import NamedTuple
 
-from ..exceptions import ApiException, ApiTypeError, ApiValueError, StateMismatchError
+from ..exceptions import ApiException, ApiValueError, StateMismatchError
 from ..forks import renew_after_fork
 from ..locks import Lock
 from .authorization import (
     AuthorizationRequest,
     authorization_code,
     check_authorization_endpoint,
+    check_request,
     create_authorization_request,
     origin_of,
 )
@@ -84,10 +85,8 @@ class ConsentFlow:
         """The consent in a callback, once; given back if it could not be sent."""
         if (response is None) == (code is None):
             raise ApiValueError("give either authorization_response or code")
-        if request is not None and not isinstance(request, AuthorizationRequest):
-            raise ApiTypeError(
-                "request must be an AuthorizationRequest, not %s" % type(request).__name__
-            )
+        if request is not None:
+            check_request(request)
         if code is not None:
             if not isinstance(code, str) or not code:
                 raise ApiValueError("code must be the text that the callback brought")

@@ -7,7 +7,8 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from ..exceptions import ApiTypeError, ApiValueError, OAuthSessionError
-from .authorization import AuthorizationRequest, response_parameters
+from .authorization import AuthorizationRequest, check_request, response_parameters
+from .checks import check_functions, check_positive, check_seconds
 
 _KEPT = ("state", "code_verifier", "redirect_uri", "created_at", "scope")
 
@@ -26,7 +27,7 @@ class PendingLogins:
         clock: the time in Unix seconds.
 
     Raises:
-        ApiTypeError, ApiValueError: ``web_session`` is no mapping, or ``limit`` less than one.
+        ApiTypeError, ApiValueError: an argument is of the wrong type or impossible.
     """
 
     def __init__(
@@ -40,8 +41,11 @@ class PendingLogins:
     ) -> None:
         if not (hasattr(web_session, "get") and hasattr(web_session, "__setitem__")):
             raise ApiTypeError("web_session must be a mapping, not %s" % type(web_session).__name__)
-        if limit < 1:
-            raise ApiValueError("limit must be at least 1, not %r" % limit)
+        if not isinstance(key, str):
+            raise ApiTypeError("key must be str, not %s" % type(key).__name__)
+        check_positive(limit=limit)
+        check_seconds(lifetime=lifetime)
+        check_functions(clock=clock)
         self._session = web_session
         self._key = key
         self._limit = limit
@@ -49,7 +53,12 @@ class PendingLogins:
         self._clock = clock
 
     def add(self, request: AuthorizationRequest) -> None:
-        """Keep the request of a browser that is about to be redirected to ``request.url``."""
+        """Keep the request of a browser that is about to be redirected to ``request.url``.
+
+        Raises:
+            ApiTypeError: ``request`` is no AuthorizationRequest.
+        """
+        check_request(request)
         values = {name: getattr(request, name) for name in _KEPT}
         self._keep([*self._living(), values])
 

@@ -7,9 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..exceptions import ApiTimeoutError, ApiTypeError, ApiValueError
+from ..exceptions import ApiTimeoutError
 from ..forks import renew_after_fork
 from ..locks import Event, Lock
+from .checks import check_positive
 
 # Seconds after which a waiting thread looks again: Ctrl-C may have kept another from letting it in.
 _LOOK_AGAIN = 1.0
@@ -36,12 +37,7 @@ class RequestLimiter:
     """
 
     def __init__(self, max_parallel_requests: int) -> None:
-        if isinstance(max_parallel_requests, bool) or not isinstance(max_parallel_requests, int):
-            raise ApiTypeError(
-                "max_parallel_requests must be int, not %s" % type(max_parallel_requests).__name__
-            )
-        if max_parallel_requests < 1:
-            raise ApiValueError("max_parallel_requests must be at least 1")
+        check_positive(max_parallel_requests=max_parallel_requests)
         self._most = max_parallel_requests
         # Those inside and those who wait, in the order in which they came.
         self._turns: list[_Turn] = []
