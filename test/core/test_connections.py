@@ -104,7 +104,7 @@ def test_no_more_wait_than_the_pool_may_hold(
 
 def test_requests_leave_at_once(configuration: Configuration) -> None:
     with used(configuration) as client:
-        unread = OauthApi(client).oauth_me(_preload_content=False)
+        unread: Any = OauthApi(client).oauth_me(_preload_content=False)
         assert unread.connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         unread.read()
         unread.release_conn()
