@@ -45,7 +45,7 @@ Timeout: TypeAlias = "int | float | tuple[float, float] | list[float] | None"
 
 
 # The default of a keyword: keep the value from the environment or set_default().
-_AS_BEFORE: Any = object()
+_NOT_GIVEN: Any = object()
 
 
 class _Namespace:
@@ -108,8 +108,8 @@ class Configuration(_Namespace):
         self,
         *,
         host: str | None = None,
-        access_token: str | TokenSource | None = _AS_BEFORE,
-        api_key: Mapping[str, Any] | None = _AS_BEFORE,
+        access_token: str | TokenSource | None = _NOT_GIVEN,
+        api_key: Mapping[str, Any] | None = _NOT_GIVEN,
         **settings: Any,
     ) -> None:
         self.host: str = os.environ.get("ULTRACART_HOST") or DEFAULT_HOST
@@ -149,9 +149,9 @@ class Configuration(_Namespace):
         self.__dict__["_is_made"] = True
         if host is not None:
             self.host = host
-        if access_token is not _AS_BEFORE:
+        if access_token is not _NOT_GIVEN:
             self.access_token = access_token
-        if api_key is not _AS_BEFORE:
+        if api_key is not _NOT_GIVEN:
             self.api_key = _checked_keys(api_key)
         for name, value in settings.items():
             if not self._is_setting(name):

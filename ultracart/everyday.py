@@ -286,7 +286,7 @@ class EverydayCalls:
             ApiResponseError: the response has no list of that name, or its next offset is not a
                 whole number.
         """
-        given = {**locals(), "path": _kept(path), "auth_settings": _kept(auth_settings)}
+        given = {**locals(), "path": _reusable(path), "auth_settings": _reusable(auth_settings)}
 
         def ask(query: list[tuple[str, Any]]) -> Any:
             return self._request("GET" if json is None else "POST", {**given, "query": query})
@@ -346,7 +346,7 @@ class EverydayCalls:
             raise ApiTypeError("give one body, not both %s and %s" % (names[0], names[1]))
         body, content_type = json, None
         if content is not None:
-            body, content_type = _as_it_is(content)
+            body, content_type = _raw_body(content)
         elif fields is not None:
             content_type = _MULTIPART if files else _FORM
         response_type = given.get("response_type", "object")
@@ -362,7 +362,7 @@ class EverydayCalls:
                 post_params=form,
                 files=files,
                 response_type=response_type,
-                auth_settings=self._schemes() if schemes is None else _kept(schemes),
+                auth_settings=self._schemes() if schemes is None else _reusable(schemes),
                 _return_http_data_only=True,
                 collection_formats=given["collection_formats"],
                 _preload_content=preload,
@@ -387,7 +387,7 @@ def _renamed(message: str) -> str:
     return "json" + message[4:] if message.startswith("body") else message
 
 
-def _kept(values: Any) -> Any:
+def _reusable(values: Any) -> Any:
     """``values``; an iterator becomes a list, because it is read more than once."""
     return list(values) if isinstance(values, Iterator) else values
 
@@ -398,7 +398,7 @@ def _with_defaults(headers: Any, defaults: dict[str, Any]) -> Any:
     return headers  # an invalid type is refused where headers are merged
 
 
-def _as_it_is(content: Any) -> tuple[RawContent, str]:
+def _raw_body(content: Any) -> tuple[RawContent, str]:
     """The body for ``content``, and its default content type."""
     if isinstance(content, str):
         if not is_encodable(content):

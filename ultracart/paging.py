@@ -64,7 +64,7 @@ class Paging:
         if self._items is None:
             if isinstance(page, list):
                 return page
-            raise _no_list("the response is not a list: name the field that holds it, ", page)
+            raise _no_list_error("the response is not a list: name the field that holds it, ", page)
         if isinstance(page, Mapping):
             found = page.get(self._items)
             if isinstance(found, list):
@@ -72,10 +72,10 @@ class Paging:
             # Without any list the response may mean "nothing found"; with other lists it does not.
             if found is None and (self._items in page or _result_set(page).get("count") == 0):
                 return []
-        raise _no_list("the response has no list %r, " % self._items, page)
+        raise _no_list_error("the response has no list %r, " % self._items, page)
 
 
-def _no_list(problem: str, page: Any) -> ApiResponseError:
+def _no_list_error(problem: str, page: Any) -> ApiResponseError:
     lists: list[str] = []
     if isinstance(page, Mapping):
         lists = [str(name) for name, value in page.items() if isinstance(value, list)]

@@ -73,10 +73,10 @@ def sanitize(value: Any, depth: int = 0, again: Any = None) -> Any:
         return _iso(value)
     if hasattr(type(value), "to_wire"):  # a mounted model: see official/version4.py
         return nested(value.to_wire(), depth)
-    return _less_usual(value, depth, nested)
+    return _sanitize_uncommon(value, depth, nested)
 
 
-def _less_usual(value: Any, depth: int, nested: Any) -> Any:
+def _sanitize_uncommon(value: Any, depth: int, nested: Any) -> Any:
     from decimal import Decimal  # imported late: only such values need these
     from enum import Enum
     from numbers import Integral, Real
@@ -108,10 +108,10 @@ def _less_usual(value: Any, depth: int, nested: Any) -> Any:
         return nested(value.tolist(), depth)
     if callable(getattr(value, "isoformat", None)):
         return _iso(value)
-    raise _no_value(value)
+    raise _unsendable(value)
 
 
-def _no_value(value: Any) -> ApiTypeError:
+def _unsendable(value: Any) -> ApiTypeError:
     return ApiTypeError(
         "cannot send a value of type %s: use str, numbers, bool, dates, lists, dicts or models"
         % type(value).__name__
@@ -121,7 +121,7 @@ def _no_value(value: Any) -> ApiTypeError:
 def _numpy_times(value: Any, kind: str) -> Any:
     """numpy's times as ISO 8601 text; ``tolist()`` would make integers of those in nanoseconds."""
     if kind == "m":  # a duration, refused like ``datetime.timedelta``
-        raise _no_value(value)
+        raise _unsendable(value)
     texts = value.astype(str)
     if "NaT" in texts:
         raise ApiValueError("cannot send NaT: it is not a date")
@@ -290,7 +290,7 @@ def format_collections(
         if isinstance(value, Mapping):
             raise ApiTypeError("%s is a dict, which cannot be sent as a list" % ascii(name))
         # Text is one value, not a collection of letters.
-        items = [value] if not isinstance(value, Iterable) or _is_one(value) else value
+        items = [value] if not isinstance(value, Iterable) or _is_text_or_bytes(value) else value
         items = [item for item in items if item is not None]
         if format_ == "multi":
             pairs.extend((name, item) for item in items)
@@ -300,7 +300,7 @@ def format_collections(
     return pairs
 
 
-def _is_one(value: Any) -> bool:
+def _is_text_or_bytes(value: Any) -> bool:
     return isinstance(value, (str, bytes))
 
 

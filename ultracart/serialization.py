@@ -80,7 +80,7 @@ class Deserializer:
         try:
             reader = self._readers.get(type_)
         except TypeError:  # not hashable, so neither a type nor a name
-            raise _no_type(type_) from None
+            raise _not_a_type(type_) from None
         if reader is None:
             reader = self._readers[type_] = self._build(type_)
         return reader
@@ -110,7 +110,7 @@ class Deserializer:
         # On Python 3.10 a generic alias such as tuple[str] counts as a class.
         is_class = isinstance(type_, type) and origin is type_
         if not is_class and not hasattr(type_, "from_wire"):
-            raise _no_type(type_)
+            raise _not_a_type(type_)
         # Subclasses too: test libraries that stop the clock replace datetime by a subclass.
         if isinstance(type_, type) and issubclass(type_, datetime.datetime):
             return _read_datetime
@@ -167,7 +167,7 @@ class Deserializer:
         return read_model
 
 
-def _no_type(type_: Any) -> ApiTypeError:
+def _not_a_type(type_: Any) -> ApiTypeError:
     return ApiTypeError(
         "response_type must be the name of a type, a class, list[...] or dict[str, ...], not %s"
         % type(type_).__name__

@@ -62,10 +62,10 @@ def reaching(host: str) -> Iterator[None]:
     try:
         yield
     except (ApiConnectionError, ApiTimeoutError) as error:
-        raise CommandError(no_answer(host, error)) from error
+        raise CommandError(no_response(host, error)) from error
 
 
-def no_answer(host: str, error: ApiConnectionError | ApiTimeoutError) -> str:
+def no_response(host: str, error: ApiConnectionError | ApiTimeoutError) -> str:
     """The message about a server that did not respond."""
     message = "no response from %s (%s)" % (host, error)
     if is_sandbox(host) and not error.request_sent:

@@ -26,7 +26,7 @@ from ..oauth.token import Token
 from .connections import VARIABLE, environment_token, token_client
 from .console import duration, iso_time, printable, put_fields, put_json, say, show
 from .ended_grants import note_ended
-from .logins import configuration_of, login_command, no_answer
+from .logins import configuration_of, login_command, no_response
 
 _VALID = "valid"
 
@@ -157,7 +157,7 @@ def _ended_because(error: BaseException) -> str:
 
 def _problem(host: str, error: Exception) -> str:
     if isinstance(error, (ApiConnectionError, ApiTimeoutError)):
-        return no_answer(host, error)
+        return no_response(host, error)
     return str(error)
 
 

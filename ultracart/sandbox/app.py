@@ -105,7 +105,7 @@ class Gateway:
         finally:
             request.seconds = time.perf_counter() - started
             self._leave(limited)
-            self._tell(request)
+            self._report(request)
 
     def _respond(
         self, request: RecordedRequest, environ: dict[str, Any], start_response: _StartResponse
@@ -148,7 +148,7 @@ class Gateway:
             if not self._in_progress[limited]:
                 del self._in_progress[limited]
 
-    def _tell(self, request: RecordedRequest) -> None:
+    def _report(self, request: RecordedRequest) -> None:
         if self._on_request is None:
             return
         try:
