@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ultracart import OauthApi
+from ultracart.exceptions import ApiTypeError, ApiValueError
 from ultracart.models.oauth_token_response import OauthTokenResponse
 from ultracart.oauth import MemoryTokenStore, Token
 
@@ -38,10 +39,10 @@ def test_it_is_immutable_and_shows_no_secret():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"access_token": 1}', '{"access_token": ""}']
+    "text", ["", "{", "[]", "{}", '{"access_token": 1}', '{"access_token": ""}', None, 7]
 )
 def test_damaged_json_is_refused_without_quoting_it(text):
-    with pytest.raises((ValueError, TypeError)):
+    with pytest.raises((ApiValueError, ApiTypeError)):
         Token.from_json(text)
 
 

@@ -288,7 +288,7 @@ class Token:
         """
         try:
             fields = json.loads(text)
-        except (ValueError, RecursionError):
+        except (TypeError, ValueError, RecursionError):
             fields = None
         if not isinstance(fields, dict) or "access_token" not in fields:
             raise ApiValueError("text is not the JSON form of a Token")
