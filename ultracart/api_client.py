@@ -303,9 +303,10 @@ class ApiClient(EverydayCalls):
     def _has_another_token(self, headers: Any, auth_settings: Any, repeats: int) -> bool:
         """Report a 401 to the token source; return whether to repeat the request.
 
-        A token source may have two methods besides ``__call__``. ``invalidate(token)`` is called
+        A token source may have these methods besides ``__call__``. ``invalidate(token)`` is called
         with the rejected token, and returns ``False`` if there is no other. ``is_untried(token)``
         is true for a token that was read from a store and not sent to the server before.
+        ``check_host(host)`` is called before each token, and raises if it is not for this host.
         """
         source = self.configuration.access_token
         rejected = str(headers.get("Authorization", "")).partition("Bearer ")[2]

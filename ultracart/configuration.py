@@ -259,6 +259,9 @@ class Configuration(_Namespace):
     def get_access_token(self) -> str | None:
         """The access token, asking the token source if there is one; ``None`` if not set."""
         source = self.access_token
+        check_host = getattr(source, "check_host", None)
+        if check_host is not None:  # a session's: its token is not for every server
+            check_host(self.host)
         token = source() if callable(source) else source
         if not token:
             return None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 from failing_stores import FullDisk
 from waiting import TOKEN_PATH
 
-from ultracart import Configuration, OauthApi
+from ultracart import ApiClient, Configuration, OauthApi
 from ultracart.exceptions import (
     InvalidClientError,
     OAuthSessionError,
@@ -65,6 +66,33 @@ def test_nothing_is_sent_to_another_server(
     assert kept.access_token not in str(caught.value)
     assert other.requests == []
     assert store.load("default") == kept
+
+
+@pytest.mark.parametrize("change", ["host", "copy", "global"])
+def test_a_client_whose_host_is_changed_sends_nothing(
+    make_session, sandbox, log_in_to, elsewhere, change
+):
+    """A client has a configuration of its own, whose host anybody may set."""
+    other, configuration = elsewhere
+    session = make_session()
+    log_in_to(session, sandbox)
+    client = session.api_client()
+    client.get("/oauth/me")
+    if change == "host":
+        client.configuration.host = configuration.host
+    elif change == "copy":
+        client = copy.deepcopy(client)
+        client.configuration.host = configuration.host
+    else:
+        configuration.access_token = client.configuration.access_token
+        client = ApiClient(configuration)
+    with pytest.raises(TokenBindingError, match=sandbox.host) as caught:
+        client.get("/oauth/me")
+    assert caught.value.account == "default"
+    assert session.access_token() not in str(caught.value)
+    assert other.requests == []
+    client.configuration.host = sandbox.host.replace("/rest/v2", "/rest/v2/")  # the same server
+    client.get("/oauth/me")
 
 
 def test_nothing_is_sent_by_another_application(make_session, sandbox, log_in_to, store):

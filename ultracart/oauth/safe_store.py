@@ -230,6 +230,15 @@ class SafeStore:
             account=account,
         )
 
+    def require_own_server(self, account: str, host: str) -> None:
+        """Raise TokenBindingError if ``host``, where a client would send the token, is another."""
+        if host != self._host and _origin(host) != self._origin:
+            raise TokenBindingError(
+                "the token of account %r belongs to %s, and is not sent to another host: make a"
+                " session with a Configuration of that host" % (account, self._host),
+                account=account,
+            )
+
     def bound(self, token: Token) -> Token:
         """``token`` with the names of this session's server and application."""
         return token.replaced(host=self._host, client_id=self._client_id)

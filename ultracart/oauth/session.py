@@ -52,6 +52,10 @@ class AccountTokenSource:
     def __call__(self) -> str:
         return self._session.access_token(self._account)
 
+    def check_host(self, host: str) -> None:
+        """Raise TokenBindingError unless ``host``, a client's, is the session's server."""
+        self._session._store.require_own_server(self._account, host)
+
     async def token_async(self) -> str:
         """The same for coroutines."""
         return await self._session.access_token_async(self._account)
