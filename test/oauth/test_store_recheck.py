@@ -128,7 +128,7 @@ def test_a_store_that_is_down_takes_no_valid_token_away(processes, time_, store,
     assert two.access_token()
 
 
-def test_while_one_compares_the_others_go_on(processes, time_, store):
+def test_while_one_compares_the_others_go_on(processes, time_, store, monkeypatch):
     _, two = processes
     token = two.access_token()
     time_.pass_(61)
@@ -140,7 +140,7 @@ def test_while_one_compares_the_others_go_on(processes, time_, store):
         assert answer.wait(30)
         return load(account)
 
-    two._store._load = slow
+    monkeypatch.setattr(store, "load", slow)
     with ThreadPoolExecutor(1) as thread:
         first = thread.submit(two.access_token)
         assert asked.wait(30)
