@@ -126,6 +126,24 @@ class TestFork:
         assert server.connections == 4  # one for the parent, which it still uses, one a child
         assert len(server.requests) == 11
 
+    def test_a_child_keeps_no_connection_of_its_parent_open(self, serve: Any, api_of: Any) -> None:
+        """Else the server would not see that the parent has closed it."""
+        api = api_of(serve(answer('{"access_token":"a"}')))
+        unread = exchange(api, _preload_content=False)
+        descriptor = unread.connection.sock.fileno()
+        unread.read()
+        unread.release_conn()
+
+        def work() -> bool:
+            try:
+                os.fstat(descriptor)
+            except OSError:
+                return True
+            return False
+
+        assert in_child(work) == 0
+        assert exchange(api).access_token == "a"
+
     def test_fork_during_use(self, serve: Any, api_of: Any) -> None:
         server = serve(answer('{"access_token":"a"}'))
         api = api_of(server)

@@ -6,7 +6,6 @@ from __future__ import annotations
 TARGETS = {
     "redaction": "core/test_redaction.py hostile/test_showing.py",
     "hosts": "core/test_hosts.py",
-    "hosts": "core/test_hosts.py",
     "oauth/authorization": "oauth/test_authorization.py oauth/test_binding.py "
     "oauth/test_pending_logins.py",
     "oauth/browser": "cli/test_local_login.py cli/test_login.py::test_browser_that_stays_open",
