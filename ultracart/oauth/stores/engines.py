@@ -95,10 +95,10 @@ def most_locks(engine: Engine) -> int | None:
     pool = engine.pool
     if not isinstance(pool, QueuePool):
         return None
-    size, overflow = pool.size(), getattr(pool, "_max_overflow", 0)
-    if size < 1 or overflow < 0:
+    overflow = getattr(pool, "_max_overflow", 0)
+    if overflow < 0:  # also where pool_size is 0
         return None
-    total: int = size + overflow
+    total: int = pool.size() + overflow
     return max(1, total - max(1, total // _READERS_SHARE))
 
 
