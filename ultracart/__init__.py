@@ -12,7 +12,7 @@ import sys
 from .version import __version__ as __version__
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # what type checkers and editors see; at run time _HOMES decides
+if TYPE_CHECKING:  # what type checkers and editors see; at run time see _HOMES
     from typing import Any
 
     from . import (
@@ -117,7 +117,7 @@ if not TYPE_CHECKING:  # hidden from type checkers, which would accept every mis
 def __dir__() -> list[str]:
     from importlib.util import find_spec
 
-    # Leave the name out without its extra: help() and others read every name in this list.
+    # Leave `sandbox` out if its extra is not installed: help() and others import every listed name.
     without = () if find_spec("flask") and find_spec("authlib") else ("sandbox",)
     return sorted({*globals(), *__all__, *_SUBMODULES}.difference(without))
 

@@ -83,7 +83,7 @@ class ApiClient(EverydayCalls):
         self.cookie = cookie
         self.last_response: Any = None
         self._rest_client: Any = None
-        self._has_own_transport = False  # one that the user has set
+        self._has_own_transport = False  # whether the user has set one
         self._pool: Any = None
         self._deserializer: serialization.Deserializer | None = None
 
@@ -106,7 +106,7 @@ class ApiClient(EverydayCalls):
 
     def close(self) -> None:
         """Release connections and background threads; the client can be used again later."""
-        if hasattr(self._rest_client, "close"):  # a user's own may have none
+        if hasattr(self._rest_client, "close"):  # a user's own transport may have no close()
             self._rest_client.close()
         if self._pool is not None:
             self._pool.close()
@@ -135,7 +135,7 @@ class ApiClient(EverydayCalls):
     @property
     def user_agent(self) -> str:
         """The ``User-Agent`` header."""
-        headers = dict(self.default_headers)  # which another thread may change
+        headers = dict(self.default_headers)  # a copy, because another thread may change them
         known = (name for name in headers if name.lower() == "user-agent")
         agent: str = headers[next(known, "User-Agent")]
         return agent
@@ -252,7 +252,7 @@ class ApiClient(EverydayCalls):
         if not formats:
             pairs = list(params.items()) if hasattr(params, "items") else list(map(tuple, params))
             if sending.is_text_in_pairs(pairs):
-                return pairs  # as they are, in most calls
+                return pairs  # the usual case
         own = self.sanitize_for_serialization
         return self.parameters_to_tuples(sending.sanitize_argument(name, params, own), formats)
 

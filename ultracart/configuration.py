@@ -317,7 +317,7 @@ class Configuration(_Namespace):
 
     @property
     def logger(self) -> dict[str, logging.Logger]:
-        """The loggers by the official SDK's keys: this package's, and urllib3's, left alone."""
+        """The loggers by the official SDK's keys: this package's, and urllib3's, never changed."""
         return dict(_debug_log().LOGGERS)
 
     @property

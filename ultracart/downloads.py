@@ -32,7 +32,7 @@ def download(
 ) -> None:
     """Write the body of the unread response that ``ask()`` returns into the file ``to``.
 
-    ``timeout``, if it is a number, bounds the whole in seconds; ``ask`` refuses what cannot be one.
+    ``timeout``, if it is a number, is the seconds for the whole download; ``ask`` checks it.
 
     Raises:
         ApiTypeError, ApiValueError: before ``ask`` is called: ``to`` cannot be written.
@@ -145,7 +145,7 @@ class _Source:
 
     def _read(self) -> bytes:
         try:
-            # Not read(), which waits until so many bytes are there.
+            # Not read(), which would wait until all of these bytes have arrived.
             piece: bytes = self._response.read1(_PIECE)
             return piece
         except Exception as error:
@@ -164,6 +164,6 @@ class _Source:
         )
 
     def failure(self, error_class: type[ApiException], reason: str, **facts: Any) -> ApiException:
-        """An error of this call in our words."""
+        """An error with the facts of this call; quotes nothing that the server sent."""
         line = "GET " + urlsplit(self._response.geturl() or "").path
         return error_class(reason=reason, request_sent=True, request_line=line, **facts)

@@ -85,7 +85,7 @@ def _rebuild(
 
 
 class UltraCartError(Exception):
-    """Base of everything this package raises on purpose."""
+    """The base class of all exceptions of this package."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exception's own protocol calls __init__ with self.args, which loses keyword arguments.

@@ -185,7 +185,7 @@ def _given_name(disposition: str) -> str:
         try:
             return unquote_to_bytes(value.partition("'")[2]).decode(charset)
         except (LookupError, UnicodeError):
-            pass  # filename, if there is one, is what remains
+            pass  # use filename instead, if there is one
     name = found.get("filename", "")
     if len(name) > 1 and name[0] == name[-1] == "'":
         name = name[1:-1]

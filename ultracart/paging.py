@@ -9,7 +9,7 @@ from typing import Any
 from .exceptions import ApiResponseError, ApiTypeError, ApiValueError
 
 _logger = logging.getLogger(__name__)
-# Empty pages in a row after which a server that says "more" is not believed.
+# After so many empty pages in a row, stop although the server says that there are more.
 _MOST_EMPTY = 10
 
 

@@ -1,4 +1,4 @@
-"""What must never be shown, and the one function that shows a server's or a user's text.
+"""Redaction: which values are secret, and the one function that masks them in a text.
 
 :func:`show` recognizes the secrets that were sent, in any encoding, and values behind a label such
 as ``token=``. Nothing here raises: a message that cannot be shown must not replace the error that

@@ -46,7 +46,7 @@ def environment_token(arguments: argparse.Namespace) -> str | None:
 
 
 def say_environment_token() -> None:
-    """Tell that no stored login is used."""
+    """Say on stderr that no stored login is used."""
     say("Using the token in %s, not a stored login." % VARIABLE)
 
 
@@ -96,7 +96,7 @@ def connected(arguments: argparse.Namespace) -> Iterator[Connected]:
             token = store.load(login.key)
             if token is not None and error.__cause__ is not None:
                 note_ended(token)
-            # The session's message names the store's key, and a method for logging in.
+            # Replace the session's message: it names the key in the store, and a Python method.
             raise CommandError(
                 "the grant of account %s has ended%s. Run: %s"
                 % (

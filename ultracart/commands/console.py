@@ -26,7 +26,7 @@ class UsageError(Exception):
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Whether a person looks at the stream."""
+    """Whether the stream is a terminal."""
     return stream is not None and stream.isatty()
 
 

@@ -19,7 +19,7 @@ from .console import CommandError, UsageError, fold, is_terminal, printable, say
 DEFAULT_SANDBOX_PORT = 8765
 DEFAULT_ACCOUNT = "default"
 _WRONG_USAGE = 2
-# On a narrower terminal, in columns, the description of an option is below it, not beside it.
+# If the terminal has fewer columns, the description of an option is below it, not beside it.
 _NARROW = 60
 
 
@@ -261,7 +261,7 @@ def create_parser() -> Parser:
 
 
 def _add_sandbox_options(parser: argparse.ArgumentParser) -> None:
-    parser.usage = "%(prog)s [-h] [--port PORT] [OPTION]..."  # with all of them, a screenful
+    parser.usage = "%(prog)s [-h] [--port PORT] [OPTION]..."  # the whole list would fill the screen
     parser.add_argument(
         "--port",
         type=_port,

@@ -235,7 +235,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     return options
 
 
-#: None as an option's value; argparse means by None that the option was not given.
+#: The value None of an option; argparse itself uses None for an option that was not given.
 _NONE = ("none",)
 
 

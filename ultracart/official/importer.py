@@ -29,7 +29,7 @@ class OfficialImporter:
         self._aside: dict[str, ModuleType] = {}
 
     def install(self) -> None:
-        """Find from now on."""
+        """Find modules of the folder from now on."""
         if self.official.is_version4:
             for module in _REPLACED:
                 name = "%s.%s" % (self._root, module)

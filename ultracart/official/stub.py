@@ -1,4 +1,4 @@
-"""Type stub of a mounted official SDK, written from what its classes say of themselves."""
+"""Type stub of a mounted official SDK, made from the tables and docstrings of its classes."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class _Version4:
         if isinstance(types, list):
             return "list[%s]" % self.type_of(tuple(types))
         if isinstance(types, tuple):
-            if len(types) > 3:  # "anything" is a list of all that JSON has
+            if len(types) > 3:  # 4.x writes "any type" as a list of all types of JSON
                 return "Any"
             return " | ".join([self.type_of(item) for item in types])
         if isinstance(types, type) and issubclass(types, io.IOBase):

@@ -62,7 +62,7 @@ class ResponseType:
         )
 
     def from_empty_body(self) -> Any:
-        """No data at all."""
+        """Raise an error: an empty body has no data."""
         raise ApiResponseError(reason="the response is empty", request_sent=True)
 
 

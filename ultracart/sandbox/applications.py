@@ -99,7 +99,7 @@ class Application:
         return True
 
 
-#: Registered where the user names no application; ``ultracart login`` asks for it by itself.
+#: Registered if the user names no application; ``ultracart login`` uses it at a sandbox.
 DEFAULT_APPLICATION = Application(
     client_id="sandbox_client", redirect_uris=("http://127.0.0.1:8000/callback",)
 )

@@ -1,4 +1,4 @@
-"""The sandbox's own page at ``/``: what it holds and has seen, with forms to change it.
+"""The sandbox's own page at ``/``: its state and the requests, with forms to change it.
 
 Everybody who can open the page can use its forms. Another site's page cannot: the gateway refuses
 foreign Host headers, and every form carries a token that only this page shows.
@@ -303,7 +303,7 @@ def create_dashboard(
 
     @blueprint.post(f"{_CONSOLE}<action>")
     def act(action: str) -> Response:
-        # Only curl sends no Origin, and it has read the token from the page.
+        # Browsers send Origin. Other clients, such as curl, need the page's token all the same.
         origin = request.headers.get("Origin", request.host_url.rstrip("/"))
         sent = request.form.get("form_token", "")
         if origin != request.host_url.rstrip("/") or not secrets.compare_digest(

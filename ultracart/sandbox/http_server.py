@@ -72,7 +72,7 @@ class _Connections:
             return
         with self._lock:
             for connection in self._slow():
-                with contextlib.suppress(OSError):  # the other side was first
+                with contextlib.suppress(OSError):  # the client has closed it already
                     connection.shutdown(socket.SHUT_RD)
 
     def _slow(self) -> list[socket.socket]:
@@ -84,7 +84,7 @@ class _Connections:
         with self._lock:
             threads = list(self._open)
             for connection in self._open.values():
-                with contextlib.suppress(OSError):  # the other side was first
+                with contextlib.suppress(OSError):  # the client has closed it already
                     connection.shutdown(socket.SHUT_RDWR)
         deadline = time.monotonic() + _CLOSE_DEADLINE
         for thread in threads:
@@ -233,7 +233,7 @@ class _Handler(WSGIRequestHandler):
         self.close_connection = True
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Nothing, as below."""
+        """Log nothing, see :meth:`log`."""
 
     def log(self, type: str, message: str, *args: Any) -> None:
         """Log nothing: request lines may hold codes, and ``sandbox.requests`` shows everything."""

@@ -108,7 +108,7 @@ class PathTemplate:
 
 
 def check_query(query: object) -> dict[str, tuple[str, ...] | None]:
-    """What the parameters of a query must be: texts, or None for a name that must not come.
+    """The values that query parameters must have: texts, or None for one that must be missing.
 
     Raises:
         ValueError: it is no mapping of names to texts, numbers, lists of these, or None.
@@ -159,7 +159,7 @@ def _text(name: str, value: object) -> str:
     if isinstance(value, bool):  # as JSON and every UltraCart client spell it
         return str(value).lower()
     if isinstance(value, str):
-        return str.__str__(value)  # of an Enum the value, as it is sent
+        return str.__str__(value)  # a member of an Enum counts as its value, as it is sent
     if isinstance(value, (int, float)) and math.isfinite(value):
         return str(value)
     raise ValueError(f"query must give a text or a number for {name}, not {value!r}")

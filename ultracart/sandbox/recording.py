@@ -85,7 +85,7 @@ class RecordedRequest:
 
     @property
     def json(self) -> Any:
-        """The body read as JSON; None for an empty body. ValueError when it is no JSON."""
+        """The body read as JSON; None for an empty body. ValueError if it is not JSON."""
         return json.loads(self.body) if self.body else None
 
     @property

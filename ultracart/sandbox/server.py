@@ -24,7 +24,7 @@ from .switches import Switches
 
 #: Arguments that cannot be changed while the sandbox runs.
 _FIXED = frozenset({"port", "applications", "merchants", "simple_keys", "on_request"})
-#: Seconds between two looks of serve_forever: free-threaded builds deliver Ctrl-C between waits.
+#: serve_forever waits so many seconds at a time: free-threaded builds deliver Ctrl-C between waits.
 _STEP_SECONDS = 0.2
 _AUTHORIZE_PATH = f"{BASE_PATH}/oauth/authorize"
 
@@ -97,7 +97,7 @@ class Sandbox(Switches):
 
     @property
     def client_id(self) -> str:
-        """The first registered application's."""
+        """The client id of the first registered application."""
         return self._first.client_id
 
     @property

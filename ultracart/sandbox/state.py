@@ -179,7 +179,7 @@ class State:
         return self.switches.clock()
 
     def grants_of(self, *, token: str | None, merchant: str | None) -> list[Grant]:
-        """The grants with a token that is ``token``, of ``merchant``; None is any."""
+        """The grants of ``merchant`` that have the token ``token``; None means any."""
         tokens: list[tuple[str, AccessToken | RefreshToken]] = [
             *self.access_tokens.items(),
             *self.refresh_tokens.items(),

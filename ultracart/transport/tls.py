@@ -167,7 +167,7 @@ def _shown(path: str) -> str:
 
 
 def _require_resources(error: Exception) -> None:
-    """Let pass what is no fault of the file: there was no descriptor to open it with."""
+    """Raise ``error`` again if it is not the file's fault: no descriptor was left to open it."""
     if getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE):
         raise error
 
