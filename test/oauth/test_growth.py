@@ -47,7 +47,8 @@ def test_tokens_in_memory_are_bounded(make_session, time_):
         session.access_token("merchant-%d" % number)
     assert living(Token) - before <= MOST
     store.loads = 0
-    assert session.access_token(names[-1]) == "access " + names[-1]
+    for name in names[MOST // 2 :]:  # only the oldest were dropped
+        assert session.access_token(name) == "access " + name
     assert store.loads == 0
     assert session.access_token(names[0]) == "access " + names[0]  # dropped, and read again
     assert store.loads
