@@ -285,8 +285,17 @@ def test_precedence_of_headers(sandbox: Sandbox, client: ApiClient) -> None:
     call = {"x-both": "call", "X-Call": "call", "authorization": "call"}
     client.call_api("/anything", "GET", header_params=call, auth_settings=_SCHEMES)
     headers = sandbox.requests[-1].headers
-    assert (headers["X-Both"], headers["X-Call"]) == ("default", "call")
+    assert (headers.get_all("X-Both"), headers["X-Call"]) == (["default"], "call")
     assert headers.get_all("Authorization") == ["Bearer token"]
+
+
+@pytest.mark.parametrize("name", ["x-both", "X-Both", "X-BOTH"])
+def test_a_header_is_sent_once_where_no_credential_is_sent(
+    sandbox: Sandbox, client: ApiClient, name: str
+) -> None:
+    client.set_default_header("X-Both", "default")
+    client.call_api("/anything", "GET", header_params={name: "call"})
+    assert sandbox.requests[-1].headers["X-Both"] == "default"
 
 
 def test_headers_may_be_in_a_mapping_of_any_kind(sandbox: Sandbox, client: ApiClient) -> None:
