@@ -83,12 +83,20 @@ def test_a_new_token_without_refresh_token_is_no_ended_grant(session, store, tim
     assert states(session) == {"a": "fresh"}
 
 
-def test_an_expired_refresh_token_is_an_ended_grant(session, store, time_):
-    token = Token(
-        "a", "r", time_.now - 1, issued_at=time_.now - 10, refresh_token_expires_at=time_.now - 1
-    )
+@pytest.mark.parametrize(("left", "state"), [(-1, "ended"), (0, "ended"), (1, "expired")])
+def test_an_expired_refresh_token_is_an_ended_grant(session, store, time_, left, state):
+    ends = time_.now + left
+    token = Token("a", "r", time_.now - 1, issued_at=time_.now - 10, refresh_token_expires_at=ends)
     store.save("a", token)
-    assert states(session) == {"a": "ended"}
+    assert states(session) == {"a": state}
+
+
+def test_a_login_late_in_the_life_of_a_process_is_no_older(session, sandbox, log_in_to, time_):
+    time_.pass_(30 * DAY)
+    log_in_to(session, sandbox)
+    time_.pass_(3500)
+    session.access_token()
+    assert sandbox.counters.refreshes == 0
 
 
 def test_what_could_not_be_saved_is_seen(make_session, sandbox, log_in_to, time_):
