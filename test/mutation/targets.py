@@ -18,7 +18,8 @@ TARGETS = {
     "oauth/device": "oauth/test_device.py",
     "oauth/events": "oauth/test_events.py",
     "oauth/grants": "oauth/test_grants.py oauth/test_endings.py oauth/test_events.py "
-    "oauth/test_binding.py oauth/test_newest_token.py oauth/test_sharing.py",
+    "oauth/test_binding.py oauth/test_newest_token.py oauth/test_sharing.py "
+    "oauth/test_store_recheck.py::test_a_revoked_grant_s_save_is_not_kept",
     "oauth/local_login": "cli/test_local_login.py",
     "oauth/loopback": "cli/test_loopback.py",
     "oauth/pending_logins": "oauth/test_pending_logins.py",

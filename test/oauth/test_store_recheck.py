@@ -224,6 +224,13 @@ def test_a_save_that_was_seen_is_not_kept_any_longer(make_session, sandbox, log_
     assert session._store.pending._by_account == {}
 
 
+def test_a_revoked_grant_s_save_is_not_kept(authorized):
+    authorized.refresh()
+    assert authorized._store.pending._by_account != {}
+    authorized.revoke()
+    assert authorized._store.pending._by_account == {}
+
+
 def test_a_save_is_believed_after_exactly_a_minute(make_session, sandbox, log_in_to, time_):
     store: Any = RollingBack()
     session = make_session(token_store=store)

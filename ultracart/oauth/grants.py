@@ -92,7 +92,7 @@ class Grants:
             trace.done("issued", token)
         return token
 
-    def revoke(self, account: str, *, forget: bool = False) -> None:
+    def revoke(self, account: str, *, forget: bool) -> None:
         """End the grant at UltraCart, then forget it; nothing happens without a token."""
         with self._reporter.reporting(account) as trace:
             try:
