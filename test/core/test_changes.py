@@ -15,6 +15,7 @@ import pytest
 import ultracart
 from ultracart import ApiClient, Configuration
 from ultracart.transport import pools
+from ultracart.transport.settings import Origin
 
 SECONDS = 0.5
 KEY = "x-ultracart-simple-key"
@@ -154,8 +155,11 @@ def test_a_lease_closed_by_many_is_given_back_once() -> None:
         def close(self) -> None:
             self.closed += 1
 
+    class Settings:
+        origin = Origin("https", "example.com", 443)
+
     for _ in range(300):
-        key = object()
+        key: Any = Settings()
         mine, others = pools.lease(key, None, Pool), pools.lease(key, None, Pool)
         pool = mine.pool
         start = threading.Barrier(4)

@@ -14,7 +14,7 @@ import pytest
 import requests
 import trio
 
-from ultracart.exceptions import ConfigurationError, ReauthorizationRequired
+from ultracart.exceptions import ConfigurationError, OAuthError, ReauthorizationRequired
 from ultracart.oauth import MemoryTokenStore
 from ultracart.sandbox import Sandbox
 
@@ -95,6 +95,18 @@ def test_a_refused_token_is_refreshed_and_the_request_repeated_once(call, sessio
     assert second.headers["Authorization"] == "Bearer " + session.access_token("DEMO")
     assert session.access_token("DEMO") != before
     assert sandbox.counters.refreshes == 1
+
+
+@every_client
+def test_a_token_that_was_sent_is_in_no_error_of_the_token_endpoint(call, session, sandbox):
+    token = session.access_token("DEMO")
+    assert call(sandbox.host + PATH, session.auth("DEMO"))[0] == 200
+    body = {"error": "server_error", "error_description": "the token %s is gone" % token}
+    sandbox.faults.add("/oauth/token", status=400, body=body)
+    with pytest.raises(OAuthError) as caught:
+        session.refresh("DEMO")
+    assert token in caught.value.error_description
+    assert token not in str(caught.value)
 
 
 @every_client

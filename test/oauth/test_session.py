@@ -437,3 +437,18 @@ def test_a_clock_that_is_set_during_the_request_makes_no_token_older(
     time_.pass_(2)
     authorized.access_token()
     assert sandbox.counters.refreshes == before + 1
+
+
+def test_a_token_that_a_client_has_sent_is_in_no_error_of_the_token_endpoint(
+    session, sandbox, log_in_to
+):
+    """The session's token requests have a connection pool of their own."""
+    log_in_to(session, sandbox)
+    token = session.access_token()
+    session.api_client().get("/oauth/me")
+    body = {"error": "server_error", "error_description": "the token %s is gone" % token}
+    sandbox.faults.add("/oauth/token", status=400, body=body)
+    with pytest.raises(OAuthError) as caught:
+        session.refresh()
+    assert token in caught.value.error_description
+    assert token not in str(caught.value)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..api_client import API_VERSION, API_VERSION_HEADER
 from ..configuration import Configuration
 from ..exceptions import ConfigurationError
+from ..transport.pools import sent_to
 from ..transport.settings import TransportSettings, transport_settings
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class ClientAuth:
     def __init__(self, source: AccountTokenSource, configuration: Configuration) -> None:
         self._source = source
         self._configuration = configuration
+        # What was sent, so that no message shows it: UltraCart may repeat it to the session.
+        self._sent: Any = None
 
     def __repr__(self) -> str:
         return "ClientAuth(%r)" % self._source
@@ -114,6 +117,9 @@ class ClientAuth:
     # -- both ---------------------------------------------------------------------------------
 
     def _authorize(self, request: Any, token: str) -> None:
+        settings: TransportSettings = self._configuration.prepared("transport", transport_settings)
+        sent = self._sent = sent_to(settings.origin)
+        sent.add({_HEADER: "Bearer " + token})
         request.headers[_HEADER] = "Bearer " + token
         request.headers.setdefault(API_VERSION_HEADER, API_VERSION)
 

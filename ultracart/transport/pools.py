@@ -11,11 +11,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from ..forks import renew_after_fork
 from ..locks import Lock
 from ..redaction import SentSecrets
+
+if TYPE_CHECKING:
+    from .settings import Origin, TransportSettings
 
 _MAX_PARKED = 8
 
@@ -25,11 +29,11 @@ class Shared:
 
     __slots__ = ("key", "pool", "sent", "users")
 
-    def __init__(self, key: Hashable, pool: Any) -> None:
+    def __init__(self, key: Hashable, pool: Any, sent: SentSecrets) -> None:
         self.key: Hashable = key
         self.pool: Any = pool
         self.users: int = 0
-        self.sent: SentSecrets = SentSecrets()
+        self.sent: SentSecrets = sent
 
 
 class Lease:
@@ -69,12 +73,19 @@ class _Registry:
         # Insertion order is order of last use: the oldest come first.
         self._pools: dict[Hashable, Shared] = {}
         self.dropped: deque[Shared] = deque()
+        # All pools of one server share what was sent to it, as long as one of them exists.
+        self._sent: WeakValueDictionary[Origin, SentSecrets] = WeakValueDictionary()
 
-    def lease(self, settings: Hashable, files: Hashable, make: Callable[[], Any]) -> Lease:
+    def sent_to(self, origin: Origin) -> SentSecrets:
+        with self._lock:
+            return self._sent.setdefault(origin, SentSecrets())
+
+    def lease(self, settings: TransportSettings, files: Hashable, make: Callable[[], Any]) -> Lease:
         key = (settings, files)
+        sent = self.sent_to(settings.origin)
         with self._lock:
             self._collect()
-            shared = self._pools.pop(key, None) or Shared(key, make())
+            shared = self._pools.pop(key, None) or Shared(key, make(), sent)
             self._pools[key] = shared
             shared.users += 1
             surplus = self._surplus()
@@ -134,7 +145,12 @@ def _after_fork_in_child() -> None:
 renew_after_fork(_after_fork_in_child)
 
 
-def lease(settings: Hashable, files: Hashable, make: Callable[[], Any]) -> Lease:
+def sent_to(origin: Origin) -> SentSecrets:
+    """The secrets that clients of this process have sent to a server, to be kept by the caller."""
+    return _registry.sent_to(origin)
+
+
+def lease(settings: TransportSettings, files: Hashable, make: Callable[[], Any]) -> Lease:
     """A share of the pool for ``settings`` and for what their files hold now.
 
     ``make`` builds the pool if there is none.
