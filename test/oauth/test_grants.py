@@ -83,6 +83,14 @@ def test_a_new_token_without_refresh_token_is_no_ended_grant(session, store, tim
     assert states(session) == {"a": "fresh"}
 
 
+def test_a_grant_cannot_be_changed(session, sandbox, log_in_to):
+    log_in_to(session, sandbox)
+    (grant,) = session.grants()
+    with pytest.raises(AttributeError):
+        grant.state = "ended"
+    assert grant in {grant}
+
+
 @pytest.mark.parametrize(("left", "state"), [(-1, "ended"), (0, "ended"), (1, "expired")])
 def test_an_expired_refresh_token_is_an_ended_grant(session, store, time_, left, state):
     ends = time_.now + left
