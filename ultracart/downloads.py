@@ -6,6 +6,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +22,8 @@ from .exceptions import (
 from .transport.limits import BodyError, decompressed, is_identity
 
 _PIECE = 64 * 1024
+# Seconds; a longer timeout is as good as none.
+_LONGEST = 1e9
 _TOO_LATE = "no complete response in time"
 
 
@@ -51,7 +54,9 @@ def download(
     try:
         # Unbuffered: after a failed write, closing a buffered file would write the rest again.
         with os.fdopen(handle, "wb", buffering=0) as file:
-            ends = monotonic() + timeout if isinstance(timeout, (int, float)) else math.inf
+            ends = math.inf
+            if isinstance(timeout, (int, float)):
+                ends = monotonic() + min(timeout, _LONGEST)  # an int may be too large for a float
             response = ask()
             source = _Source(response, ends)
             try:
@@ -60,7 +65,8 @@ def download(
                 response.close()
         _written(source, os.replace, temporary, target)
     except BaseException:
-        os.unlink(temporary)
+        with suppress(OSError):  # somebody may have removed it, or its folder
+            os.unlink(temporary)
         raise
 
 
@@ -81,6 +87,8 @@ def _checked(to: Any) -> str:
             raise ValueError
     except ValueError:
         raise ApiValueError("to must be a file name that the system accepts") from None
+    except OSError:
+        raise ApiValueError("to must be an absolute path: the current folder was removed") from None
     if os.path.isdir(target) or os.fsdecode(to).endswith(os.sep):
         raise ApiValueError("to names a folder: name a file in it")
     folder = os.path.dirname(target)
@@ -114,6 +122,9 @@ class _Source:
         # By attribute: vcrpy's responses take no argument for it.
         response.decode_content = False
         self._ends = ends
+        deadline = getattr(response, "deadline", None)  # a stand-in's response has none
+        if deadline is not None:
+            deadline.body_ends = ends
         self._encoding: str = response.headers.get("Content-Encoding") or ""
         length = response.headers.get("Content-Length", "")
         is_known = is_identity(self._encoding) and length.isascii() and length.isdigit()

@@ -351,6 +351,7 @@ class RESTClientObject(Verbs):
             status: int = raw.status
             if not call.preload and 200 <= status <= 299:
                 deadline.hand_over()
+                raw.deadline = deadline
                 raw.chunked = False  # urllib3 would read the chunks itself, less strictly
                 return raw
             encoding = ""

@@ -7,10 +7,12 @@ import inspect
 import json
 import logging
 import os
+import shutil
 import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -645,6 +647,61 @@ def test_a_number_bounds_the_whole_download(client: ApiClient, shop: Shop, tmp_p
     client.download("/a", to=tmp_path / "a", timeout=(0.3, 0.3))
     assert (tmp_path / "a").read_bytes() == b"x" * most
     gone.set()
+
+
+def test_a_number_bounds_the_silence_at_the_end_of_a_download(
+    client: ApiClient, shop: Shop, tmp_path: Path
+) -> None:
+    """Bytes that came meanwhile give a later wait no time of its own."""
+    gone = threading.Event()
+
+    def answer(seen: Seen) -> Any:
+        def body() -> Iterator[bytes]:
+            yield b"x"
+            gone.wait(0.6)
+            yield b"x"
+            gone.wait(10)
+
+        return 200, {"Content-Length": "3"}, body()
+
+    shop.answer = answer
+    began = monotonic()
+    with pytest.raises(ApiTimeoutError):
+        client.download("/a", to=tmp_path / "a", timeout=1)
+    assert monotonic() - began < 1.5
+    gone.set()
+
+
+def test_a_download_has_as_much_time_as_a_number_says(
+    client: ApiClient, shop: Shop, tmp_path: Path
+) -> None:
+    shop.answer = lambda seen: (200, {}, PDF)
+    client.download("/a", to=tmp_path / "a", timeout=10**400)
+    assert (tmp_path / "a").read_bytes() == PDF
+
+
+def test_a_folder_that_is_removed_during_a_download(
+    client: ApiClient, shop: Shop, tmp_path: Path
+) -> None:
+    shop.answer = lambda seen: (200, {}, PDF)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(ApiException, match="cannot be written: No such file"):
+        client.download("/a", to=folder / "a", progress=lambda *_: shutil.rmtree(folder, True))
+
+
+def test_a_relative_name_in_a_folder_that_was_removed(
+    client: ApiClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    try:
+        folder.rmdir()
+    except OSError:
+        pytest.skip("this system does not remove the current folder")
+    with pytest.raises(ApiValueError, match="to must be an absolute path"):
+        client.download("/a", to="a.pdf")
 
 
 def test_a_full_disk_is_an_error_of_the_call(client: ApiClient, shop: Shop, tmp_path: Path) -> None:

@@ -81,6 +81,7 @@ class Deadline:
         "_call_ends",
         "_phase_ends",
         "_streaming",
+        "body_ends",
         "connect_time",
         "connection_kept",
         "needs_new_connection",
@@ -94,6 +95,8 @@ class Deadline:
         self._call_ends = math.inf if total is None else monotonic() + total
         self._phase_ends = self._call_ends
         self._streaming = False
+        # When the body must be complete that the caller reads itself.
+        self.body_ends: float = math.inf
         # Whether a byte of the current attempt's request may have reached the server.
         self.request_sent: bool = False
         # Whether it was sent on a connection that had served another request.
@@ -119,7 +122,7 @@ class Deadline:
         self._phase_ends = min(self._call_ends, monotonic() + self.response_time)
 
     def hand_over(self) -> None:
-        """The caller reads the body itself: from now on only each wait for data is bounded."""
+        """The caller reads the body itself: now each wait is bounded, all by ``body_ends``."""
         self._streaming = True
 
     def left(self) -> float:
@@ -128,12 +131,10 @@ class Deadline:
         Raises:
             TimeoutError: none are left.
         """
-        if self._streaming:
-            return self.response_time
-        left = self._phase_ends - monotonic()
+        left = (self.body_ends if self._streaming else self._phase_ends) - monotonic()
         if left <= 0:
             raise TimeoutError("the time for this call has run out")
-        return left
+        return min(left, self.response_time) if self._streaming else left
 
     def allows_wait(self, seconds: float) -> bool:
         """Whether the call would still have time after waiting this long."""
