@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .exceptions import ApiTypeError, ConfigurationError
-from .redaction import is_secret_name, mask, mask_fields
+from .redaction import is_secret_name, mask, mask_fields, show_path
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -351,9 +351,9 @@ class Configuration(_Namespace):
             except (OSError, TypeError, ValueError) as error:
                 why = getattr(error, "strerror", None) or error
                 raise ConfigurationError(
-                    "Configuration.logger_file must name a file that can be written, or be None, "
-                    "not %r: %s" % (value, why)
-                ) from error
+                    "Configuration.logger_file must name a file that can be written, or be None: "
+                    "%s: %s" % (show_path(value), why)
+                ) from None
             self._logger_file = value
 
     @property

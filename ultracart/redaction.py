@@ -7,12 +7,15 @@ it is about.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 MASK = "***"
 
+# Characters of a path that is shown; something longer may be a key's text in place of its path.
+_LONGEST_PATH = 150
 # Names in forms, queries, JSON and headers whose values are secret (RFC 6749, 6750, 7636, 8628;
 # UltraCart's key headers). Compared without case, "-" as "_".
 SECRET_NAMES = frozenset(
@@ -74,6 +77,19 @@ def show(text: Any, secrets: Iterable[str] = ()) -> str:
     If anything is masked, the result is the decoded text.
     """
     return redactor(secrets)(text)
+
+
+def show_path(path: Any) -> str:
+    """The path that an error is about; a key, a URL or whatever else is no path is not shown."""
+    try:
+        text = os.fsdecode(path)
+        # A key's text may come without its PEM header: a relative name of one word.
+        is_path = os.path.isabs(text) or "." in text
+        if is_path and len(text) <= _LONGEST_PATH and text.isprintable() and "://" not in text:
+            return show(repr(os.path.abspath(text)))
+    except Exception:  # not a path at all, or a relative one in a folder that was removed
+        pass
+    return "what it names"
 
 
 def redactor(secrets: Iterable[str]) -> Callable[[Any], str]:

@@ -344,7 +344,7 @@ def test_impossible_log_settings_are_refused_at_once(name: str, value: Any) -> N
     before = getattr(made, name)
     with pytest.raises(ConfigurationError, match="Configuration." + name) as caught:
         setattr(made, name, value)
-    assert name == "logger_format" or str(value) in str(caught.value)
+    assert not isinstance(value, str) or name == "logger_format" or value in str(caught.value)
     assert getattr(made, name) == before
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from ultracart.redaction import (
     secrets_in,
     secrets_in_headers,
     show,
+    show_path,
 )
 
 
@@ -197,3 +200,48 @@ def test_how_much_of_what_was_sent_is_remembered() -> None:
     assert list(sent) == [str(number) for number in range(64)]
     sent.add({}, [("token", "64"), ("code", "65")])
     assert list(sent) == [str(number) for number in range(2, 66)]
+
+
+# 48 bytes, a whole Ed25519 key, in base64.
+SHORT_KEY = "MC4CAQAwBQYDK2VwBCIEIHnotAKeyButAsLongAsOneHasToBe0123456789abcd"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        SHORT_KEY,
+        SHORT_KEY.encode(),
+        "BEGIN PRIVATE KEY-----\n%s\n-----END PRIVATE KEY-----.\n" % SHORT_KEY,
+        "https://user:%s@example.com/key.pem" % SHORT_KEY,
+        "/etc/" + SHORT_KEY * 4,
+        b"/\xff" + SHORT_KEY.encode(),
+        "/\ud800" + SHORT_KEY,
+        7,
+        object(),
+    ],
+    ids=range(9),
+)
+def test_what_is_probably_no_path_is_not_shown(path: Any) -> None:
+    assert show_path(path) == "what it names"
+
+
+@pytest.mark.parametrize("path", ["/etc/key", "key.pem", "./key", b"key.pem", Path("a/key.pem")])
+def test_paths_are_shown_from_the_root(path: Any) -> None:
+    assert show_path(path) == repr(os.path.abspath(os.fsdecode(path)))
+
+
+def test_a_secret_in_a_path_is_not_shown() -> None:
+    assert show_path("/run/app?password=hunter2hunter2").endswith("password=***'")
+
+
+def test_a_path_in_a_folder_that_was_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    try:
+        folder.rmdir()
+    except OSError:
+        pytest.skip("this system does not remove the current folder")
+    assert show_path("key.pem") == "what it names"

@@ -230,12 +230,13 @@ def test_nonsense_file(server: Any, api_of: Any, name: str, kind: str, tmp_path:
 
 
 @pytest.mark.parametrize("name", ["cert_file", "key_file"])
-@pytest.mark.parametrize("kind", ["PEM", "one line", "base64"])
+@pytest.mark.parametrize("kind", ["PEM", "one line", "base64", "short"])
 def test_a_key_in_place_of_its_path_is_not_shown(
     server: Any, api_of: Any, authority: Any, name: str, kind: str
 ) -> None:
     key = "-----BEGIN PRIVATE KEY-----\n%s\n-----END PRIVATE KEY-----\n" % SIMPLE_KEY
     values = {"PEM": key, "one line": key.replace("\n", "\\n"), "base64": SIMPLE_KEY * 8}
+    values["short"] = SIMPLE_KEY
     settings = {"cert_file": authority.path, name: values[kind]}
     api = api_of("https://127.0.0.1:%d" % server.port, **settings)
     with pytest.raises(ConfigurationError, match="Configuration." + name) as caught:

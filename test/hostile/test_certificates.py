@@ -92,6 +92,16 @@ def test_ssl_ca_cert(
     refused(client_of(server, ssl_ca_cert=other.path))
 
 
+@pytest.mark.parametrize("comment", [b"Certificaci\xf3n\n", "\ud800\n"], ids=ascii)
+def test_comments_of_pem_text_are_in_any_encoding(
+    serve: Any, client_of: Any, authority: Any, comment: Any
+) -> None:
+    pem = Path(authority.path).read_text()
+    server = serve(OK, tls=authority.context())
+    text = comment + (pem if isinstance(comment, str) else pem.encode())
+    assert call(client_of(server, ssl_ca_cert=text)) == {"a": 1}
+
+
 @pytest.mark.parametrize("variable", TRUST)
 @pytest.mark.parametrize("how", [as_file, as_folder])
 def test_the_environment(

@@ -95,6 +95,16 @@ def test_a_client_whose_host_is_changed_sends_nothing(
     client.get("/oauth/me")
 
 
+@pytest.mark.parametrize("host", [5, None, b"http://127.0.0.1", "https://[", "http://a:b"])
+def test_a_host_that_is_none_gets_no_token(make_session, sandbox, log_in_to, host):
+    session = make_session()
+    log_in_to(session, sandbox)
+    client = session.api_client()
+    client.configuration.host = host
+    with pytest.raises(TokenBindingError, match="is not sent to another host"):
+        client.get("/oauth/me")
+
+
 def test_nothing_is_sent_by_another_application(make_session, sandbox, log_in_to, store):
     log_in_to(make_session(token_store=store), sandbox)
     sandbox.requests.clear()

@@ -312,5 +312,5 @@ def _is_bound(token: Token) -> bool:
 def _origin(url: str | None) -> str:
     try:
         return origin_of(url or "")
-    except ValueError:  # not a URL: the first request refuses it
+    except (AttributeError, TypeError, ValueError):  # not a URL: the first request refuses it
         return url or ""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..exceptions import ConfigurationError
 from ..forks import load_lock
-from ..redaction import show
+from ..redaction import show_path
 from .connection import current
 from .fast_paths import context_class
 
@@ -34,8 +34,6 @@ _contents: dict[str, tuple[Any, bytes]] = {}
 _MAX_CONTENTS = 1024
 # Seconds after which a change shows in a file's stamp, however coarse the clock of its disk is.
 _COARSE = 2.0
-# Characters of a path that an error names.
-_LONGEST_SHOWN = 150
 
 
 def ascii_host(host: str, in_brackets: bool) -> str:
@@ -104,7 +102,7 @@ def read_files(settings: TransportSettings) -> Files:
 def _certificates(name: str, source: str) -> list[bytes]:
     """PEM certificates from ``source``: a file, the files of a folder, or the text itself."""
     if "-----BEGIN " in source:
-        return [source.encode("utf-8")]
+        return [source.encode("utf-8", "replace")]  # comments may be in any encoding
     paths = [source]
     if os.path.isdir(source):
         try:
@@ -116,7 +114,7 @@ def _certificates(name: str, source: str) -> list[bytes]:
     if not contents:
         raise ConfigurationError(
             "%s must name a file or folder of PEM certificates: %s holds none"
-            % (name, _shown(source))
+            % (name, show_path(source))
         )
     return contents
 
@@ -157,13 +155,8 @@ def _unreadable(name: str, kind: str, path: str, error: Exception) -> Configurat
     _require_resources(error)
     return ConfigurationError(
         "%s must name a readable %s: %s cannot be read: %s"
-        % (name, kind, _shown(path), getattr(error, "strerror", None) or error)
+        % (name, kind, show_path(path), getattr(error, "strerror", None) or error)
     )
-
-
-def _shown(path: str) -> str:
-    # Something longer may be a key's text, given in place of its path.
-    return show(repr(os.path.abspath(path))) if len(path) <= _LONGEST_SHOWN else "what it names"
 
 
 def _require_resources(error: Exception) -> None:
@@ -243,7 +236,7 @@ def _load_trusted(
         _require_resources(error)
         # PEM text is not quoted: it may be a key by mistake.
         names = [
-            name if "-----BEGIN " in source else "%s (%s)" % (name, _shown(source))
+            name if "-----BEGIN " in source else "%s (%s)" % (name, show_path(source))
             for name, source in settings.trusted
         ]
         raise ConfigurationError("%s must be PEM certificates" % " and ".join(names)) from None
@@ -259,10 +252,10 @@ def _load_identity(
         _require_resources(error)
         key = "in the same file"
         if settings.key_file is not None:
-            key = "in key_file (%s)" % _shown(settings.key_file)
+            key = "in key_file (%s)" % show_path(settings.key_file)
         raise ConfigurationError(
             "Configuration.cert_file (%s) must hold a PEM certificate, and its unencrypted PEM key "
-            "must be %s" % (_shown(cert_file), key)
+            "must be %s" % (show_path(cert_file), key)
         ) from None
     if _identity(settings) != files.identity:  # OpenSSL takes no content, only the path
         raise ConfigurationError(
