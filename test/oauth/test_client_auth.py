@@ -105,7 +105,7 @@ def test_a_token_that_was_sent_is_in_no_error_of_the_token_endpoint(call, sessio
     sandbox.faults.add("/oauth/token", status=400, body=body)
     with pytest.raises(OAuthError) as caught:
         session.refresh("DEMO")
-    assert token in caught.value.error_description
+    assert token in str(caught.value.error_description)
     assert token not in str(caught.value)
 
 

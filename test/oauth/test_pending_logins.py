@@ -127,6 +127,6 @@ def test_arguments_that_cannot_work():
         ("key", None),
     ):
         with pytest.raises((ApiTypeError, ApiValueError), match="^%s must" % name):
-            PendingLogins({}, **{name: value})
+            PendingLogins({}, **{name: value})  # type: ignore[arg-type]
     with pytest.raises(ApiTypeError, match="request must be an AuthorizationRequest, not str"):
         PendingLogins({}).add("https://example.com")  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from ultracart.exceptions import (
     TokenStoreError,
     UnauthorizedException,
 )
-from ultracart.oauth import MemoryTokenStore, Token
+from ultracart.oauth import MemoryTokenStore, SessionEvent, Token
 
 
 @pytest.fixture
@@ -642,7 +642,7 @@ def test_a_server_that_fails_for_an_hour_is_asked_less_and_less(expired, sandbox
 
 
 def test_what_was_never_sent_is_tried_again_with_each_call(make_session, sandbox, log_in_to, time_):
-    events = []
+    events: list[SessionEvent] = []
     session = make_session(on_event=events.append)
     log_in_to(session, sandbox)
     time_.pass_(3601)
