@@ -143,9 +143,9 @@ def save_response(response: Any, folder: str | None) -> str:
     if isinstance(content, str):
         content = content.encode("utf-8")
     name = _safe_name(response.getheader("Content-Disposition"))
-    target = os.path.abspath(folder or tempfile.gettempdir())
+    target = folder or tempfile.gettempdir()
     try:
-        return _save(content, name, target)
+        return _save(content, name, os.path.abspath(target))
     except OSError as error:
         failure = ApiException(
             reason="the download cannot be written to %r: %s. Set Configuration.temp_folder_path"

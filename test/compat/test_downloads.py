@@ -166,6 +166,18 @@ def test_a_folder_that_is_not_there(server, client, folder):
     assert caught.value.body
 
 
+def test_a_relative_folder_below_one_that_was_removed(server, client, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    client.configuration.temp_folder_path = "downloads"
+    server.script(named('"a.txt"'))
+    with pytest.raises(ApiException, match="cannot be written to 'downloads'") as caught:
+        download(client)
+    assert caught.value.body
+
+
 def test_default_folder_is_the_systems(server, client, monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     client.configuration.temp_folder_path = None
