@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 
 from ultracart.exceptions import StateMismatchError
 from ultracart.oauth import (
@@ -78,7 +79,7 @@ def test_no_store_keeps_what_is_no_token(kind, token, tmp_path):
         store.close()
 
 
-@pytest.mark.parametrize("cipher", [b"a key", "a key", 7, object()], ids=repr)
+@pytest.mark.parametrize("cipher", [b"a key", "a key", 7, object(), Fernet], ids=repr)
 @pytest.mark.parametrize("kind", ["sqlite", "sqlalchemy"])
 def test_what_is_no_cipher_is_refused_before_there_is_a_token(tmp_path, kind, cipher):
     path = tmp_path / "tokens.db"

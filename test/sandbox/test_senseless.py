@@ -58,6 +58,7 @@ def test_an_argument_that_makes_no_sense_is_refused_by_its_name(name: str, value
         ("redirect_uris", "https://shop.example/cb"),
         ("redirect_uris", [""]),
         ("redirect_uris", [7]),
+        ("redirect_uris", None),
         ("name", ""),
         ("name", "a\nb"),
         ("client_secret", ""),  # an empty variable of the environment: no request could carry it

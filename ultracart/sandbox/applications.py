@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -42,6 +43,9 @@ class Application:
     def __post_init__(self) -> None:
         if isinstance(self.redirect_uris, str):
             raise TypeError("redirect_uris must be a tuple of URIs, not one string")
+        if not isinstance(self.redirect_uris, Collection):
+            given = type(self.redirect_uris).__name__
+            raise TypeError(f"redirect_uris must be a tuple of URIs, not {given}")
         for uri in self.redirect_uris:
             if not _is_text(uri):
                 raise ValueError(f"redirect_uris must be texts of one line, not {uri!r}")

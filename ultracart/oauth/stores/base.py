@@ -123,6 +123,8 @@ def check_cipher(cipher: Cipher | None) -> None:
     """Raise ApiTypeError unless it is one: found when a token is saved, it would be too late."""
     if cipher is None:
         return
+    if isinstance(cipher, type):
+        raise ApiTypeError("cipher must be an instance: write %s(...)" % cipher.__name__)
     if not (
         callable(getattr(cipher, "encrypt", None)) and callable(getattr(cipher, "decrypt", None))
     ):
