@@ -626,7 +626,7 @@ def test_error_responses_in_a_row_are_asked_for_less_and_less(
 def test_a_server_that_fails_for_an_hour_is_asked_less_and_less(expired, sandbox, time_, fault):
     fault = sandbox.faults.add(TOKEN_PATH, **fault, times=None)
     fail(expired, 20, ApiException)
-    assert fault.hits == 8  # two rows of four attempts
+    assert fault.hits == 16  # four rows of four attempts
     for _ in range(1200):  # an hour, every three seconds
         time_.pass_(3)
         fail(expired, 1, ApiException)
@@ -639,6 +639,24 @@ def test_a_server_that_fails_for_an_hour_is_asked_less_and_less(expired, sandbox
     time_.pass_(15)
     # Where the server had issued a token each time, the old one counts as used twice.
     assert fault.drop == "after" or expired.access_token()
+
+
+def test_an_outage_that_ends_in_time_costs_no_call(make_session, sandbox, log_in_to, time_):
+    """Failed early refreshes delay no refresh that a caller waits for, nor do three failures."""
+    session = make_session()
+    log_in_to(session, sandbox)
+    first = session.access_token()
+    expiry = time_.now + 3600
+    time_.pass_(3541)
+    fault = sandbox.faults.add(TOKEN_PATH, status=503, times=None)
+    while time_.now < expiry - 12:
+        assert session.access_token() == first
+        time_.pass_(1)
+    assert fault.hits >= 2 * 4
+    time_.pass_(12)
+    fail(session, 3, ApiException)
+    sandbox.faults.clear()
+    assert session.access_token() != first
 
 
 def test_what_was_never_sent_is_tried_again_with_each_call(make_session, sandbox, log_in_to, time_):

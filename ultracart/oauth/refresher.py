@@ -18,8 +18,9 @@ R8   ``invalid_grant``: read the store once more, for writers that take no lock;
      ended. The stored token stays until it is replaced or deleted.
 R9   An error response to a refresh token is remembered, in this process: that of an ended grant for
      good, that of a refused application or with a ``Retry-After`` for a while. After two failures
-     in a row, callers get the error without a request, for pauses that grow to a minute, or to 15
-     seconds if responses were lost. A forced refresh is sent anyway.
+     in a row, callers get the error without a request, for pauses that grow to a minute; if
+     responses were lost, after four, for pauses that grow to 15 seconds. A forced refresh is sent
+     anyway.
 R10  A 401: adopt the stored token if it is another one, else refresh. A token that is rejected
      within ten seconds of its refresh stays in use: its successor would be rejected as well. The
      time doubles with each such token in a row.
@@ -218,7 +219,7 @@ class Refresher:
                 stored = self._newer(account, seen)
                 if stored is not None:
                     return stored
-                token, age = self._refresh_under_lock(account, trace)
+                token, age = self._refresh_under_lock(account, trace, early)
                 refreshed_at = self._store.pending.refreshed_at(account, token)
                 version = self._cache.version(account)
         except UltraCartError as error:
@@ -249,7 +250,9 @@ class Refresher:
             self._cache.put(account, stored, if_version=version)
         return stored
 
-    def _refresh_under_lock(self, account: str, trace: Trace) -> tuple[Token, float | None]:
+    def _refresh_under_lock(
+        self, account: str, trace: Trace, early: bool
+    ) -> tuple[Token, float | None]:
         """Refresh the stored token and save the result.
 
         Returns the token, and its age in seconds if this process measured it.
@@ -265,7 +268,7 @@ class Refresher:
                 return old, None
         trace.token = old
         try:
-            issued = self._ask(account, old, trace)
+            issued = self._ask(account, old, trace, early)
         except InvalidGrantError as error:  # R8
             stored = self._store.load(account)
             if stored is not None and not stored.is_same_issue(old):
@@ -279,7 +282,7 @@ class Refresher:
         trace.done("refreshed", saved)
         return saved, self._monotonic() - issued.sent_monotonic if saved is new else None
 
-    def _ask(self, account: str, old: Token, trace: Trace) -> Issued:
+    def _ask(self, account: str, old: Token, trace: Trace, early: bool) -> Issued:
         if old.refresh_token is None:
             why = "its token has expired, and came without a refresh token"
             raise self._ended(account, old, trace, why)
@@ -296,7 +299,7 @@ class Refresher:
                     account=account,
                 )
         except (ApiException, TokenBindingError) as error:
-            self._store.refusals.remember(account, old, error, self._monotonic())
+            self._store.refusals.remember(account, old, error, self._monotonic(), early=early)
             raise
         return issued
 

@@ -81,9 +81,22 @@ class Refusals:
         # The hash of a refresh token, and how many error responses in a row came to it.
         self._failed: BoundedDict[str, tuple[int, int]] = BoundedDict()
 
-    def remember(self, account: str, token: Token, error: UltraCartError, now: float) -> None:
-        """Keep the ``error`` of a request with ``token``, if an early retry would fail again."""
-        pause = _pause(error) or self._pause_of_a_series(account, token, error)
+    def remember(
+        self,
+        account: str,
+        token: Token,
+        error: UltraCartError,
+        now: float,
+        *,
+        early: bool = False,
+    ) -> None:
+        """Keep the ``error`` of a request with ``token``, if an early retry would fail again.
+
+        ``early``: the token was still valid. Such requests have a backoff of their own (R3).
+        """
+        pause = _pause(error)
+        if not pause and not early:
+            pause = self._pause_of_a_series(account, token, error)
         if not pause or (pause < math.inf and self.has_ended(account, token)):
             return
         # Copies: the original's traceback would keep the failed call's local variables alive.
@@ -99,18 +112,19 @@ class Refusals:
             self._last_invalid = account, refusal
 
     def _pause_of_a_series(self, account: str, token: Token, error: UltraCartError) -> float:
-        """Seconds that grow with each error response in a row to one token; none after the first.
+        """Seconds that grow with each error in a row for one token; none after the first.
 
         Without it, a merchant for whom each refresh is an ``invalid_request`` would cost a request
         with each call, and one for whom it is a 500 would cost four. What was not sent costs none.
+        Lost responses may be a short outage: no pause after the first three.
         """
         if not isinstance(error, ApiException) or error.request_sent is False:
             return 0.0
         seen, count = self._failed.get(account, (0, 0))
         count = count + 1 if seen == hash(token.refresh_token) else 1
         self._failed[account] = hash(token.refresh_token), count
-        longest = _LOST if may_have_been_lost(error) else _DECIDED
-        return 0.0 if count == 1 else min(2.0 ** min(count - 2, 10), longest)
+        free, longest = (3, _LOST) if may_have_been_lost(error) else (1, _DECIDED)
+        return 0.0 if count <= free else min(2.0 ** min(count - free - 1, 10), longest)
 
     def check(self, account: str, token: Token, now: float) -> None:
         """Raise the refusal that still holds for this token."""
