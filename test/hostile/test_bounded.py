@@ -403,6 +403,11 @@ def test_one_byte_is_no_deflate(serve: Any, api_of: Any, judge: Any) -> None:
     judge.failure(lambda: exchange(api), ApiResponseError, sent=True)
 
 
+def test_two_bytes_are_an_empty_deflate(serve: Any, api_of: Any) -> None:
+    client = api_of(serve(answer(b"\x03\0", "200 OK", "Content-Encoding: deflate"))).api_client
+    assert client.get("/x", response_type="str") is None
+
+
 def test_what_follows_deflate_is_passed_over(serve: Any, api_of: Any) -> None:
     body = zlib.compress(b'{"access_token":"t"}') + b"trailing"
     api = api_of(serve(answer(body, "200 OK", "Content-Encoding: deflate")))

@@ -163,6 +163,7 @@ def test_a_kept_connection_that_breaks_unanswered_is_replaced_for_what_changes_n
 
     def give_back(pause: float) -> None:
         """Another thread's connection is kept just before the repeat, which is not to use it."""
+        assert pause == 0
         other.read()
         other.release_conn()
 
