@@ -26,6 +26,7 @@ _UNNOTICED = 0.05
 class FastConnection(_Connection):
     """Mixin before :class:`.connection.BoundedConnection`."""
 
+    timeout: float | None
     _head_waits = False
     _head = b""
 
@@ -120,7 +121,7 @@ def plain_name(host: str) -> Any:
 class PlainNames(ssl.SSLContext):
     """As :func:`plain_name`, for the name that TLS asks for and checks."""
 
-    sslsocket_class = _SteadyTLSSocket
+    sslsocket_class: type[ssl.SSLSocket] = _SteadyTLSSocket
 
     def wrap_socket(self, sock: Any, *args: Any, **options: Any) -> ssl.SSLSocket:
         name = options.get("server_hostname")

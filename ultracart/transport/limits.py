@@ -91,7 +91,9 @@ class Deadline:
     )
 
     def __init__(self, bounds: TimeBounds) -> None:
-        self.connect_time, self.response_time, total = bounds
+        self.connect_time: float = bounds[0]
+        self.response_time: float = bounds[1]
+        total = bounds[2]
         self._call_ends = math.inf if total is None else monotonic() + total
         self._phase_ends = self._call_ends
         self._streaming = False
