@@ -8,6 +8,7 @@ from waiting import TOKEN_PATH, token_requests
 
 from ultracart import OauthApi
 from ultracart.exceptions import (
+    ApiConnectionError,
     ApiException,
     InvalidClientError,
     InvalidGrantError,
@@ -63,15 +64,29 @@ def test_what_is_remembered_keeps_no_failed_call_in_memory(expired, sandbox):
     assert cause.__traceback__ is None
 
 
-def test_a_forced_refresh_whose_response_is_lost_leaves_an_ended_grant_ended(expired, sandbox):
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "100"}])
+def test_a_forced_refresh_whose_response_is_lost_leaves_an_ended_grant_ended(
+    expired, sandbox, headers
+):
     sandbox.revoke()
     fail(expired, 1, ReauthorizationRequired)
-    sandbox.faults.add(TOKEN_PATH, status=503, times=4)
+    sandbox.faults.add(TOKEN_PATH, status=503, headers=headers, times=4)
     with pytest.raises(ApiException):
         expired.refresh()
     sandbox.requests.clear()
     fail(expired, 1, ReauthorizationRequired)
     assert sandbox.requests == []
+
+
+def test_a_forced_refresh_that_was_not_sent_leaves_a_retry_after_as_it_is(expired, sandbox, time_):
+    sandbox.faults.add(TOKEN_PATH, status=429, headers={"Retry-After": "100"})
+    fail(expired, 1, RateLimitException)
+    sandbox.close()
+    with pytest.raises(ApiConnectionError):
+        expired.refresh()
+    fail(expired, 1, RateLimitException)
+    time_.pass_(100)
+    fail(expired, 1, ApiConnectionError)
 
 
 @pytest.mark.parametrize("order", ["abb", "baa"])
@@ -631,6 +646,12 @@ def test_a_server_that_fails_for_an_hour_is_asked_less_and_less(expired, sandbox
         time_.pass_(3)
         fail(expired, 1, ApiException)
     assert 800 < fault.hits < 1000  # within the application's requests of an hour
+    time_.pass_(15)
+    fail(expired, 1, ApiException)
+    hits = fault.hits
+    time_.pass_(14.9)
+    fail(expired, 1, ApiException)
+    assert fault.hits == hits
     hits = fault.hits
     with pytest.raises(ApiException):
         expired.refresh()

@@ -176,8 +176,8 @@ class Refusals:
 
     def _keeps_adopted(self, grant: _GrantKey, now: float) -> bool:
         """Otherwise many processes on one store replace each other's tokens with each call."""
-        count, replaced = self._adopted.get(grant, (-1, -math.inf))
-        pause = _REJECTED_SOON * 2 ** max(count, 0)
+        count, replaced = self._adopted.get(grant, (0, -math.inf))
+        pause = _REJECTED_SOON * 2**count
         if now - replaced < pause:
             return True
         is_series = now - replaced < _SERIES * pause
