@@ -265,6 +265,23 @@ def test_a_failed_early_refresh_is_logged_and_rests(authorized, sandbox, time_, 
         authorized.access_token()
 
 
+def test_an_early_refresh_rests_for_half_a_minute_at_most(make_session, sandbox, log_in_to, time_):
+    session = make_session(refresh_margin=300)
+    log_in_to(session, sandbox)
+    first = session.access_token()
+    time_.pass_(3310)
+    fault = sandbox.faults.add(
+        TOKEN_PATH, status=400, body={"error": "invalid_request"}, times=None
+    )
+    assert session.access_token() == first
+    time_.pass_(29.9)
+    assert session.access_token() == first
+    assert fault.hits == 1
+    time_.pass_(0.2)
+    assert session.access_token() == first
+    assert fault.hits == 2
+
+
 def test_an_early_refresh_rests_even_when_next_to_nothing_is_left(authorized, sandbox, time_):
     first = authorized.access_token()
     time_.pass_(3599.85)
