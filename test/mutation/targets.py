@@ -29,7 +29,8 @@ TARGETS = {
     "oauth/refusals": "oauth/test_refusals.py oauth/test_grants.py",
     "oauth/request_limiter": "oauth/test_request_limiter.py",
     "oauth/safe_store": "oauth/test_faults.py oauth/test_newest_token.py oauth/test_endings.py "
-    "oauth/test_store_recheck.py oauth/test_binding.py",
+    "oauth/test_store_recheck.py oauth/test_binding.py oauth/test_sharing.py oauth/test_misuse.py "
+    "oauth/test_refusals.py",
     "oauth/session": "oauth/test_session.py oauth/test_misuse.py oauth/test_sharing.py "
     "oauth/test_client_auth.py oauth/test_request_limiter.py oauth/test_authorization.py "
     "oauth/test_device.py oauth/test_store_recheck.py oauth/test_grants.py "
