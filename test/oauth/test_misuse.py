@@ -33,6 +33,23 @@ def test_a_request_that_is_only_its_state_is_refused(session, sandbox):
     assert sandbox.requests == []
 
 
+@pytest.mark.parametrize("missing", ["load", "save", "delete", "accounts", "lock"])
+def test_a_store_that_lacks_a_method_is_refused_by_its_name(make_session, missing):
+    class Incomplete(MemoryTokenStore):
+        pass
+
+    setattr(Incomplete, missing, None)
+    with pytest.raises(
+        TypeError, match=r"token_store must be a TokenStore: it has no %s\(\)" % missing
+    ):
+        make_session(token_store=Incomplete())
+
+
+def test_a_class_of_stores_is_no_store(make_session):
+    with pytest.raises(TypeError, match=r"token_store must be an instance: write MemoryTokenStore"):
+        make_session(token_store=MemoryTokenStore)
+
+
 def test_a_redirect_uri_that_is_no_text_is_refused(session):
     with pytest.raises(TypeError, match="redirect_uri"):
         session.create_authorization_url(redirect_uri=b"https://app.example.com/callback")

@@ -362,3 +362,20 @@ def test_a_dict_that_is_no_token(values):
 def test_what_cannot_be_read_is_named(values, options, named):
     with pytest.raises((TypeError, ValueError), match="^" + named):
         Token.from_dict({"access_token": "a", **values}, **options)
+
+
+@pytest.mark.parametrize("fields", [{"refresh_token": "r"}, {"expires_at": 0}, {}])
+def test_only_a_bare_refresh_token_has_no_access_token(fields):
+    with pytest.raises(ApiValueError, match="access_token must not be empty"):
+        Token("", **fields)
+    assert Token("", "r", 0).refresh_token == "r"
+
+
+def test_a_token_of_another_library_keeps_its_type():
+    assert Token.from_dict({"access_token": "a", "token_type": " DPoP "}).token_type == "dpop"
+
+
+def test_seconds_as_a_long_text_are_no_number():
+    """float() takes time for it that grows with its square."""
+    with pytest.raises(ApiTypeError, match="expires_at"):
+        Token.from_dict({"access_token": "a", "expires_at": "1" * 33})
