@@ -95,6 +95,8 @@ def test_invalid_grant_looks_into_the_store_once_more(make_session, sandbox, log
         store.save("default", saved)
         answer.set()
         assert call.result(30) == saved.access_token
+    source = session.api_client().configuration.access_token
+    assert source.is_untried(saved.access_token)  # it was refreshed elsewhere
 
 
 def test_after_invalid_grant_the_token_is_kept_and_the_cause_told(authorized, sandbox, time_):
