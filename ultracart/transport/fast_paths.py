@@ -65,7 +65,7 @@ class SteadyTimeout(_Socket):
     """Mixin before a class of sockets: ignores a new timeout that differs little from the current.
 
     urllib3 and the deadline set the timeout four times a call. Each is a system call, during which
-    other threads take over: 25 % of the CPU time of a call with 16 threads.
+    other threads take over: 20 % of the CPU time of a call with 16 threads.
     """
 
     __slots__ = ()
