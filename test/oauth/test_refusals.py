@@ -552,11 +552,14 @@ def test_a_refused_application_is_asked_about_again_after_exactly_a_minute(
     assert session.access_token(many_expired[2])
 
 
-def test_a_refused_application_is_refused_for_all_accounts(session, sandbox, many_expired, time_):
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_refused_application_is_refused_for_all_accounts(
+    session, sandbox, many_expired, time_, order
+):
     fault = invalid_client(sandbox)
     for minute in range(1, 6):
-        fail_all(session, many_expired)
-        fail_all(session, many_expired)
+        fail_all(session, many_expired[::order])
+        fail_all(session, many_expired[::order])
         assert fault.hits == 2 * minute
         time_.pass_(61)
 
