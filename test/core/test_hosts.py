@@ -8,6 +8,7 @@ from ultracart import ApiClient, Configuration
 from ultracart.commands.logins import is_sandbox
 from ultracart.exceptions import ApiConnectionError, ApiValueError, ConfigurationError
 from ultracart.oauth import OAuthSession
+from ultracart.rest import RESTClientObject
 
 LOOPBACK = [
     "localhost",
@@ -46,6 +47,7 @@ ELSEWHERE = [
 def test_loopback_hosts(host: str) -> None:
     url = "http://%s:9/rest/v2" % host
     with ApiClient(Configuration(host=url)) as client, pytest.raises(ApiConnectionError):
+        client.rest_client = RESTClientObject(client.configuration, sleep=lambda seconds: None)
         client.get("/oauth/me")
     OAuthSession("client", authorization_endpoint=url)
     assert is_sandbox(url)

@@ -268,6 +268,8 @@ class HTTPServer:
 
     def close(self) -> None:
         self._gateway.closing.set()
+        with contextlib.suppress(OSError):  # not every system can: there the poll ends it
+            self._server.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread
         self._server.shutdown()
         self._thread.join(_CLOSE_DEADLINE)
         self._server.server_close()
