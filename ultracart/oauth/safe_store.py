@@ -216,7 +216,7 @@ class SafeStore:
     def is_own(self, token: Token) -> bool:
         """Whether ``token`` says that it belongs to this session, or does not say to which."""
         return token.client_id in (None, self._client_id) and (
-            token.host in (None, self._host) or _origin(token.host) == self._origin
+            token.host is None or self._is_own_server(token.host)
         )
 
     def require_own(self, account: str, token: Token) -> None:
@@ -232,12 +232,15 @@ class SafeStore:
 
     def require_own_server(self, account: str, host: str) -> None:
         """Raise TokenBindingError if ``host``, where a client would send the token, is another."""
-        if host != self._host and _origin(host) != self._origin:
+        if not self._is_own_server(host):
             raise TokenBindingError(
                 "the token of account %r belongs to %s, and is not sent to another host: make a"
                 " session with a Configuration of that host" % (account, self._host),
                 account=account,
             )
+
+    def _is_own_server(self, host: str) -> bool:
+        return host == self._host or _origin(host) == self._origin
 
     def bound(self, token: Token) -> Token:
         """``token`` with the names of this session's server and application."""
