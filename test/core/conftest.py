@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -39,6 +40,18 @@ def answer(sandbox: Sandbox) -> Callable[..., None]:
         sandbox.faults.add(**{"status": 200, "body": body, **options})
 
     return prepare
+
+
+@pytest.fixture
+def in_a_removed_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current folder is one that was removed."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    try:
+        folder.rmdir()
+    except OSError:
+        pytest.skip("this system does not remove the current folder")
 
 
 class Operation(NamedTuple):

@@ -690,16 +690,8 @@ def test_a_folder_that_is_removed_during_a_download(
         client.download("/a", to=folder / "a", progress=lambda *_: shutil.rmtree(folder, True))
 
 
-def test_a_relative_name_in_a_folder_that_was_removed(
-    client: ApiClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    try:
-        folder.rmdir()
-    except OSError:
-        pytest.skip("this system does not remove the current folder")
+@pytest.mark.usefixtures("in_a_removed_folder")
+def test_a_relative_name_in_a_folder_that_was_removed(client: ApiClient) -> None:
     with pytest.raises(ApiValueError, match="to must be an absolute path"):
         client.download("/a", to="a.pdf")
 

@@ -234,14 +234,6 @@ def test_a_secret_in_a_path_is_not_shown() -> None:
     assert show_path("/run/app?password=hunter2hunter2").endswith("password=***'")
 
 
-def test_a_path_in_a_folder_that_was_removed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    try:
-        folder.rmdir()
-    except OSError:
-        pytest.skip("this system does not remove the current folder")
+@pytest.mark.usefixtures("in_a_removed_folder")
+def test_a_path_in_a_folder_that_was_removed() -> None:
     assert show_path("key.pem") == "what it names"
