@@ -17,7 +17,7 @@ from .configuration import (
     Configuration,
     Timeout,
     _auth_lookup,
-    global_configuration,
+    configuration_or_global,
 )
 from .everyday import EverydayCalls
 from .exceptions import (
@@ -67,13 +67,7 @@ class ApiClient(EverydayCalls):
         header_value: str | None = None,
         cookie: str | None = None,
     ) -> None:
-        if configuration is None:
-            configuration = global_configuration
-        elif not isinstance(configuration, Configuration):
-            raise ApiTypeError(
-                "configuration must be a Configuration, not %s" % type(configuration).__name__
-            )
-        self.configuration = configuration
+        self.configuration = configuration_or_global(configuration)
         self.default_headers: dict[str, Any] = {
             "User-Agent": "ultracart-python/" + __version__,
             API_VERSION_HEADER: API_VERSION,

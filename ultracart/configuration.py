@@ -447,6 +447,21 @@ def _debug_log() -> Any:
     return debug_log
 
 
+def configuration_or_global(configuration: Any) -> Configuration:
+    """``configuration``, or the global one for ``None``.
+
+    Raises:
+        ApiTypeError: it is neither.
+    """
+    if configuration is None:
+        return global_configuration
+    if not isinstance(configuration, Configuration):
+        raise ApiTypeError(
+            "configuration must be a Configuration, not %s" % type(configuration).__name__
+        )
+    return configuration
+
+
 def _auth_lookup(configuration: Configuration) -> Callable[[str], dict[str, Any] | None]:
     """A function that finds the setting of a scheme, and reads no other credential.
 

@@ -6,7 +6,6 @@ import inspect
 import math
 from typing import Any
 
-from ..configuration import Configuration, global_configuration
 from ..exceptions import ApiTypeError, ApiValueError
 
 
@@ -62,14 +61,3 @@ def check_positive(**values: Any) -> None:
             raise ApiTypeError("%s must be int, not %s" % (name, type(value).__name__))
         if value < 1:
             raise ApiValueError("%s must be at least 1" % name)
-
-
-def configuration_or_global(configuration: Any) -> Configuration:
-    """It is a Configuration, or ``None``, which means the global one."""
-    if configuration is None:
-        return global_configuration
-    if not isinstance(configuration, Configuration):
-        raise ApiTypeError(
-            "configuration must be a Configuration, not %s" % type(configuration).__name__
-        )
-    return configuration

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..api_client import ApiClient
-from ..configuration import Configuration
+from ..configuration import Configuration, configuration_or_global
 from ..exceptions import (
     AccessDeniedError,
     ApiConnectionError,
@@ -21,7 +21,7 @@ from ..exceptions import (
     ReauthorizationRequired,
 )
 from .browser import open_browser
-from .checks import check_functions, check_seconds, check_texts, configuration_or_global
+from .checks import check_functions, check_seconds, check_texts
 from .cli_logins import DEFAULT_ACCOUNT, LoginTokenStore, open_login_store, stored_logins
 from .loopback import DENIED, FAILED, LOGGED_IN, RedirectListener
 from .stores.base import check_account

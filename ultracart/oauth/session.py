@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..api_client import ApiClient
-from ..configuration import Configuration
+from ..configuration import Configuration, configuration_or_global
 from ..forks import notice_fork
 from ..late_imports import load
 from .authorization import AuthorizationRequest, check_authorization_endpoint
@@ -17,7 +17,6 @@ from .checks import (
     check_functions,
     check_seconds,
     check_texts,
-    configuration_or_global,
 )
 from .consent import ConsentFlow
 from .device import DeviceAuthorization, poll_until_answered
