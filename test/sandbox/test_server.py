@@ -52,6 +52,26 @@ def test_close_frees_port_and_threads(connect):
         assert successor.port == sandbox.port
 
 
+@pytest.mark.parametrize("read", [True, False])
+def test_close_lets_a_response_that_is_being_sent_end(read):
+    """A browser would report a cut response; a client that does not read is not waited for."""
+    before = set(threading.enumerate())
+    sandbox = Sandbox()
+    body = "x" * 8_000_000
+    sandbox.faults.add("/oauth/me", status=200, body=body)
+    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=DEADLINE) as connection:
+        connection.sendall(b"GET /rest/v2/oauth/me HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        received = len(connection.recv(1))
+        with ThreadPoolExecutor(1) as pool:
+            closed = pool.submit(sandbox.close)
+            if read:
+                while chunk := connection.recv(100_000):
+                    received += len(chunk)
+                assert received > len(body)
+            closed.result(DEADLINE)
+    assert set(threading.enumerate()) - before == set()
+
+
 def test_taken_port_is_an_error_of_its_own():
     with Sandbox() as sandbox, pytest.raises(OSError, match=r"[Aa]ddress already in use"):
         Sandbox(port=sandbox.port)

@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, cast
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
@@ -26,6 +26,8 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 MAX_HEAD_BYTES = 64 * 1024
 
 _POLL_SECONDS = 0.02
+#: Seconds that a response which is being sent may take while the sandbox closes.
+_SEND_DEADLINE = 1.0
 _CLOSE_DEADLINE = 10.0
 _BACKLOG = 256
 
@@ -45,6 +47,7 @@ class _Connections:
         self._lock = Lock()
         self._open: dict[threading.Thread, socket.socket] = {}
         self._receiving: dict[threading.Thread, float] = {}
+        self._sending: set[threading.Thread] = set()
 
     def add(self, connection: socket.socket) -> None:
         with self._lock:
@@ -66,6 +69,18 @@ class _Connections:
             with self._lock:
                 self._receiving.pop(thread, None)
 
+    @contextlib.contextmanager
+    def sending(self) -> Iterator[None]:
+        """The context in which the current thread sends a response, which closing lets it end."""
+        thread = threading.current_thread()
+        with self._lock:
+            self._sending.add(thread)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._sending.discard(thread)
+
     def end_slow_requests(self) -> None:
         """Stop reading from connections whose request did not arrive in time."""
         if not self._receiving:
@@ -81,14 +96,27 @@ class _Connections:
         return [self._open[thread] for thread in threads if thread in self._open]
 
     def close(self) -> None:
+        """End every connection: at once, or after the response that is being sent on it."""
         with self._lock:
+            sending = set(self._sending)
             threads = list(self._open)
-            for connection in self._open.values():
-                with contextlib.suppress(OSError):  # the client has closed it already
-                    connection.shutdown(socket.SHUT_RDWR)
-        deadline = time.monotonic() + _CLOSE_DEADLINE
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        self._shutdown(except_for=sending)
+        _join(sending, _SEND_DEADLINE)
+        self._shutdown()
+        _join(threads, _CLOSE_DEADLINE)
+
+    def _shutdown(self, except_for: Collection[threading.Thread] = ()) -> None:
+        with self._lock:
+            for thread, connection in self._open.items():
+                if thread not in except_for:
+                    with contextlib.suppress(OSError):  # the client has closed it already
+                        connection.shutdown(socket.SHUT_RDWR)
+
+
+def _join(threads: Collection[threading.Thread], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
 
 
 class _Handler(WSGIRequestHandler):
@@ -215,7 +243,12 @@ class _Handler(WSGIRequestHandler):
         except ConnectionDroppedError:
             self._reset()
             return
-        body = b"".join(chunks)
+        with self._connections.sending():
+            self._send_response(status, headers, b"".join(chunks))
+        if self._gateway.closing.is_set():
+            self.close_connection = True
+
+    def _send_response(self, status: str, headers: Any, body: bytes) -> None:
         code, _, reason = status.partition(" ")
         self.send_response(int(code), reason)
         for name, value in headers:
