@@ -67,7 +67,7 @@ class ApiClient(EverydayCalls):
         header_value: str | None = None,
         cookie: str | None = None,
     ) -> None:
-        self.configuration = configuration_or_global(configuration)
+        self.configuration: Configuration = configuration_or_global(configuration)
         self.default_headers: dict[str, Any] = {
             "User-Agent": "ultracart-python/" + __version__,
             API_VERSION_HEADER: API_VERSION,
