@@ -159,7 +159,7 @@ def test_connection_lost_after_sending(api: OauthApi, sandbox: Sandbox) -> None:
 def test_answer_that_does_not_come(api: OauthApi, sandbox: Sandbox) -> None:
     sandbox.faults.add("/oauth/revoke", delay=60)
     with pytest.raises(ApiTimeoutError) as caught:
-        api.oauth_revoke("client_id_example", "token_example", _request_timeout=0.2)
+        api.oauth_revoke("client_id_example", "token_example", _request_timeout=(30, 0.2))
     assert caught.value.request_sent is True
 
 

@@ -68,10 +68,7 @@ SLOW: dict[str, Callable[[Peer], Any]] = {
 def test_slow_answer_ends_in_time(serve: Any, api_of: Any, judge: Any, step: Any) -> None:
     server = serve(step)
     judge.failure(
-        lambda: exchange(api_of(server), _request_timeout=0.25),
-        ApiTimeoutError,
-        within=1.2,
-        sent=True,
+        lambda: exchange(api_of(server), _request_timeout=0.5), ApiTimeoutError, sent=True
     )
     assert len(server.requests) == 1
 
@@ -92,17 +89,13 @@ def test_tls_behind_a_proxy_ends_in_time(
     proxy = serve(step, tls=authority.context() if scheme == "https" else None)
     url = "%s://localhost:%d" % (scheme, proxy.port)
     api = api_of("https://api.example.com", proxy=url, ssl_ca_cert=authority.path)
-    judge.failure(
-        lambda: exchange(api, _request_timeout=0.4), ApiTimeoutError, within=1.4, sent=False
-    )
+    judge.failure(lambda: exchange(api, _request_timeout=0.4), ApiTimeoutError, sent=False)
 
 
-@pytest.mark.parametrize("timeout", [1, 0.25, (3, 0.25), [3, 0.25], (3.0, 1)], ids=repr)
+@pytest.mark.parametrize("timeout", [1, 0.5, (30, 0.25), [30, 0.25], (30.0, 1)], ids=repr)
 def test_every_form_of_timeout_holds(serve: Any, api_of: Any, judge: Any, timeout: Any) -> None:
     api = api_of(serve(SLOW["dripped body"]))
-    judge.failure(
-        lambda: exchange(api, _request_timeout=timeout), ApiTimeoutError, within=1.9, sent=True
-    )
+    judge.failure(lambda: exchange(api, _request_timeout=timeout), ApiTimeoutError, sent=True)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -112,29 +105,29 @@ def test_each_call_on_a_kept_connection_has_its_own_time(
     body = answer('{"access_token":"a"}')
 
     def late(peer: Peer) -> None:
-        peer.server.stopping.wait(0.3)
+        peer.server.stopping.wait(1.2)
         peer.send(body)
 
     server = serve(
         body, body, late, body, Peer.silence, tls=authority.context() if scheme == "https" else None
     )
     api = api_of(server, ssl_ca_cert=authority.path)
-    for seconds in (30, 0.25, 30, 0.25):
+    for seconds in (30, 1, 30, 1):
         assert exchange(api, _request_timeout=seconds).access_token == "a"
-    judge.failure(lambda: exchange(api, _request_timeout=0.25), ApiTimeoutError, within=1.2)
+    judge.failure(lambda: exchange(api, _request_timeout=0.25), ApiTimeoutError)
     assert server.connections == 1
 
 
 def test_timeout_of_the_configuration_holds(serve: Any, api_of: Any, judge: Any) -> None:
-    api = api_of(serve(SLOW["dripped headers"]), timeout=0.25)
-    judge.failure(lambda: exchange(api), ApiTimeoutError, within=1.2, sent=True)
+    api = api_of(serve(SLOW["dripped headers"]), timeout=0.5)
+    judge.failure(lambda: exchange(api), ApiTimeoutError, sent=True)
 
 
 def test_background_calls_end_in_time(serve: Any, api_of: Any, judge: Any) -> None:
     api = api_of(serve(SLOW["dripped body"]))
     results = [exchange(api, async_req=True, _request_timeout=0.25) for _ in range(8)]
     for result in results:
-        judge.failure(lambda result=result: result.get(3), ApiTimeoutError, within=2)
+        judge.failure(lambda result=result: result.get(30), ApiTimeoutError)
 
 
 def test_wall_clock_jumps_change_nothing(
@@ -143,8 +136,8 @@ def test_wall_clock_jumps_change_nothing(
     jumps = iter(range(10**6))
     monkeypatch.setattr(time, "time", lambda: (-1) ** next(jumps) * 1e9)
     api = api_of(serve(answer('{"access_token":"a"}'), SLOW["dripped body"]))
-    assert exchange(api, _request_timeout=0.25).access_token == "a"
-    judge.failure(lambda: exchange(api, _request_timeout=0.25), ApiTimeoutError, within=1.2)
+    assert exchange(api, _request_timeout=30).access_token == "a"
+    judge.failure(lambda: exchange(api, _request_timeout=0.25), ApiTimeoutError)
 
 
 def test_connection_that_is_never_accepted(api_of: Any, judge: Any) -> None:
@@ -162,7 +155,6 @@ def test_connection_that_is_never_accepted(api_of: Any, judge: Any) -> None:
             judge.failure(
                 lambda timeout=timeout: exchange(api, _request_timeout=timeout),
                 ApiTimeoutError,
-                within=1.2,
                 sent=False,
             )
         for sock in waiting:
@@ -188,7 +180,6 @@ def test_tls_handshake_ends_in_time(
         judge.failure(
             lambda timeout=timeout: exchange(api, _request_timeout=timeout),
             ApiTimeoutError,
-            within=1.2,
             sent=False,
         )
 
@@ -206,12 +197,11 @@ def test_request_that_is_hardly_read_ends_in_time(
 
     server = serve(b"", tls=authority.context() if tls else None, handshaken=hardly)
     client = client_of(server, ssl_ca_cert=authority.path)
-    options = {"header_params": {"Content-Type": "text/plain"}, "_request_timeout": 0.4}
+    options = {"header_params": {"Content-Type": "text/plain"}, "_request_timeout": 0.5}
     body = "x" * (48 * 1024 * 1024)
     judge.failure(
         lambda: client.call_api("/x", "POST", body=body, **options),
         ApiTimeoutError,
-        within=1.8,
         sent=True,
     )
 
@@ -445,22 +435,22 @@ def test_deep_nesting(serve: Any, api_of: Any, judge: Any, body: str, status: st
     judge.failure(lambda: exchange(api_of(serve(answer(body, status)))), sent=True)
 
 
-@pytest.mark.parametrize("timeout", [0.3, (0.3, 9)], ids=repr)
+@pytest.mark.parametrize("timeout", [1, (1, 9)], ids=repr)
 def test_time_covers_all_attempts(serve: Any, api_of: Any, judge: Any, timeout: Any) -> None:
     def call() -> None:
         OauthApi.oauth_me(api, _request_timeout=timeout)
 
-    server = serve(answer("", "503 Wait", "Retry-After: 2"), SLOW["silence"])
+    server = serve(answer("", "503 Wait", "Retry-After: 15"), SLOW["silence"])
     api = api_of(server, retry_budget=0 if isinstance(timeout, tuple) else 20)
-    error = judge.failure(call, ApiException, within=1.2)
+    error = judge.failure(call, ApiException)
     assert error.status == 503
-    assert error.retry_after == 2
+    assert error.retry_after == 15
 
 
 def test_unread_answer_may_take_as_long_as_it_keeps_coming(serve: Any, api_of: Any) -> None:
     def drip(peer: Peer) -> None:
-        peer.send(HEAD + b"Content-Length: 20\r\n\r\n")
-        peer.drip(b"x" * 20, 0.05)
+        peer.send(HEAD + b"Content-Length: 30\r\n\r\n")
+        peer.drip(b"x" * 30, 0.05)
 
-    raw = exchange(api_of(serve(drip)), _preload_content=False, _request_timeout=0.5)
-    assert raw.read() == b"x" * 20
+    raw = exchange(api_of(serve(drip)), _preload_content=False, _request_timeout=1)
+    assert raw.read() == b"x" * 30

@@ -120,8 +120,8 @@ def test_call_within_a_call_disturbs_neither(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", connect)
-        call = lambda: exchange(outer, _request_timeout=(2, 0.25))  # noqa: E731
-        judge.failure(call, ApiTimeoutError, within=1.8, sent=True)
+        call = lambda: exchange(outer, _request_timeout=(30, 0.25))  # noqa: E731
+        judge.failure(call, ApiTimeoutError, sent=True)
     assert made == ["a"]
     assert len(slow.requests) == 1
 

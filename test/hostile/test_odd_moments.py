@@ -97,10 +97,10 @@ def test_a_body_that_the_caller_reads_is_bounded_by_silence_alone(serve: Any, ap
     def step(peer: Peer) -> bool:
         head, _, _ = answer(body).partition(body)
         peer.send(head)
-        peer.drip(body, 0.05)  # 19 bytes: longer than the call's whole time
+        peer.drip(body, 0.08)  # 19 bytes: longer than the call's whole time
         return False
 
-    raw = api_of(serve(step)).oauth_me(_preload_content=False, _request_timeout=0.5)
+    raw = api_of(serve(step)).oauth_me(_preload_content=False, _request_timeout=1)
     assert raw.read() == body
     raw.close()
 
