@@ -12,6 +12,7 @@ import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -656,15 +657,18 @@ def test_a_number_bounds_the_silence_at_the_end_of_a_download(
 
     def answer(seen: Seen) -> Any:
         def body() -> Iterator[bytes]:
-            for _ in range(3):
-                yield b"x"
-                gone.wait(0.6)
+            yield b"x"
+            gone.wait(1.8)
+            yield b"x"
+            gone.wait(10)
 
         return 200, {"Content-Length": "3"}, body()
 
     shop.answer = answer
+    began = monotonic()
     with pytest.raises(ApiTimeoutError):
-        client.download("/a", to=tmp_path / "a", timeout=1)
+        client.download("/a", to=tmp_path / "a", timeout=2)
+    assert monotonic() - began < 3.5
     gone.set()
 
 
