@@ -264,8 +264,8 @@ class ApiClient(EverydayCalls):
     ) -> Any:
         """Send with credentials; after a 401, repeat the request if there is another token.
 
-        Once; and a second time if the token of the first repeat was read from a store, see
-        :meth:`_has_another_token`.
+        The request is repeated once. If the token of that repeat came from a store and is rejected
+        too, it is repeated a second time: see :meth:`_has_another_token`.
         """
         began = monotonic()
         repeats = 0
@@ -286,9 +286,10 @@ class ApiClient(EverydayCalls):
             repeats += 1
 
     def _exchange(self, method: str) -> Any:
-        """The transport's ``request``, to be called without :meth:`request` and a verb in between.
+        """The ``request`` of :attr:`rest_client`, which :meth:`_send` then calls directly.
 
-        ``None`` if a user has replaced one of those two, or if there is no such method.
+        ``None`` if a user has replaced :meth:`request` or the verb, so that the call must go
+        through both; also if there is no such HTTP method. Mind the order of its arguments.
         """
         if getattr(self.request, "__func__", None) is not _OWN_REQUEST:
             return None
@@ -299,8 +300,9 @@ class ApiClient(EverydayCalls):
 
         A token source may have these methods besides ``__call__``. ``invalidate(token)`` is called
         with the rejected token, and returns ``False`` if there is no other. ``is_untried(token)``
-        is true for a token that was read from a store and not sent to the server before.
-        ``check_host(host)`` is called before each token, and raises if it is not for this host.
+        is true for a token that was read from a store, not refreshed by this process.
+        ``check_host(host)`` is called by the Configuration each time before it asks for a token,
+        and raises if the token is not for this host.
         """
         source = self.configuration.access_token
         rejected = str(headers.get("Authorization", "")).partition("Bearer ")[2]

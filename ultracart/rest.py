@@ -291,7 +291,7 @@ class RESTClientObject(Verbs):
     ) -> Call:
         """The checked request; the time of the call begins now."""
         call = Call()
-        call.sent = None
+        call.sent_secrets = None
         call.method = method.upper()
         if call.method not in METHODS:
             raise ApiValueError("method must be one of %s" % ", ".join(METHODS))
@@ -333,8 +333,8 @@ class RESTClientObject(Verbs):
         raw: Any = None
         try:
             lease = self._leased(call.settings)
-            lease.sent.add(call.headers, call.query, call.fields)
-            call.sent = lease.sent
+            lease.sent_secrets.add(call.headers, call.query, call.fields)
+            call.sent_secrets = lease.sent_secrets
             raw = lease.pool.urlopen(
                 call.method,
                 call.target,
@@ -400,6 +400,7 @@ def _translated(error: Exception, call: Call, raw: Any) -> ApiException:
         text = str(error) if isinstance(error, BodyError) else "the response is too large to handle"
         facts.update(status=raw.status, headers=raw.headers)
         failure = ApiResponseError(reason=text, **facts)
+    # NewConnectionError, such as a refused connection, is a timeout only by its class.
     elif any(isinstance(e, _TIMEOUTS) and not isinstance(e, NewConnectionError) for e in chain):
         phase = "no complete response in time"
         if not sent:

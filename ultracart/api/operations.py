@@ -33,7 +33,7 @@ class Operation(Generic[M]):
             error.
     """
 
-    # Read a body in another encoding as Latin-1: a token in it must not be lost.
+    # A body that its charset cannot decode is read as Latin-1: a token in it must not be lost.
     in_any_encoding = True
 
     def __init__(
@@ -60,9 +60,10 @@ class Operation(Generic[M]):
     def arguments(self, given: Mapping[str, Any], data_only: bool = False) -> dict[str, Any]:
         """The keyword arguments for ``ApiClient.call_api``.
 
-        ``given`` is ``locals()`` of the operation's method, fields of the form and options; or the
-        fields alone.
-        ``data_only``: return the data alone, whatever the option says.
+        Args:
+            given: ``locals()`` of the operation's method: the form's fields and the options. With
+                ``data_only`` the fields are enough.
+            data_only: return the data alone, whatever ``_return_http_data_only`` says.
 
         Raises:
             ApiTypeError: a field that is not ``str``.

@@ -10,25 +10,25 @@ R4   Expired or rejected: all callers of a process wait for one refresh and shar
 R5   One refresh: take the store's lock (a wait of 90 s at most: a holder needs 60); read the store
      again, since anything read earlier may be outdated; adopt what somebody else refreshed, else
      ask UltraCart; save; release the lock.
-R6   A new token counts as pending from before its save until a read shows it a minute or more
-     later. If the save fails, callers get the store's error. While the store shows a predecessor,
-     the pending token is saved again first, without a request.
+R6   A new token is pending from before its save until a read of the store shows it, a minute after
+     the save or later: the save may fail, or be rolled back. If it fails, callers get the store's
+     error. As long as the store shows an older token, the next refresh saves the pending one again
+     instead of asking UltraCart.
 R7   A login or a deletion during a refresh wins: nothing is saved over it.
 R8   ``invalid_grant``: read the store once more, for writers that take no lock; then the grant has
      ended. The stored token stays until it is replaced or deleted.
-R9   An error response to a refresh token is remembered, in this process: that of an ended grant for
-     good, that of a refused application or with a ``Retry-After`` for a while. After two failures
-     in a row, callers get the error without a request, for pauses that grow to a minute; if
-     responses were lost, after four, for pauses that grow to 15 seconds. A forced refresh is sent
-     anyway.
+R9   An error response to a refresh token is remembered, in this process. While it is, callers get
+     it without a request: for good if the grant has ended; for a while if UltraCart refused the
+     application or sent ``Retry-After``; for a pause that grows to a minute after two failures in a
+     row, or to 15 seconds after four lost responses in a row. A forced refresh is sent anyway.
 R10  A 401: adopt the stored token if it is another one, else refresh. A token that is rejected
-     within ten seconds of its refresh stays in use: its successor would be rejected as well. The
-     time doubles with each such token in a row.
+     within ten seconds of its refresh stays in use: its successor would be rejected as well. With
+     each such token in a row, the ten seconds double.
 R11  A token is sent only to the server and by the application that it belongs to (SafeStore), and a
      response for another merchant is refused.
 R12  Events are reported after every lock was released.
 
-TokenEndpoint repeats a request whose response was lost within ten seconds, under the lock.
+If a response is lost, TokenEndpoint repeats the request, for ten seconds at most, under the lock.
 ``test/model`` explores R4 to R7 with all failures in two processes, and says what breaks without
 each rule.
 """
@@ -158,7 +158,7 @@ class Refresher:
         return self._cache.put(account, self._store.adopt(account, stored), if_version=version)
 
     def _is_still_stored(self, account: str, entry: CachedToken) -> bool:
-        """Compare a fresh token with the store (R2); ``False`` if the cache has changed."""
+        """Compare a fresh token with the store (R2); ``False`` to begin anew with the cache."""
         if not self._cache.postpone_recheck(account, entry):
             return True  # another caller compares it
         version = self._cache.version(account)
@@ -246,7 +246,7 @@ class Refresher:
             self._store.refusals.check(account, stored, self._monotonic())
             return None
         _, cached = version
-        if cached is None or not stored.is_same_issue(cached.token):  # else more is known of it
+        if cached is None or not stored.is_same_issue(cached.token):  # else its age is known
             self._cache.put(account, stored, if_version=version)
         return stored
 

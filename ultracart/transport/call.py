@@ -30,7 +30,7 @@ class RawContent(bytes):
 
 
 class Call:
-    """One call: what is sent, and its deadline."""
+    """One call: what is sent, its deadline, and its secrets."""
 
     __slots__ = (
         "body",
@@ -41,7 +41,7 @@ class Call:
         "method",
         "preload",
         "query",
-        "sent",
+        "sent_secrets",
         "settings",
         "target",
     )
@@ -55,7 +55,7 @@ class Call:
     preload: bool
     settings: TransportSettings
     deadline: Deadline
-    sent: SentSecrets | None
+    sent_secrets: SentSecrets | None
 
     def request_line(self) -> str:
         return "%s %s" % (self.method, self.target.partition("?")[0])
@@ -69,8 +69,8 @@ class Call:
 
     def secrets(self) -> Iterator[str]:
         """The secrets that this call and earlier ones sent to the server: no message shows them."""
-        if self.sent is not None:
-            yield from self.sent
+        if self.sent_secrets is not None:
+            yield from self.sent_secrets
         yield from secrets_in_headers(self.headers)
         for part in (self.query, self.fields, self.body):
             yield from secrets_in(part)

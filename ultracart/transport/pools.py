@@ -27,19 +27,19 @@ _MAX_PARKED = 8
 class Shared:
     """One pool and how many clients use it."""
 
-    __slots__ = ("key", "pool", "sent", "users")
+    __slots__ = ("key", "pool", "sent_secrets", "users")
 
-    def __init__(self, key: Hashable, pool: Any, sent: SentSecrets) -> None:
+    def __init__(self, key: Hashable, pool: Any, sent_secrets: SentSecrets) -> None:
         self.key: Hashable = key
         self.pool: Any = pool
         self.users: int = 0
-        self.sent: SentSecrets = sent
+        self.sent_secrets: SentSecrets = sent_secrets
 
 
 class Lease:
     """One client's share of a pool; dropping it gives the share back without closing the pool."""
 
-    __slots__ = ("_held", "_registry", "_settings", "pool", "sent")
+    __slots__ = ("_held", "_registry", "_settings", "pool", "sent_secrets")
 
     def __init__(self, registry: _Registry, shared: Shared, settings: Hashable) -> None:
         self._registry = registry
@@ -47,7 +47,7 @@ class Lease:
         # Holds the share until it is given back; pop() hands it to one of two threads that close.
         self._held: list[Shared] = [shared]
         self.pool: Any = shared.pool
-        self.sent: SentSecrets = shared.sent
+        self.sent_secrets: SentSecrets = shared.sent_secrets
 
     def serves(self, settings: Hashable) -> bool:
         """Whether the pool is one for ``settings`` and was not inherited through ``fork``."""
