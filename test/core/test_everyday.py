@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import shutil
+import stat
 import threading
 import zlib
 from collections.abc import Iterator
@@ -513,6 +514,7 @@ def test_download(client: ApiClient, shop: Shop, tmp_path: Path) -> None:
         progress=lambda done, total: told.append((done, total)),
     )
     assert (found, to.read_bytes(), os.listdir(tmp_path)) == (to, PDF, ["invoice.pdf"])
+    assert stat.S_IMODE(to.stat().st_mode) == 0o600
     assert shop.requests[0].path == "/rest/v2/order/orders/DEMO-1/invoice"
     assert shop.requests[0].headers["authorization"] == "Bearer token"
     assert shop.requests[0].headers["accept-encoding"] == "identity"

@@ -328,6 +328,17 @@ def _plain_type(annotation: str) -> str:
     return annotation.removesuffix(" | None")
 
 
+def test_every_promise_of_security_names_its_tests() -> None:
+    page = _text(_DOCS / "Security.md")
+    promises = re.findall(r"^\*\*(.+?)\.\*\*", page.partition("## Not promised")[0], re.MULTILINE)
+    table = page.partition("\nPromise | Tests\n")[2].partition("\n\n")[0]
+    rows = [line.split(" | ") for line in table.splitlines()[1:]]
+    assert [promise for promise, _ in rows] == promises
+    assert all(_code(tests) for _, tests in rows)
+    missing = {name for name in _code(table) if "/" in name and not (ROOT / "test" / name).exists()}
+    assert not missing
+
+
 def test_every_store_is_in_the_table() -> None:
     rows = _rows(_text(_DOCS / "TokenStores.md").partition("\n```python")[0])
     listed = {re.split(r"\W", _code(row[0])[0])[0] for row in rows}

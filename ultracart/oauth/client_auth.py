@@ -25,7 +25,7 @@ _HEADER = "Authorization"
 
 
 class ClientAuth:
-    """Authorises requests to UltraCart with one account's token.
+    """Authorizes requests to UltraCart with one account's token.
 
     Adds the token and, where the request has none, the ``X-UltraCart-Api-Version`` header. On a 401
     the request is repeated, as by a client of ``OAuthSession.api_client()``. A request to another
@@ -56,7 +56,7 @@ class ClientAuth:
     # -- requests -----------------------------------------------------------------------------
 
     def __call__(self, request: Any) -> Any:
-        """Authorise a ``requests.PreparedRequest``, and watch for its response."""
+        """Authorize a ``requests.PreparedRequest``, and watch for its response."""
         self._check(request.url)
         self._authorize(request, self._source())
         request.register_hook("response", self._answered)

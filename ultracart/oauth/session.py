@@ -1,4 +1,4 @@
-"""The session: login, valid tokens and authorised clients for one application's merchants."""
+"""The session: login, valid tokens and authorized clients for one application's merchants."""
 
 from __future__ import annotations
 

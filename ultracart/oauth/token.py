@@ -34,7 +34,7 @@ class Token:
     """One grant's tokens at one moment; immutable. ``repr`` never shows a token.
 
     Attributes:
-        access_token: what authorises a request (RFC 6750).
+        access_token: what authorizes a request (RFC 6750).
         refresh_token: what gets the next access token (RFC 6749, section 6), or ``None``.
         expires_at: Unix seconds at which the access token expires; ``None`` when the server did not
             say: it is then used until the server answers 401.
