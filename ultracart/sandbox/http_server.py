@@ -105,12 +105,11 @@ class _Connections:
         self._shutdown()
         _join(threads, _CLOSE_DEADLINE)
 
-    def _shutdown(self, except_for: Collection[threading.Thread] = ()) -> None:
+    def _shutdown(self, except_for: Collection[threading.Thread] = frozenset()) -> None:
         with self._lock:
-            for thread, connection in self._open.items():
-                if thread not in except_for:
-                    with contextlib.suppress(OSError):  # the client has closed it already
-                        connection.shutdown(socket.SHUT_RDWR)
+            for thread in self._open.keys() - except_for:
+                with contextlib.suppress(OSError):  # the client has closed it already
+                    self._open[thread].shutdown(socket.SHUT_RDWR)
 
 
 def _join(threads: Collection[threading.Thread], seconds: float) -> None:
