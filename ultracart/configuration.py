@@ -84,12 +84,14 @@ class Configuration(_Namespace):
         max_response_size: most bytes of one response, before and after decompression. Default
             32 MiB.
         verify_ssl: verify certificate and host name. Default ``True``.
-        ssl_ca_cert: trusted CA certificates: a file, a folder or PEM text. Default: certifi's.
+        ssl_ca_cert: trusted CA certificates: a file, a folder or PEM text. Default: the
+            environment's (see ``trust_env``), else certifi's.
         cert_file, key_file: client certificate and key (PEM), or ``None``.
         assert_hostname: name expected in the certificate instead of the host's, or ``False``.
         proxy: proxy URL, credentials included, or ``None``.
-        trust_env: use ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``, never for
-            loopback hosts. Default ``True``.
+        trust_env: use the environment's proxy (``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY``,
+            ``NO_PROXY``), never for loopback hosts, and its CA certificates (``SSL_CERT_FILE``,
+            ``SSL_CERT_DIR``, ``REQUESTS_CA_BUNDLE``). Default ``True``.
         allow_insecure_transport: permit plain http to hosts other than loopback. Default ``False``.
         request_limiter: a cap on parallel requests, such as ``ultracart.oauth.RequestLimiter(1)``:
             called with the seconds that a request may wait, it returns a context manager that is

@@ -123,14 +123,14 @@ class ClientAuth:
         request.headers[_HEADER] = "Bearer " + token
         request.headers.setdefault(API_VERSION_HEADER, API_VERSION)
 
-    def _next_token(self, refused: str, repeated: bool) -> str | None:
+    def _next_token(self, rejected: str, repeated: bool) -> str | None:
         """The token to repeat the request with, if it may be repeated.
 
-        Once; once more where the first repetition had a token that another process had stored.
+        It may be repeated once. If that had a token that another process had stored, a second time.
         """
-        if repeated and not self._source.is_untried(refused):
+        if repeated and not self._source.is_untried(rejected):
             return None
-        return self._source() if self._source.invalidate(refused) else None
+        return self._source() if self._source.invalidate(rejected) else None
 
     def _covers(self, url: Any) -> bool:
         settings: TransportSettings = self._configuration.prepared("transport", transport_settings)

@@ -1,4 +1,4 @@
-"""Consent: the authorization requests of one session, each answered once."""
+"""Consent: the authorization requests of one session; the callback of each is used once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .authorization import (
 
 
 class Consent(NamedTuple):
-    """What the exchange needs of a merchant's yes."""
+    """What a merchant's consent brings for the exchange."""
 
     code: str
     redirect_uri: str | None
@@ -82,7 +82,7 @@ class ConsentFlow:
         request: AuthorizationRequest | None,
         code: str | None,
     ) -> Iterator[Consent]:
-        """The consent in a callback, once; given back if it could not be sent."""
+        """The consent in a callback, to be used once; or again if the exchange was not sent."""
         if (response is None) == (code is None):
             raise ApiValueError("give either authorization_response or code")
         if request is not None:

@@ -51,7 +51,7 @@ class SessionEvent:
 
 @dataclass
 class Trace:
-    """What one operation on an account does, until it is reported; nothing if it has no kind."""
+    """What one operation on an account has done. It is reported at its end if it has a kind."""
 
     account: str
     monotonic: Callable[[], float]

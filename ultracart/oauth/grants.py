@@ -221,7 +221,7 @@ def _was_lost(error: Exception | None) -> bool:
 
 
 def _asks_to_stop(error: Exception | None) -> bool:
-    """Whether the next account would meet the same."""
+    """Whether the next account's refresh would fail in the same way."""
     return bool(getattr(error, "retry_after", None)) or isinstance(
         error, (InvalidClientError, TokenStoreError)
     )

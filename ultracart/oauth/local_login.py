@@ -66,7 +66,7 @@ def browser_login(
     scope: str | None = None,
     no_browser: Callable[[], object] | None = None,
 ) -> Iterator[Token]:
-    """The token of a login by browser, which is told how it went before the context is left.
+    """A context with the token of a login by browser; the browser is told how the login went.
 
     Args:
         announce: called with the address to open and the request behind it, before the wait.

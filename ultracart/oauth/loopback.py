@@ -88,7 +88,7 @@ _UNREADABLE = Page("Not understood", "This address is only for the end of a logi
 
 
 class RedirectListener:
-    """Listens on this machine alone, until the answer to one authorization request has come.
+    """Listens on this machine alone, until the callback of one authorization request has come.
 
     Args:
         redirect_uri: where the browser is to come back to: plain http, on ``127.0.0.1``,
@@ -125,7 +125,7 @@ class RedirectListener:
         return self._base + self._login.start_path
 
     def expect(self, state: str, url: str = "") -> None:
-        """Accept the answer with this state; until then, and with any other, none is accepted.
+        """Accept the callback with this state; before this call, none is accepted.
 
         Args:
             url: the consent page that :attr:`start_address` leads to.
@@ -237,7 +237,7 @@ class _Login:
         self._changed = threading.Condition()
 
     def accepts(self, state: str, target: str) -> bool:
-        """Whether this is the answer that was waited for: the first one, or the same again."""
+        """Whether this is the expected callback: the first one, or the same again."""
         expected = self.expected_state.encode("ascii")
         if not hmac.compare_digest(state.encode("utf-8", "replace"), expected):
             return False
@@ -388,7 +388,7 @@ def _style() -> str:
 def _is_own_user(client_port: int, server_port: int) -> bool:
     """Whether the other end of a loopback connection is ours, or root's, who forwards ports.
 
-    Linux tells; where nobody does, the address must be secret enough.
+    Only Linux tells. On other systems the random address has to be secret enough.
     """
     if not hasattr(os, "getuid"):  # pragma: no cover - the tests run on Linux
         return True

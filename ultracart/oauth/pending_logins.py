@@ -69,9 +69,9 @@ class PendingLogins:
             authorization_response: the callback's URL or query.
 
         Returns:
-            What ``OAuthSession.fetch_token(request=...)`` takes: ``None``, which that refuses as
-            StateMismatchError, if the login is unknown, used, too old, or kept by another version
-            of the application.
+            The request, for ``OAuthSession.fetch_token(request=...)``; ``None`` if the login is
+            unknown, used, too old, or kept by another version of the application. For ``None``,
+            ``fetch_token`` raises StateMismatchError.
         """
         try:
             state = response_parameters(authorization_response).get("state")

@@ -133,7 +133,7 @@ class Refresher:
         return trace.event
 
     def invalidate(self, account: str, access_token: str) -> bool:
-        """The server answered 401 to ``access_token``; whether another one can be had (R10)."""
+        """``access_token`` was rejected with 401; returns whether another can be had (R10)."""
         entry = self._cache.entries.get(account) or self._read(account)
         if entry is None or entry.access_token != access_token:
             return True

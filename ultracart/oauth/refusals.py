@@ -186,7 +186,7 @@ class Refusals:
 
 
 def _credential(token: Token) -> str:
-    """What a grant is known by: tokens without a refresh token have only themselves."""
+    """What identifies a token: its refresh token, or without one its access token."""
     return token.refresh_token or token.access_token
 
 

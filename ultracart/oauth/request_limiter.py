@@ -17,7 +17,7 @@ _LOOK_AGAIN = 1.0
 
 
 class _Turn(Event):
-    """One caller: waits until it is set, and is inside until it is over."""
+    """One caller: waits until the turn is set, and has a place until it is over."""
 
     __slots__ = ("is_over",)
 
@@ -29,8 +29,8 @@ class _Turn(Event):
 class RequestLimiter:
     """A cap on parallel requests, for ``Configuration.request_limiter``.
 
-    UltraCart answers 429 to concurrent requests of one application; with a cap of 1 the callers
-    of one process queue instead. Copies of a Configuration share its limiter.
+    UltraCart responds with 429 to concurrent requests of one application; with a cap of 1 the
+    callers of one process queue instead. Copies of a Configuration share its limiter.
 
     Args:
         max_parallel_requests: at least 1.
@@ -39,7 +39,7 @@ class RequestLimiter:
     def __init__(self, max_parallel_requests: int) -> None:
         check_positive(max_parallel_requests=max_parallel_requests)
         self._most = max_parallel_requests
-        # Those inside and those who wait, in the order in which they came.
+        # Callers that have a place, then those that wait, in the order in which they came.
         self._turns: list[_Turn] = []
         self._mutex = Lock()
         renew_after_fork(self)
@@ -84,7 +84,7 @@ class RequestLimiter:
                 )
 
     def _let_in(self) -> None:
-        """Give the places to those who came first, so that nobody cuts in."""
+        """Give the places to those who came first."""
         self._turns = [turn for turn in self._turns if not turn.is_over]
         for turn in self._turns[: self._most]:
             turn.set()

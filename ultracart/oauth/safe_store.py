@@ -93,7 +93,7 @@ class PendingSaves:
     def drop(self, account: str, token: Token) -> None:
         """``token`` need not be saved any more: it was, or the store has what wins over it.
 
-        By then another thread may hold the lock, and have a token that it could not save.
+        Only this token: another thread may meanwhile have one of its own that it could not save.
         """
         with self._lock:
             pending = self._by_account.get(account)
@@ -247,9 +247,9 @@ class SafeStore:
         return token.replaced(host=self._host, client_id=self._client_id)
 
     def adopt(self, account: str, token: Token) -> Token:
-        """``token``, bound; tokens of earlier versions are not, and are saved again once.
+        """``token``, bound. A token of an earlier version is not; it is saved again once, bound.
 
-        If it cannot be saved now, the next session does it.
+        If it cannot be saved now, the next session tries again.
         """
         if _is_bound(token):
             return token

@@ -60,7 +60,7 @@ class AccountTokenSource:
         return await self._session.access_token_async(self._account)
 
     def invalidate(self, token: str) -> bool:
-        """The server answered 401 to ``token``; whether another one can be had."""
+        """The server rejected ``token`` with 401; returns whether another one can be had."""
         return self._session.invalidate(self._account, token)
 
     def is_untried(self, token: str) -> bool:
@@ -416,7 +416,7 @@ class OAuthSession:
         return self._store.load_any(account)
 
     def invalidate(self, account: str, access_token: str) -> bool:
-        """The server answered 401 to ``access_token``: do not hand it out again.
+        """The server rejected ``access_token`` with 401: do not hand it out again.
 
         The next call adopts the stored token if it is another one, else refreshes.
 

@@ -37,7 +37,7 @@ class Token:
         access_token: what authorizes a request (RFC 6750).
         refresh_token: what gets the next access token (RFC 6749, section 6), or ``None``.
         expires_at: Unix seconds at which the access token expires; ``None`` when the server did not
-            say: it is then used until the server answers 401.
+            say: it is then used until the server responds with 401.
         token_type: always compared without case; ``"bearer"``.
         scope: permissions granted, separated by spaces, or ``None`` when unknown.
         issued_at: Unix seconds at which the token was asked for, or ``None`` when unknown.
@@ -260,7 +260,7 @@ class Token:
         return abs(self.expires_at - other.expires_at) < 1.0
 
     def is_same(self, other: Token | None) -> bool:
-        """:meth:`is_same_issue` under its first name."""
+        """The earlier name of :meth:`is_same_issue`."""
         return self.is_same_issue(other)
 
     def has_same_credentials(self, other: Token) -> bool:
@@ -341,7 +341,7 @@ def _refuse(*_: Any, **__: Any) -> Any:
 
 
 class _ReadOnly(dict[str, Any]):
-    """A dict that cannot be changed, for a Token cannot either."""
+    """A dict that cannot be changed, because it is part of a Token."""
 
     __slots__ = ()
 

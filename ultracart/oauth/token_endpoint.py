@@ -41,7 +41,7 @@ M = TypeVar("M", bound=Model)
 
 @dataclass(frozen=True)
 class Timed(Generic[M]):
-    """A response, and when its request was sent: the first of the attempts that it may answer."""
+    """A response, and when the first attempt was sent that it may belong to."""
 
     response: M
     sent_at: float  # Unix seconds
@@ -134,7 +134,7 @@ class TokenEndpoint:
             sent = self._clock(), self._monotonic()
             try:
                 response = self._call(operation, **fields)
-                # It may be the response to an earlier attempt that comes again, as old as that.
+                # It may repeat the response to an earlier attempt, and be as old as that one.
                 return Timed(response, *(first or sent), attempts=count)
             except ApiException as error:
                 vars(error)["attempts"] = count

@@ -17,10 +17,10 @@ from ..token import Token
 # Seconds to wait for an account's lock. A holder takes at most a minute: ten seconds in which an
 # attempt may begin, 25 for its turn where parallel requests are capped, 25 for the response.
 LOCK_TIMEOUT = 90.0
-# Accounts that an error about many names.
+# How many accounts the message of an error names.
 _MOST_NAMED = 5
 # Where an encrypted token names its account, among the token's own fields: a version of this
-# package that does not know it passes it over.
+# package that does not know it skips it.
 _SEALED_FOR = "sealed_for"
 
 

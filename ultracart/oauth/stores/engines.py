@@ -38,7 +38,7 @@ _LIBPQ_OPTIONS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-# Engines of applications, by what they were warned of.
+# Engines of applications that a warning was given for, by warning.
 _warned_of_parameters: WeakSet[Any] = WeakSet()
 _warned_of_statements: WeakSet[Any] = WeakSet()
 

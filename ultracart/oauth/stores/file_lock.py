@@ -1,8 +1,8 @@
 """Locks on files, which the kernel holds: for the processes of one host.
 
-The kernel frees it the moment its holder dies, however it dies. Each holder opens the file anew,
-so that threads exclude each other as well; POSIX record locks (``lockf``) would not do, since the
-process loses them when it closes *any* descriptor of the file.
+The kernel frees a lock the moment its holder dies, however that dies. Each holder opens the file
+anew, so that threads exclude each other as well; POSIX record locks (``lockf``) would not do, since
+the process loses them when it closes *any* descriptor of the file.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ _LOCK_NAME = re.compile("[0-9a-f]{32}")
 class FileLocks:
     """Locks by name for the threads and processes of one host, for a token store of your own.
 
-    Each is a file in ``directory`` for as long as somebody is at it. Not for network file systems.
+    Each is a file in ``directory`` for as long as somebody holds it or waits for it. Not for
+    network file systems.
 
     Args:
-        directory: made with mode 0700 when first needed, with whatever is missing above it. Of
-            one that is there, others' rights are taken; it must hold nothing but such locks.
+        directory: made with mode 0700 when first needed, with whatever is missing above it. An
+            existing one must hold nothing but such locks; other users lose their rights to it.
         timeout: seconds to wait before TokenStoreError; default: longer than any holder takes.
         sleep: waits a number of seconds between two tries.
 

@@ -1,4 +1,4 @@
-"""Which error leaves a lock: that of the work done under it, before that of leaving it."""
+"""Which error a lock's context raises: that of its block, rather than that of its release."""
 
 from __future__ import annotations
 

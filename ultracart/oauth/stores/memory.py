@@ -26,7 +26,7 @@ class MemoryTokenStore(TokenStore):
     def __init__(self) -> None:
         self._tokens: dict[str, Token] = {}
         self._mutex = Lock()
-        # Who is inside the lock of an account.
+        # The holder of each account's lock.
         self._holders: dict[str, _Hold] = {}
         self._forked = False
         renew_after_fork(self)
@@ -77,7 +77,7 @@ class MemoryTokenStore(TokenStore):
             hold.left.set()
 
     def _enter(self, account: str, hold: _Hold, wait: bool) -> bool:
-        """Whether ``hold`` is inside the account's lock now."""
+        """Make ``hold`` the holder of the account's lock; ``False`` if it would have to wait."""
         deadline = time.monotonic() + LOCK_TIMEOUT
         while (holder := self._take(account, hold)) is not hold:
             if not wait:
@@ -89,7 +89,7 @@ class MemoryTokenStore(TokenStore):
         return True
 
     def _take(self, account: str, hold: _Hold) -> _Hold:
-        """Who is inside the account's lock, which is ``hold`` if nobody was."""
+        """The holder of the account's lock: ``hold``, if the lock was free."""
         with self._mutex:
             holder = self._holders.get(account)
             if holder is None or holder.is_over:
@@ -103,7 +103,7 @@ class MemoryTokenStore(TokenStore):
 
 
 class _Hold:
-    """One stay inside an account's lock, and what those wait for who come next."""
+    """One holder of an account's lock, and the event that the others wait for."""
 
     __slots__ = ("is_over", "left")
 

@@ -33,8 +33,8 @@ def prepare_database(
 ) -> None:
     """Make the SQLite file at the absolute ``path``, or take others' rights from an existing one.
 
-    Made before SQLite does it, the file is private from its first moment; so are the directories
-    made above it, and what SQLite keeps beside it.
+    The file is made before SQLite could make it, so it is private from its first moment. So are
+    the directories made above it, and what SQLite keeps beside it.
 
     Args:
         lock: ``lock("")`` is held by whoever makes the tables of an empty file.

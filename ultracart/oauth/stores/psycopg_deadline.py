@@ -1,6 +1,6 @@
 """psycopg connections that give up a server which sends nothing.
 
-Of a server that is frozen the kernel still takes bytes, so no timeout of TCP's notices.
+The kernel of a frozen server still accepts bytes, so no timeout of TCP notices it.
 """
 
 from __future__ import annotations

@@ -421,7 +421,7 @@ class _Account(TypeDecorator[str]):
 
 
 class _Hidden(bytes):
-    """Bytes that SQLAlchemy's log, at DEBUG, writes a row without."""
+    """Bytes that are not shown where SQLAlchemy logs a whole row, as it does at DEBUG."""
 
     def __repr__(self) -> str:
         return "***"
