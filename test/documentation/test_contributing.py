@@ -27,6 +27,13 @@ def test_each_subject_has_modules_and_tests():
             _require_paths(root, re.findall(r"`([\w/]+)`", names))
 
 
+def test_each_environment_is_explained():
+    names = re.findall(r"^\[testenv:([\w.-]+)", (ROOT / "tox.ini").read_text(), re.MULTILINE)
+    explained = re.findall(r"`([\w.-]+)`", PAGE.partition("\n## The one command\n")[2])
+    assert len(names) > 10
+    assert set(names) <= set(explained)
+
+
 def _require_paths(root: Path, names: list[str]) -> None:
     folder = ""
     for name in names:
