@@ -91,6 +91,8 @@ def _checked(to: Any) -> str:
         raise ApiValueError("to must be an absolute path: the current folder was removed") from None
     if os.path.isdir(target) or os.fsdecode(to).endswith(os.sep):
         raise ApiValueError("to names a folder: name a file in it")
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise ApiValueError("to must be a regular file, which is replaced; not a device or pipe")
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):
         raise ApiValueError("to: its folder does not exist, make it first: %r" % folder)

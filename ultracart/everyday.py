@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from .configuration import SCHEMES, Configuration, Timeout
 from .exceptions import ApiTypeError, ApiValueError
 from .late_imports import load
-from .sending import is_encodable
+from .sending import encoded
 from .transport.call import OwnHeaders, RawContent
 
 if TYPE_CHECKING:
@@ -162,7 +162,8 @@ class EverydayCalls:
         Args:
             json: the body as data: dicts, lists, text, numbers, dates, models.
             form: the body as a form: a mapping or (name, value) pairs.
-            content: the body, sent unchanged; set its ``Content-Type`` in ``headers``.
+            content: the body, sent unchanged; set its ``Content-Type`` in ``headers``. Text is
+                sent in the charset that this type names, else in UTF-8.
             files: what to upload (multipart), by field name, with or without ``form``: a path,
                 ``bytes``, an open binary file, or ``(name, content[, content type])``.
 
@@ -288,8 +289,9 @@ class EverydayCalls:
         """
         given = {**locals(), "path": _reusable(path), "auth_settings": _reusable(auth_settings)}
 
-        def ask(query: list[tuple[str, Any]]) -> Any:
-            return self._request("GET" if json is None else "POST", {**given, "query": query})
+        def ask(query: list[tuple[str, Any]], page: Any) -> Any:
+            own = {**given, "query": query, "response_type": page}
+            return self._request("GET" if json is None else "POST", own)
 
         found: Iterator[Any] = iter(load("ultracart.paging", "Paging")(ask, items, query, limit))
         return found
@@ -346,7 +348,7 @@ class EverydayCalls:
             raise ApiTypeError("give one body, not both %s and %s" % (names[0], names[1]))
         body, content_type = json, None
         if content is not None:
-            body, content_type = _raw_body(content)
+            body, content_type = _raw_body(content, given["headers"])
         elif fields is not None:
             content_type = _MULTIPART if files else _FORM
         response_type = given.get("response_type", "object")
@@ -398,12 +400,19 @@ def _with_defaults(headers: Any, defaults: dict[str, Any]) -> Any:
     return headers  # an invalid type is refused where headers are merged
 
 
-def _raw_body(content: Any) -> tuple[RawContent, str]:
-    """The body for ``content``, and its default content type."""
+def _raw_body(content: Any, headers: Any) -> tuple[RawContent, str]:
+    """The body for ``content``, and its default content type.
+
+    Text is encoded in the charset that the ``Content-Type`` in ``headers`` names, else in UTF-8.
+    """
     if isinstance(content, str):
-        if not is_encodable(content):
-            raise ApiValueError("content holds a lone surrogate, which cannot be encoded")
-        return RawContent(content.encode("utf-8")), "text/plain; charset=utf-8"
+        given = headers.items() if isinstance(headers, Mapping) else ()
+        types = [
+            value
+            for name, value in given
+            if str(name).lower() == "content-type" and isinstance(value, str)
+        ]
+        return RawContent(encoded(content, "content", *types[-1:])), "text/plain; charset=utf-8"
     if isinstance(content, (bytes, bytearray, memoryview)):
         return RawContent(content), "application/octet-stream"
     raise ApiTypeError("content must be bytes or str, not %s" % type(content).__name__)

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from .exceptions import ApiException, ApiTypeError, ApiValueError
+from .sending import encoded
 
 # Parameters of a header (RFC 9110, section 5.6.6), with blanks around "=" as some servers send.
 _PARAMETER = re.compile(r"(?:^|;)\s*([^\s=;\"]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^;]*))")
@@ -40,7 +41,7 @@ def read_uploads(files: Any) -> Iterator[tuple[str, tuple[str | None, bytes, str
             raise ApiTypeError("files must be a dict or (field name, file) pairs")
         field, given = pair
         for one in given if isinstance(given, list) else [given]:
-            if one is not None and one != "":
+            if one is not None:
                 yield field, _upload(field, one)
 
 
@@ -50,8 +51,10 @@ def _upload(field: str, given: Any) -> tuple[str | None, bytes, str]:
         if not 2 <= len(given) <= 3:
             raise ApiTypeError("files[%r] must be (file name, content[, content type])" % field)
         name, source, kind = (*given, None)[:3]
+        if kind is not None and not isinstance(kind, str):
+            raise ApiTypeError("files[%r]: the content type must be str" % field)
         if isinstance(source, str):  # text is content here; a path must be a Path
-            source = _encoded(field, source)
+            source = encoded(source, "files[%r]" % field, kind or "")
     elif isinstance(given, (bytes, bytearray, memoryview)):
         name = field
     elif hasattr(given, "read"):
@@ -63,8 +66,6 @@ def _upload(field: str, given: Any) -> tuple[str | None, bytes, str]:
         name = _sendable_name(field, os.path.basename(name))
     elif name is not None or not isinstance(given, tuple):
         raise ApiTypeError("files[%r]: the file name must be str" % field)
-    if kind is not None and not isinstance(kind, str):
-        raise ApiTypeError("files[%r]: the content type must be str" % field)
     if kind is None:
         kind = mimetypes.guess_type(name or "")[0] or "application/octet-stream"
     return name, content, kind
@@ -76,14 +77,6 @@ def _sendable_name(field: str, name: Any) -> str:
     except UnicodeEncodeError:
         pass  # the UnicodeError must not become the context
     raise ApiValueError("files[%s]: the file name holds a lone surrogate" % ascii(field))
-
-
-def _encoded(field: str, text: str) -> bytes:
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError:
-        pass  # the UnicodeError holds the whole text, so it must not become the context
-    raise ApiValueError("files[%r] holds a lone surrogate, which cannot be encoded" % field)
 
 
 def _content(field: str, source: Any) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from .exceptions import ApiResponseError, ApiTypeError, ApiValueError
@@ -16,14 +17,14 @@ _MOST_EMPTY = 10
 class Paging:
     """The items of all pages; a page is requested when its first item is needed.
 
-    ``ask(query)`` requests one page and returns its data.
+    ``ask(query, response_type)`` requests one page and returns its data.
 
     Raises:
         ApiTypeError, ApiValueError: a bad argument.
     """
 
     def __init__(
-        self, ask: Callable[[list[tuple[str, Any]]], Any], items: Any, query: Any, limit: Any
+        self, ask: Callable[[list[tuple[str, Any]], Any], Any], items: Any, query: Any, limit: Any
     ) -> None:
         if items is not None and (not isinstance(items, str) or not items):
             raise ApiTypeError(
@@ -35,7 +36,7 @@ class Paging:
         except (TypeError, ValueError):
             raise ApiTypeError("query must be a mapping or (name, value) pairs") from None
         self._ask = ask
-        self._items = items
+        self._page = _Page(items)
         self._query = [pair for pair in pairs if pair[0] not in ("_limit", "_offset")]
         given = {name: value for name, value in given.items() if value is not None}
         self._limit = _whole("limit", given.get("_limit", limit), 1)
@@ -47,32 +48,51 @@ class Paging:
         empty = 0
         while offset not in asked and empty < _MOST_EMPTY:
             asked.add(offset)
-            page = self._ask([*self._query, ("_limit", self._limit), ("_offset", offset)])
-            found = self._list_in(page)
+            query = [*self._query, ("_limit", self._limit), ("_offset", offset)]
+            found, more, following = self._ask(query, self._page)
             yield from found
             empty = 0 if found else empty + 1
-            following = _next_offset(page, offset, len(found))
-            if following is None:
+            if not more:
                 return
-            offset = following
+            offset = offset + len(found) if following is None else following
         if empty < _MOST_EMPTY:
             _logger.warning("pages() stops: the server names the offset %d a second time", offset)
         else:
             _logger.warning("pages() stops: %d empty pages in a row say that there is more", empty)
 
+
+@dataclass(frozen=True)
+class _Page:
+    """A :class:`~ultracart.serialization.ResponseType`: one page, whose list is ``items``.
+
+    Equal if ``items`` are equal, because the client keeps a reader for each response type.
+    """
+
+    items: str | None
+
+    def from_wire(self, data: Any) -> tuple[list[Any], bool, int | None]:
+        """The items of the page, whether there are more, and where they begin if it says that."""
+        found, result_set = self._list_in(data), _result_set(data)
+        more = str(result_set.get("more")).lower() in ("true", "1")  # also as text
+        return found, more, _next_offset(result_set) if more else None
+
+    def from_empty_body(self) -> Any:
+        """Refused: there is no list."""
+        return self.from_wire(None)
+
     def _list_in(self, page: Any) -> list[Any]:
-        if self._items is None:
+        if self.items is None:
             if isinstance(page, list):
                 return page
             raise _no_list_error("the response is not a list: name the field that holds it, ", page)
         if isinstance(page, Mapping):
-            found = page.get(self._items)
+            found = page.get(self.items)
             if isinstance(found, list):
                 return found
             # Without any list the response may mean "nothing found"; with other lists it does not.
-            if found is None and (self._items in page or _result_set(page).get("count") == 0):
+            if found is None and (self.items in page or _result_set(page).get("count") == 0):
                 return []
-        raise _no_list_error("the response has no list %r, " % self._items, page)
+        raise _no_list_error("the response has no list %r, " % self.items, page)
 
 
 def _no_list_error(problem: str, page: Any) -> ApiResponseError:
@@ -82,7 +102,7 @@ def _no_list_error(problem: str, page: Any) -> ApiResponseError:
     known = "its lists are %s" % ", ".join(lists) if lists else "it has no list"
     if isinstance(page, list):
         known = "it is one: leave items out"
-    return ApiResponseError(reason=problem + known, request_sent=True)
+    return ApiResponseError(reason=problem + known)
 
 
 def _result_set(page: Any) -> Mapping[str, Any]:
@@ -91,21 +111,17 @@ def _result_set(page: Any) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _next_offset(page: Any, offset: int, count: int) -> int | None:
-    """Where the next page begins; ``None`` after the last."""
-    result_set = _result_set(page)
-    if str(result_set.get("more")).lower() not in ("true", "1"):  # also as text
-        return None
+def _next_offset(result_set: Mapping[str, Any]) -> int | None:
     following = result_set.get("next_offset")
     if following is None:
-        return offset + count
+        return None
     if isinstance(following, float) and following.is_integer():
         following = int(following)
     try:
         return _whole("next_offset of the response", following, 0)
     except (ApiTypeError, ApiValueError) as error:
         reason = str(error)
-    raise ApiResponseError(reason=reason, request_sent=True)
+    raise ApiResponseError(reason=reason)
 
 
 def _whole(name: str, value: Any, least: int) -> int:

@@ -14,6 +14,7 @@ from math import isfinite
 from typing import Any
 
 from .exceptions import ApiTypeError, ApiValueError
+from .json_body import content_type_parts
 
 _SENT_AS_IT_IS = frozenset([type(None), bool, bytes, str, int])
 _JSON_KEYS = frozenset([str, int, bool, type(None)])
@@ -395,6 +396,22 @@ def _segments(path: str) -> list[str]:
     """The segments of a path as servers may read them (RFC 3986, section 6.2.2)."""
     path = path.partition("?")[0].lower().replace("%2e", ".")
     return path.replace("\\", "/").split("/")
+
+
+def encoded(text: str, name: str, content_type: str = "") -> bytes:
+    """``text`` in the charset that ``content_type`` names, else in UTF-8.
+
+    Raises:
+        ApiValueError: it cannot be encoded, naming ``name``.
+    """
+    if not is_encodable(text):
+        raise ApiValueError("%s holds a lone surrogate, which no encoding can carry" % name)
+    _, charset, _ = content_type_parts(content_type)
+    try:
+        return text.encode(charset or "utf-8")
+    except (LookupError, UnicodeError):
+        pass  # the UnicodeError holds the whole text, so it must not become the context
+    raise ApiValueError("%s cannot be encoded as %s, its content type's charset" % (name, charset))
 
 
 def is_encodable(text: str) -> bool:

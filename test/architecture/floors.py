@@ -29,9 +29,9 @@ FLOORS = [
     Floor("redaction"),
     Floor("debug_log", "locks forks redaction"),
     Floor("configuration", "version exceptions redaction debug_log"),
-    Floor("sending", "exceptions", packages="six"),
+    Floor("sending", "json_body exceptions", packages="six"),
     Floor("serialization", "json_body exceptions late_imports", packages="dateutil"),
-    Floor("files", "exceptions"),
+    Floor("files", "exceptions sending"),
     Floor("models", "exceptions redaction"),
     Floor("model", "models"),
     Floor(

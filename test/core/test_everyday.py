@@ -155,6 +155,28 @@ def test_content_that_no_encoding_can_carry(client: ApiClient) -> None:
         client.post("/a", content="\ud800")
 
 
+@pytest.mark.parametrize(
+    ("content_type", "sent"),
+    [
+        ("text/csv", b"caf\xc3\xa9"),
+        ("text/csv; charset=latin-1", b"caf\xe9"),
+        ('application/json; Charset="UTF-16-LE"', "caf\u00e9".encode("utf-16-le")),
+    ],
+)
+def test_content_in_the_charset_of_its_type(
+    client: ApiClient, shop: Shop, content_type: str, sent: bytes
+) -> None:
+    client.post("/a", content="caf\u00e9", headers={"content-TYPE": content_type})
+    assert shop.requests[-1].body == sent
+    assert shop.requests[-1].headers["content-type"] == content_type
+
+
+def test_content_beyond_the_charset_of_its_type(client: ApiClient, shop: Shop) -> None:
+    with pytest.raises(ApiValueError, match="content cannot be encoded as latin-1"):
+        client.post("/a", content="\u20ac", headers={"Content-Type": "text/csv; charset=latin-1"})
+    assert shop.requests == []
+
+
 def test_a_body_is_never_given_by_place(client: ApiClient) -> None:
     """requests takes a form there and UltraCart wants JSON: neither may be guessed."""
     with pytest.raises(TypeError, match="positional"):
@@ -364,8 +386,9 @@ def test_endless_empty_pages_end(
 def test_a_next_offset_that_is_none(client: ApiClient, shop: Shop, following: Any) -> None:
     result_set = {"more": True, "next_offset": following}
     shop.answer = lambda seen: {"orders": [1], "metadata": {"result_set": result_set}}
-    with pytest.raises(ApiResponseError, match="next_offset of the response"):
+    with pytest.raises(ApiResponseError, match="next_offset of the response") as caught:
         list(client.pages("/o", "orders"))
+    assert caught.value.status == 200
 
 
 @pytest.mark.parametrize(
@@ -420,8 +443,31 @@ def test_a_response_without_the_list(
     client: ApiClient, shop: Shop, answer: Any, items: str | None, message: str
 ) -> None:
     shop.answer = lambda seen: answer
-    with pytest.raises(ApiResponseError, match=message):
+    with pytest.raises(ApiResponseError, match=message) as caught:
         list(client.pages("/o", items))
+    _has_the_facts(caught.value, json.dumps(answer))
+
+
+def _has_the_facts(error: ApiException, body: str) -> None:
+    assert (error.status, error.body, error.request_sent) == (200, body, True)
+    assert str(error).startswith("GET /rest/v2/o: HTTP 200. ")
+    assert error.headers["content-type"] == "application/json"
+
+
+def test_an_error_of_a_page_says_what_the_server_said(client: ApiClient, shop: Shop) -> None:
+    answer = {"success": False, "error": {"developer_message": "_limit is at most 200"}}
+    shop.answer = lambda seen: answer
+    with pytest.raises(ApiResponseError, match="_limit is at most 200") as caught:
+        list(client.pages("/o", "orders"))
+    _has_the_facts(caught.value, json.dumps(answer))
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>"])
+def test_a_page_that_is_not_json(client: ApiClient, shop: Shop, body: bytes) -> None:
+    shop.answer = lambda seen: (200, {"Content-Type": "text/html"}, body)
+    with pytest.raises(ApiResponseError) as caught:
+        list(client.pages("/o", "orders"))
+    assert (caught.value.status, caught.value.body) == (200, body.decode())
 
 
 @pytest.mark.parametrize(
@@ -592,7 +638,7 @@ def test_a_compressed_download_is_unpacked(client: ApiClient, shop: Shop, tmp_pa
         ("gzip", gzip.compress(PDF)[:1], "compressed body is cut"),
         ("deflate", zlib.compress(PDF)[:-9], "compressed body is cut"),
         ("gzip", b"not gzip at all", "compression is broken"),
-        ("br", b"brotli", "content encoding that was not asked for"),
+        ("br", b"brotli", "content encoding other than gzip"),
     ],
 )
 def test_a_download_that_cannot_be_unpacked_whole_is_no_file(
@@ -746,6 +792,21 @@ def test_where_nothing_can_be_written_nothing_is_asked(
     if to == "no/such/folder/a":
         assert str(tmp_path / "no/such/folder") in str(caught.value)
     assert (shop.requests, os.listdir(tmp_path)) == ([], [])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+@pytest.mark.parametrize("name", ["pipe", "link"])
+def test_a_device_or_pipe_is_not_replaced(
+    client: ApiClient, shop: Shop, tmp_path: Path, name: str
+) -> None:
+    """As root, a download to /dev/null would replace the device by a file."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    with pytest.raises(ApiValueError, match="to must be a regular file"):
+        client.download("/a", to=tmp_path / name)
+    assert shop.requests == []
+    assert stat.S_ISFIFO(os.stat(tmp_path / name).st_mode)
+    assert (tmp_path / "link").is_symlink()
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="only Linux has such a folder")

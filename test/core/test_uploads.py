@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ultracart import ApiClient
+from ultracart import ApiClient, ApiValueError
 from ultracart.sandbox import Sandbox
 
 CONTENT = b"\x00\xff\r\n--x\r\nid;name\n"
@@ -107,6 +107,19 @@ def test_a_file_among_the_fields(sandbox: Sandbox, client: ApiClient) -> None:
     assert parts(sandbox) == [Part("f", "n", b"1", "text/x"), Part("g", None, b"2", None)]
 
 
+@pytest.mark.parametrize("place", ["files", "post_params"])
+def test_text_of_a_file_in_the_charset_of_its_type(
+    sandbox: Sandbox, client: ApiClient, place: str
+) -> None:
+    file = ("n.csv", "caf\u00e9", "text/csv; charset=iso-8859-1")
+    arguments: dict[str, Any] = {place: [("f", file)]}
+    client.call_api("/x", "POST", **arguments)
+    assert b"caf\xe9\r\n" in sandbox.requests[-1].body
+    arguments = {place: [("f", ("n.csv", "\u20ac", file[2]))]}
+    with pytest.raises(ApiValueError, match="cannot be encoded as iso-8859-1"):
+        client.call_api("/x", "POST", **arguments)
+
+
 CLOSED = io.BytesIO()
 CLOSED.close()
 
@@ -117,6 +130,8 @@ CLOSED.close()
         ({"f": ("\ud800", b"1")}, ValueError, r"files\['f'\]: the file name.*surrogate"),
         ({"\ud800": b"1"}, ValueError, r"files\['\\ud800'\]"),
         ({"f": "/nowhere/at/all"}, ValueError, "f.*No such file"),
+        ({"f": ""}, ValueError, "f.*No such file"),
+        ({"f": [b"1", ""]}, ValueError, "f.*No such file"),
         ({"f": ("n", Path("/nowhere"))}, ValueError, "f.*No such file"),
         ({"f": "a\0b"}, ValueError, "f.*cannot be read"),
         ({"f": CLOSED}, ValueError, "f.*closed"),

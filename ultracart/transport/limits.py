@@ -265,11 +265,11 @@ def decompressed(body: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     """The decompressed body in pieces of at most 64 KiB, from whatever pieces it comes in.
 
     Raises:
-        BodyError: an encoding that was never asked for, or a body that is broken or cut.
+        BodyError: another encoding than gzip and deflate, or a body that is broken or cut.
     """
     encoding = encoding.strip().lower()
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise BodyError("the response has a content encoding that was not asked for")
+        raise BodyError("the response has a content encoding other than gzip and deflate")
     decoder: Any = None
     first = b""
     window = _GZIP

@@ -10,7 +10,15 @@ from urllib.parse import quote_plus, urlsplit
 
 from ..exceptions import ApiTypeError, ApiValueError
 from ..json_body import content_type_parts
-from ..sending import BODILESS, as_text, is_encodable, is_text, require_no_body, sanitize_argument
+from ..sending import (
+    BODILESS,
+    as_text,
+    encoded,
+    is_encodable,
+    is_text,
+    require_no_body,
+    sanitize_argument,
+)
 from .call import RawContent
 from .settings import TransportSettings
 
@@ -103,7 +111,7 @@ def _content(
     if "json" in media_type:
         return b"{}" if body is None else _json(body)
     if isinstance(body, str):
-        return _encoded(body, "body", charset)
+        return encoded(body, "body", content_type)
     if isinstance(body, (bytes, bytearray, memoryview)):
         return bytes(body)
     raise ApiTypeError("body must be str or bytes for the content type %s" % media_type)
@@ -164,10 +172,10 @@ def _parts(fields: list[tuple[Any, Any]]) -> Iterator[tuple[str, Any]]:
         if not isinstance(value, (bytes, tuple)):  # a tuple is a file
             value = as_text(ascii(name), value)
         if isinstance(value, str):
-            _encoded(value, ascii(name))
+            encoded(value, ascii(name))
         if isinstance(value, tuple):
             value = _file_part(ascii(name), value)
-        _encoded(name, ascii(name))
+        encoded(name, ascii(name))
         yield name, value
 
 
@@ -178,12 +186,13 @@ def _file_part(name: str, part: tuple[Any, ...]) -> tuple[Any, ...]:
         or not isinstance(part[1], (str, bytes))
     ):
         raise ApiTypeError("%s must be (file name, content[, content type])" % name)
-    for text in part[:2]:
-        if isinstance(text, str):
-            _encoded(text, name)
-    if len(part) > 2:
-        return (*part[:2], _header_value("Content-Type of %s" % name, part[2]))
-    return part
+    file_name, content, *kinds = part
+    kinds = [_header_value("Content-Type of %s" % name, kind) for kind in kinds]
+    if file_name is not None:
+        encoded(file_name, name)
+    if isinstance(content, str):
+        content = encoded(content, name, *kinds)
+    return (file_name, content, *kinds)
 
 
 def checked_headers(headers: Mapping[str, Any]) -> dict[str, str]:
@@ -280,13 +289,3 @@ def _exact_json(value: Any) -> str:
             raise ValueError
         return str(value)
     return json.dumps(value, allow_nan=False)
-
-
-def _encoded(text: str, name: str, charset: str = "") -> bytes:
-    if not is_encodable(text):
-        raise ApiValueError("%s holds a lone surrogate, which no encoding can carry" % name)
-    try:
-        return text.encode(charset or "utf-8")
-    except (LookupError, UnicodeError):
-        pass  # the UnicodeError holds the whole text, so it must not become the context
-    raise ApiValueError("%s cannot be encoded as %s, its content type's charset" % (name, charset))
