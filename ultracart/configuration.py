@@ -189,7 +189,7 @@ class Configuration(_Namespace):
         settings = [
             known for known in (*self.__dict__, *dir(type(self))) if self._is_setting(known)
         ]
-        nearest = get_close_matches(name, settings, n=1, cutoff=0)
+        nearest = get_close_matches(name.lower(), settings, n=1, cutoff=0)
         return "Configuration has no setting %r: did you mean %r?" % (name, nearest[0])
 
     def prepared(self, name: str, prepare: Callable[[Configuration], Any]) -> Any:

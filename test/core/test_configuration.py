@@ -424,6 +424,9 @@ def test_a_keyword_wins_over_the_defaults_set() -> None:
         ("time_out", "timeout"),
         ("apikey", "api_key"),
         ("logfile", "logger_file"),
+        ("HOST", "host"),
+        ("ACCESS_TOKEN", "access_token"),
+        ("verifySSL", "verify_ssl"),
     ],
 )
 def test_a_misspelt_setting_names_the_nearest(name: str, nearest: str) -> None:

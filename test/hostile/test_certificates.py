@@ -132,9 +132,14 @@ def test_several_folders_in_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = serve(OK, tls=authority.context())
-    folders = ["/nowhere", str(other.folder), as_folder(authority.path, tmp_path)]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    folders = ["/nowhere", str(empty), str(other.folder), as_folder(authority.path, tmp_path)]
     monkeypatch.setenv("SSL_CERT_DIR", os.pathsep.join(folders))
     assert call(client_of(server)) == {"a": 1}
+    monkeypatch.setenv("SSL_CERT_DIR", os.pathsep.join(["/nowhere", str(empty)]))
+    with pytest.raises(ConfigurationError, match=r"SSL_CERT_DIR.*empty.* holds none"):
+        call(client_of(server))
 
 
 def test_a_folder_that_cannot_be_read(

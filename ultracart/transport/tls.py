@@ -93,14 +93,26 @@ def read_files(settings: TransportSettings) -> Files:
     if not to_origin and (proxy is None or proxy.origin.scheme != "https"):
         return NO_FILES
     authorities: dict[bytes, None] = {}
+    found: dict[str, list[bytes]] = {}  # by setting or variable, which may name several folders
     if settings.verify_ssl:
         for name, source in settings.trusted:
-            authorities.update(dict.fromkeys(_certificates(name, source)))
+            found.setdefault(name, []).extend(_certificates(name, source))
+    for name, contents in found.items():
+        if not contents:
+            sources = [show_path(source) for of, source in settings.trusted if of == name]
+            raise ConfigurationError(
+                "%s must name a file or folder of PEM certificates: %s holds none"
+                % (name, " or ".join(sources))
+            )
+        authorities.update(dict.fromkeys(contents))
     return Files(tuple(authorities), _identity(settings) if to_origin else None)
 
 
 def _certificates(name: str, source: str) -> list[bytes]:
-    """PEM certificates from ``source``: a file, the files of a folder, or the text itself."""
+    """PEM certificates from ``source``: a file, the files of a folder, or the text itself.
+
+    Empty if it holds none.
+    """
     if "-----BEGIN " in source:
         return [source.encode("utf-8", "replace")]  # comments may be in any encoding
     paths = [source]
@@ -110,13 +122,7 @@ def _certificates(name: str, source: str) -> list[bytes]:
         except OSError as error:
             raise _unreadable(name, "folder", source, error) from None
         paths = [path for path in paths if os.path.isfile(path)]
-    contents = [content for content in (_read(path, name) for path in paths) if _BEGIN in content]
-    if not contents:
-        raise ConfigurationError(
-            "%s must name a file or folder of PEM certificates: %s holds none"
-            % (name, show_path(source))
-        )
-    return contents
+    return [content for content in (_read(path, name) for path in paths) if _BEGIN in content]
 
 
 def _identity(settings: TransportSettings) -> bytes | None:
