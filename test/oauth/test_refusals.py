@@ -159,6 +159,24 @@ def test_refresh_asks_all_the_same(expired, sandbox):
     assert expired.access_token()
 
 
+@pytest.mark.parametrize("mode", ["same", "absent"])
+@pytest.mark.parametrize("who", ["this session", "another process"])
+def test_a_refresh_that_succeeds_ends_what_was_remembered_of_a_lasting_refresh_token(
+    expired, make_session, sandbox, store, time_, mode, who
+):
+    sandbox.refresh_tokens = mode
+    sandbox.faults.add(TOKEN_PATH, status=400, body={"error": "invalid_grant"})
+    fail(expired, 1, ReauthorizationRequired)
+    if who == "this session":
+        expired.refresh()
+    else:
+        assert make_session(token_store=OneProcess(store)).access_token()
+    assert expired.grants()[0].state == "fresh"
+    assert expired.access_token()
+    time_.pass_(3601)
+    assert expired.access_token()
+
+
 def test_a_retry_after_is_waited_out(expired, sandbox, time_):
     sandbox.faults.add(TOKEN_PATH, retry_after=600)
     (first, *others) = fail(expired, 10, RateLimitException)
@@ -319,7 +337,8 @@ def test_the_wait_begins_anew(authorized, sandbox, time_, log_in_to, how):
     authorized.refresh()
     for wait in (10, 20, 40, 80, 160, 320, 640, 640):
         assert not rejected_after(wait - 1)
-        assert rejected_after(1.5)
+        assert rejected_after(1.25)
+        time_.pass_(0.25)
         assert authorized.access_token()
     if how == "a login":
         log_in_to(authorized, sandbox)
@@ -386,31 +405,15 @@ def test_a_short_token_that_is_at_its_end_is_refreshed(session, sandbox, log_in_
     assert session.access_token() != token
 
 
-@pytest.mark.parametrize(("age", "is_kept"), [(8.5, True), (9, False), (9.5, False)])
-def test_a_short_token_of_its_own_is_kept_for_half_of_its_time(
+@pytest.mark.parametrize(("age", "is_kept"), [(7.5, True), (8, False)])
+def test_a_short_token_is_kept_for_half_of_its_time(
     session, sandbox, log_in_to, time_, age, is_kept
 ):
-    sandbox.access_token_lifetime = 20  # refreshed after 18
+    sandbox.access_token_lifetime = 16
     log_in_to(session, sandbox)
     token = session.refresh().access_token
     time_.pass_(age)
     assert session.invalidate("default", token) != is_kept
-
-
-@pytest.mark.parametrize(("age", "is_kept"), [(1739.5, True), (1740, False), (1800, False)])
-def test_an_adopted_token_is_kept_for_half_of_its_time(
-    make_session, sandbox, log_in_to, store, time_, age, is_kept
-):
-    session = make_session(token_store=store)
-    log_in_to(session, sandbox)
-    assert make_session(token_store=store).invalidate("default", session.access_token())
-    adopted = session.token().replaced(
-        access_token="access", expires_at=time_.now + 3600 - age, issued_at=time_.now - age
-    )
-    store.save("default", adopted)
-    another = make_session(token_store=store)
-    assert another.access_token() == "access"
-    assert another.invalidate("default", "access") != is_kept
 
 
 def test_a_token_is_untried_while_only_others_have_refreshed_it(
@@ -598,7 +601,7 @@ def test_a_refusal_shows_no_secret(expired, sandbox, store):
     sandbox.revoke()
     fail(expired, 1, ReauthorizationRequired)
     shown = repr(vars(expired._store.refusals))
-    assert "Refusal(ReauthorizationRequired" in shown
+    assert "Refusal(token=Token(access_token=***" in shown
     assert store.load("default").refresh_token not in shown
 
 

@@ -22,8 +22,8 @@ R9   An error response to a refresh token is remembered, in this process. While 
      application or sent ``Retry-After``; for a pause that grows to a minute after two failures in a
      row, or to 15 seconds after four lost responses in a row. A forced refresh is sent anyway.
 R10  A 401: adopt the stored token if it is another one, else refresh. A token that is rejected
-     within ten seconds of its refresh stays in use: its successor would be rejected as well. With
-     each such token in a row, the ten seconds double.
+     within ten seconds of its refresh, or half of a shorter life, stays in use: its successor would
+     be rejected as well. With each such token in a row, the ten seconds double.
 R11  A token is sent only to the server and by the application that it belongs to (SafeStore), and a
      response for another merchant is refused.
 R12  Events are reported after every lock was released.
@@ -137,13 +137,11 @@ class Refresher:
         entry = self._cache.entries.get(account) or self._read(account)
         if entry is None or entry.access_token != access_token:
             return True
-        now = self._monotonic()
-        if entry.is_young(now):
-            stored = self._store.load(account)
-            if stored is None or stored.is_same_issue(entry.token):
-                keeps = partial(self._store.refusals.keeps_rejected, account, now)
-                return self._cache.expire(account, access_token, unless=keeps)
-        return self._cache.expire(account, access_token)
+        stored = self._store.load(account)
+        if stored is None or not stored.is_same_issue(entry.token):
+            return self._cache.expire(account, access_token)
+        keeps = partial(self._store.refusals.keeps_rejected, account, self._monotonic())
+        return self._cache.expire(account, access_token, unless=keeps)
 
     # -- reading the store --------------------------------------------------------------------
 

@@ -40,23 +40,12 @@ _GrantKey = tuple[str, float | None]
 
 
 class Refusal(NamedTuple):
-    """An error response to a token, and the monotonic second until which it holds."""
+    """The error response to a token that callers get, without a request, until it is over."""
 
-    credential: str
+    token: Token
     error: Exception
-    until: float
-
-    def __repr__(self) -> str:
-        return "Refusal(%s, until=%r)" % (type(self.error).__name__, self.until)
-
-    @property
-    def is_final(self) -> bool:
-        """Whether the grant has ended, so that only another token helps."""
-        return self.until == math.inf
-
-    def is_of(self, token: Token) -> bool:
-        """Whether it is an error response to this token."""
-        return self.credential == _credential(token)
+    until: float  # monotonic seconds; infinite once the grant has ended
+    failures: int  # error responses in a row
 
 
 class Refusals:
@@ -72,14 +61,9 @@ class Refusals:
         # The account that was last refused as invalid_client, and the refusal that holds for all.
         self._last_invalid: tuple[str, Refusal] | None = None
         self._for_all: Refusal | None = None
-        # Tokens that were rejected soon after their refresh, by grant: how many in a row, and when
-        # the last was refreshed.
+        # By grant: how many rejected tokens in a row this process has replaced, and when it has
+        # last replaced one, or refreshed one that was rejected and stays.
         self._rejected: BoundedDict[_GrantKey, tuple[int, float]] = BoundedDict()
-        # Rejected tokens that other processes had refreshed, by grant: how many in a row were
-        # replaced, and when the last was.
-        self._adopted: BoundedDict[_GrantKey, tuple[int, float]] = BoundedDict()
-        # The hash of a refresh token, and how many error responses in a row came to it.
-        self._failed: BoundedDict[str, tuple[int, int]] = BoundedDict()
 
     def remember(
         self,
@@ -94,100 +78,87 @@ class Refusals:
 
         ``early``: the token was still valid. Such requests have a backoff of their own (R3).
         """
+        known = self._of(account, token)
+        failures = 0 if known is None else known.failures
         pause = _pause(error)
-        if not pause and not early:
-            pause = self._pause_of_a_series(account, token, error)
-        if not pause or (pause < math.inf and self.has_ended(account, token)):
-            return
+        # What was not sent costs UltraCart nothing.
+        if isinstance(error, ApiException) and not (pause or early or error.request_sent is False):
+            failures += 1
+            pause = _pause_in_a_row(error, failures)
         # Copies: the original's traceback would keep the failed call's local variables alive.
         kept = equal_error(error)
         if isinstance(error.__cause__, Exception):
             kept.__cause__ = equal_error(error.__cause__)
-        refusal = Refusal(_credential(token), kept, now + pause)
-        self._by_account[account] = refusal
+        refusal = Refusal(token, kept, now + pause, failures)
         if isinstance(error, InvalidClientError):
             other, last = self._last_invalid or (account, refusal)
             if other != account and now < last.until:
                 self._for_all = refusal
             self._last_invalid = account, refusal
-
-    def _pause_of_a_series(self, account: str, token: Token, error: UltraCartError) -> float:
-        """Seconds that grow with each error in a row for one token; none after the first.
-
-        Without it, a merchant for whom each refresh is an ``invalid_request`` would cost a request
-        with each call, and one for whom it is a 500 would cost four. What was not sent costs none.
-        Lost responses may be a short outage: no pause after the first three.
-        """
-        if not isinstance(error, ApiException) or error.request_sent is False:
-            return 0.0
-        seen, count = self._failed.get(account, (0, 0))
-        count = count + 1 if seen == hash(token.refresh_token) else 1
-        self._failed[account] = hash(token.refresh_token), count
-        free, longest = (3, _LOST) if may_have_been_lost(error) else (1, _DECIDED)
-        return 0.0 if count <= free else min(2.0 ** min(count - free - 1, 10), longest)
+        if known is not None and known.until > refusal.until:
+            refusal = known._replace(failures=failures)
+        self._by_account[account] = refusal
 
     def check(self, account: str, token: Token, now: float) -> None:
         """Raise the refusal that still holds for this token."""
-        for_all = self._for_all
-        if for_all is not None and now < for_all.until:
-            raise equal_error(for_all.error)
-        refusal = self._by_account.get(account)
-        if refusal is None or now >= refusal.until or not refusal.is_of(token):
-            return
-        error = equal_error(refusal.error)
-        if isinstance(error, ApiException) and error.retry_after:
-            error.retry_after = refusal.until - now
-        raise error
+        for refusal in (self._for_all, self._of(account, token)):
+            if refusal is not None and now < refusal.until:
+                error = equal_error(refusal.error)
+                if isinstance(error, ApiException) and error.retry_after:
+                    error.retry_after = refusal.until - now
+                raise error
 
     def has_ended(self, account: str, token: Token) -> bool:
         """Whether the grant of this token is known to have ended."""
-        refusal = self._by_account.get(account)
-        return refusal is not None and refusal.is_final and refusal.is_of(token)
+        refusal = self._of(account, token)
+        return refusal is not None and refusal.until == math.inf
 
     def forget(self, account: str) -> None:
-        """The account has a new grant, or none."""
+        """The account has no grant any more."""
         self._by_account.pop(account, None)
-        self._failed.pop(account, None)
 
     def accept(self, account: str) -> None:
         """The server has given the application a token for the account."""
-        self._failed.pop(account, None)
+        self.forget(account)
         self._last_invalid = self._for_all = None
+
+    def _of(self, account: str, token: Token) -> Refusal | None:
+        """What is remembered of this token: another one, once it is stored, may be accepted."""
+        refusal = self._by_account.get(account)
+        if refusal is None or not refusal.token.has_same_credentials(token):
+            return None
+        return refusal
 
     def keeps_rejected(self, account: str, now: float, entry: CachedToken) -> bool:
         """Whether a token that is rejected ``now`` stays in use.
 
-        It does within seconds of its own refresh: a resource that rejects every token would get a
-        new one with each call.
+        It does for a while after this process has refreshed the grant: a resource that rejects
+        every token would get a new one with each call. That counts as well where another process
+        has refreshed it since: else many processes would replace each other's tokens.
         """
         grant = account, entry.token.granted_at
-        refreshed_at = entry.refreshed_at
-        if not math.isfinite(refreshed_at):
-            return self._keeps_adopted(grant, now)
-        count, rejected = self._rejected.get(grant, (0, -math.inf))
-        if now - refreshed_at < _REJECTED_SOON * 2**count:
+        count, last = self._rejected.get(grant, (0, -math.inf))
+        refreshed_at = max(entry.refreshed_at, last)
+        # A short token may have expired on its way to the resource.
+        pause = min(_REJECTED_SOON * 2**count, (entry.token.lifetime or math.inf) / 2)
+        if now - refreshed_at < pause:
             self._rejected[grant] = count, refreshed_at
             return True
-        if rejected == refreshed_at:
-            self._rejected[grant] = min(count + 1, _MOST_DOUBLINGS), refreshed_at
-        else:
-            self._rejected.pop(grant, None)
-        return False
-
-    def _keeps_adopted(self, grant: _GrantKey, now: float) -> bool:
-        """Otherwise many processes on one store replace each other's tokens with each call."""
-        count, replaced = self._adopted.get(grant, (0, -math.inf))
-        pause = _REJECTED_SOON * 2**count
-        if now - replaced < pause:
-            return True
-        is_series = now - replaced < _SERIES * pause
-        self._adopted[grant] = (min(count + 1, _MOST_DOUBLINGS) if is_series else 0), now
+        # Not in a row with a token that was not rejected while it was new.
+        is_in_a_row = refreshed_at == last and now - last < _SERIES * pause
+        self._rejected[grant] = min(count + 1, _MOST_DOUBLINGS) if is_in_a_row else 0, now
         return False
 
 
-def _credential(token: Token) -> str:
-    """What identifies a token: its refresh token, or without one its access token."""
-    return token.refresh_token or token.access_token
+def _pause_in_a_row(error: ApiException, count: int) -> float:
+    """Seconds that grow with each error response in a row to one token; none after the first.
+
+    Without it, a merchant for whom each refresh is an ``invalid_request`` would cost a request
+    with each call, and one for whom it is a 500 would cost four. Lost responses may be a short
+    outage: no pause after the first three.
+    """
+    free, longest = (3, _LOST) if may_have_been_lost(error) else (1, _DECIDED)
+    return 0.0 if count <= free else min(2.0 ** min(count - free - 1, 10), longest)
 
 
 def _pause(error: UltraCartError) -> float:

@@ -84,13 +84,6 @@ class CachedToken:
         self.access_token = self.token.access_token
         self.fresh_until = min(self.refresh_at, self.fresh_until)
 
-    def is_young(self, now: float) -> bool:
-        """Whether half of the token's time is still to come; later it may be near its expiry."""
-        if math.isfinite(self.refreshed_at):
-            return now < (self.refreshed_at + self.refresh_at) / 2
-        lifetime = self.token.lifetime
-        return lifetime is None or now < self.refresh_at - lifetime / 2
-
 
 # The cache's count of invalidations, and the account's entry.
 Version = tuple[int, CachedToken | None]
