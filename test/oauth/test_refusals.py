@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from failing_stores import FullDisk
 from waiting import TOKEN_PATH, token_requests
 
 from ultracart import OauthApi
@@ -15,7 +14,6 @@ from ultracart.exceptions import (
     OAuthError,
     RateLimitException,
     ReauthorizationRequired,
-    TokenStoreError,
     UnauthorizedException,
 )
 from ultracart.oauth import MemoryTokenStore, SessionEvent, Token
@@ -347,26 +345,6 @@ def test_the_wait_begins_anew(authorized, sandbox, time_, log_in_to, how):
     authorized.refresh()
     assert not rejected_after(9)
     assert rejected_after(2)
-
-
-@pytest.mark.parametrize(("age", "is_kept"), [(9, True), (11, False)])
-def test_a_token_whose_save_was_repeated_is_as_old_as_its_refresh(
-    make_session, sandbox, log_in_to, time_, age, is_kept
-):
-    store = FullDisk()
-    session = make_session(token_store=store)
-    log_in_to(session, sandbox)
-    time_.pass_(3601)
-    store.full = True
-    for _ in range(2):
-        with pytest.raises(TokenStoreError):
-            session.access_token()
-        time_.pass_(age / 3)
-    store.full = False
-    token = session.access_token()
-    time_.pass_(age / 3)
-    assert session.invalidate("default", token) != is_kept
-    assert sandbox.counters.refreshes == 1
 
 
 def test_a_token_that_two_threads_have_asked_for_is_of_this_process(

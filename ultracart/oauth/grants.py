@@ -80,15 +80,15 @@ class Grants:
         token = self._store.bound(
             Token.from_response(issued.response, issued_at=issued.sent_at, scope=scope)
         )
-        age = self._monotonic() - issued.sent_monotonic
+        sent_at = issued.sent_monotonic
+        duration = self._monotonic() - sent_at
         with self._reporter.reporting(account) as trace:
             with self._store.lock(account):
                 self._store.save(account, token)
                 version = self._cache.version(account)
-            self._cache.put(account, token, age=age, if_version=version, invalidate_readers=True)
-            self._store.refusals.forget(account)
+            self._cache.put(account, token, if_version=version, sent_at=sent_at, is_login=True)
             self._store.refusals.accept(account)
-            trace.duration, trace.attempts = age, issued.attempts
+            trace.duration, trace.attempts = duration, issued.attempts
             trace.done("issued", token)
         return token
 

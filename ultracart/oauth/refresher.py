@@ -38,6 +38,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 from ..exceptions import (
     ApiException,
@@ -64,10 +65,6 @@ _TRIES = 2
 _logger = logging.getLogger(__name__)
 
 
-class _RefreshedElsewhere(Exception):
-    """Another process holds the lock: it refreshes, and the token here is still valid."""
-
-
 class Refresher:
     """Hands out valid tokens, and replaces them under the store's lock."""
 
@@ -84,7 +81,7 @@ class Refresher:
         self._cache = cache
         self._reporter = reporter
         self._monotonic = monotonic
-        self._flights: SingleFlight[Token] = SingleFlight()
+        self._flights: SingleFlight[Token | None] = SingleFlight()
 
     # -- what callers ask for -----------------------------------------------------------------
 
@@ -96,18 +93,17 @@ class Refresher:
             if entry is None:
                 raise reauthorization_required(account)
             now = self._monotonic()
-            try:
-                if now < entry.refresh_at:  # R1, R2
-                    if now < entry.fresh_until or self._is_still_stored(account, entry):
-                        return entry.token
-                    continue
-                if now < entry.expires_at:  # R3
-                    token = self._refresh_early(account, entry)
-                else:  # R4
-                    with self._reporter.reporting(account) as trace:
-                        work = partial(self._refresh, account, entry, trace)
-                        token = self._flights.run(account, work)
-            except _RefreshedElsewhere:
+            if now < entry.refresh_at:  # R1, R2
+                if now < entry.fresh_until or self._is_still_stored(account, entry):
+                    return entry.token
+                continue
+            if now < entry.expires_at:  # R3
+                token: Token | None = self._refresh_early(account, entry)
+            else:  # R4
+                with self._reporter.reporting(account) as trace:
+                    work = partial(self._refresh, account, entry, trace)
+                    token = self._flights.run(account, work)
+            if token is None:
                 continue  # this call had joined an early refresh, which gave way
             tries -= 1
             if not tries or not self._cache.has_expired(account, token):
@@ -118,9 +114,9 @@ class Refresher:
     def refresh(self, account: str) -> Token:
         """Refresh now, even if the token is fresh; threads that ask at once share one refresh."""
         with self._reporter.reporting(account) as trace:
-            # A tuple, because any text may be the name of another account.
             work = partial(self._refresh, account, None, trace)
-            return self._flights.run(("forced", account), work)
+            # A tuple, because any text may be the name of another account. Never None: not early.
+            return cast("Token", self._flights.run(("forced", account), work))
 
     def refresh_unless_newer(self, account: str, token: Token) -> SessionEvent | None:
         """Refresh ``token`` unless the store has another one; returns the event, if any."""
@@ -128,7 +124,7 @@ class Refresher:
             try:
                 work = partial(self._refresh, account, CachedToken(token), trace)
                 self._flights.run(account, work)
-            except (UltraCartError, _RefreshedElsewhere):
+            except UltraCartError:
                 pass  # the event says it
         return trace.event
 
@@ -170,8 +166,6 @@ class Refresher:
             elif not stored.is_same_issue(entry.token):
                 self._cache.put(account, stored, if_version=version)
                 return False
-        except _RefreshedElsewhere:
-            pass
         except TokenBindingError:
             self._cache.forget(account)
             raise
@@ -185,8 +179,6 @@ class Refresher:
         """The new token, or, if it could not be had now, the entry's, which was valid before."""
         try:
             return self._try_refresh(account, entry) or entry.token
-        except _RefreshedElsewhere:
-            self._cache.postpone_refresh(account, entry, PEER_REFRESH_RECHECK)
         except UltraCartError as error:
             half = (entry.expires_at - self._monotonic()) / 2
             pause = max(min(half, MAX_REFRESH_BACKOFF), getattr(error, "retry_after", None) or 0.0)
@@ -202,23 +194,23 @@ class Refresher:
 
     def _refresh(
         self, account: str, seen: CachedToken | None, trace: Trace, *, early: bool = False
-    ) -> Token:
+    ) -> Token | None:
         """The token that replaces ``seen``; without that, whatever is stored is refreshed.
 
-        Raises _RefreshedElsewhere if ``early`` and another process is at it.
+        ``None`` if ``early``, and another process is at it.
         """
         try:
             stored = self._newer(account, seen)
             if stored is not None:
                 return stored
             with self._store.lock(account, blocking=not early) as held:
-                if not held:
-                    raise _RefreshedElsewhere
+                if not held and seen is not None:  # another process is at it
+                    self._cache.postpone_refresh(account, seen, PEER_REFRESH_RECHECK)
+                    return None
                 stored = self._newer(account, seen)
                 if stored is not None:
                     return stored
-                token, age = self._refresh_under_lock(account, trace, early)
-                refreshed_at = self._store.pending.refreshed_at(account, token)
+                token, sent_at = self._refresh_under_lock(account, trace, early)
                 version = self._cache.version(account)
         except UltraCartError as error:
             # No event where no refresh token was sent, as with a remembered refusal.
@@ -226,7 +218,7 @@ class Refresher:
             if is_news and trace.kind != "grant_ended":
                 trace.failed(error)
             raise
-        self._cache.put(account, token, age=age, if_version=version, refreshed_at=refreshed_at)
+        self._cache.put(account, token, if_version=version, sent_at=sent_at)
         return token
 
     def _newer(self, account: str, seen: CachedToken | None) -> Token | None:
@@ -253,7 +245,7 @@ class Refresher:
     ) -> tuple[Token, float | None]:
         """Refresh the stored token and save the result.
 
-        Returns the token, and its age in seconds if this process measured it.
+        Returns the token, and when it was asked for, in monotonic seconds, if it was now.
         """
         old = self._store.load(account)
         if old is None:
@@ -278,7 +270,7 @@ class Refresher:
         )
         saved = self._save(account, old, new)
         trace.done("refreshed", saved)
-        return saved, self._monotonic() - issued.sent_monotonic if saved is new else None
+        return saved, issued.sent_monotonic if saved is new else None
 
     def _ask(self, account: str, old: Token, trace: Trace, early: bool) -> Issued:
         if old.refresh_token is None:

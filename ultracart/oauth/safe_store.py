@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import inspect
 import logging
-import math
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from threading import get_ident
 from typing import Any, NamedTuple, NoReturn, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -17,7 +15,6 @@ from ..forks import renew_after_fork
 from ..locks import Lock
 from .authorization import origin_of
 from .refusals import Refusals
-from .single_flight import needs_itself
 from .stores.base import TokenStore
 from .stores.lock_errors import caller_error_first
 from .token import Token
@@ -35,9 +32,7 @@ class _Pending(NamedTuple):
     # The older tokens that the store may still return. A database whose COMMIT fails rolls back
     # every save made under the lock, so more than one older token is possible.
     predecessors: tuple[Token, ...]
-    # In monotonic seconds; a save that failed is repeated later.
-    refreshed_at: float
-    saved_at: float
+    saved_at: float  # monotonic seconds; a save that failed is repeated later
 
 
 class PendingSaves:
@@ -58,17 +53,11 @@ class PendingSaves:
         with self._lock:
             pending = self._by_account.get(account)
             predecessors: tuple[Token, ...] = (old,)
-            refreshed_at = now
             if pending is not None and pending.token is new:
-                predecessors, refreshed_at = pending.predecessors, pending.refreshed_at
+                predecessors = pending.predecessors
             elif pending is not None and pending.token.has_same_credentials(old):
                 predecessors = (*pending.predecessors, old)
-            self._by_account[account] = _Pending(new, predecessors, refreshed_at, now)
-
-    def refreshed_at(self, account: str, token: Token) -> float:
-        """When this process refreshed a pending token; minus infinity for any other token."""
-        pending = self._by_account.get(account)
-        return pending.refreshed_at if pending is not None and pending.token is token else -math.inf
+            self._by_account[account] = _Pending(new, predecessors, now)
 
     def latest(self, account: str, stored: Token) -> Token:
         """``stored``, or the token that has replaced it and is not in the store."""
@@ -161,8 +150,6 @@ class SafeStore:
         self._replace: Callable[[str, Token, Token], bool] = (
             store.replace if isinstance(store, TokenStore) else partial(TokenStore.replace, store)
         )
-        # The thread that holds each account's lock.
-        self._owners: dict[str, int] = {}
         self._can_try = "blocking" in inspect.signature(store.lock).parameters
 
     # -- what is stored -----------------------------------------------------------------------
@@ -187,8 +174,7 @@ class SafeStore:
             raise TokenStoreError(
                 "the token store returned a %s in place of a Token" % type(token).__name__
             )
-        if not self._is_owner(account):  # what is seen under the lock may be rolled back
-            self.pending.confirm(account, token, self._monotonic())
+        self.pending.confirm(account, token, self._monotonic())
         return token
 
     def accounts(self) -> list[str]:
@@ -270,28 +256,15 @@ class SafeStore:
 
         Raises:
             TokenStoreError: the lock was not to be had.
-            OAuthSessionError: this thread holds it already, and would wait for itself.
         """
-        waits = blocking or not self._can_try
-        if waits and self._is_owner(account):
-            raise needs_itself()
-        options = {} if waits else {"blocking": False}
+        options = {} if blocking or not self._can_try else {"blocking": False}
         context = _call("lock", self._store.lock, account, **options)
         with caller_error_first(context, Exception, partial(_fail, "lock")) as entered:
             # A user's store may return anything from __enter__; only False means "not acquired".
             held = entered is not False
             if blocking and not held:
                 raise TokenStoreError("the token store's lock did not become free in time")
-            try:
-                if held:
-                    self._owners[account] = get_ident()
-                yield held
-            finally:
-                if held:
-                    self._owners.pop(account, None)
-
-    def _is_owner(self, account: str) -> bool:
-        return self._owners.get(account) == get_ident()
+            yield held
 
 
 def _call(what: str, method: Callable[..., T], *arguments: Any, **options: Any) -> T:

@@ -50,7 +50,10 @@ class SingleFlight(Generic[T]):
         while True:
             call = self._running(key)
             if call is not None and call.owner == threading.get_ident():
-                raise needs_itself()
+                raise OAuthSessionError(
+                    "this refresh would wait for itself: a token store, cipher, log handler or"
+                    " signal handler must not ask for the token that is being refreshed"
+                )
             if call is None:
                 call = self._run(key, work)
             # Not for ever: Ctrl-C may keep the owner from waking this thread.
@@ -99,14 +102,6 @@ class SingleFlight(Generic[T]):
 
     def _after_fork(self) -> None:
         self._calls = {}
-
-
-def needs_itself() -> OAuthSessionError:
-    """The error of a thread that would wait for itself."""
-    return OAuthSessionError(
-        "this refresh would wait for itself: a token store, cipher, log handler or signal"
-        " handler must not ask for the token that is being refreshed"
-    )
 
 
 def equal_error(error: Exception) -> Exception:

@@ -70,7 +70,7 @@ class CachedToken:
         refresh_at: until then the token is fresh; then it is stale: a refresh is due.
         expires_at: from then on it must not be used.
         fresh_until: until then it is returned without reading the store.
-        refreshed_at: when this process refreshed it; minus infinity if it did not.
+        refreshed_at: when this process refreshed it; minus infinity if it came from the store.
     """
 
     token: Token
@@ -127,19 +127,17 @@ class TokenCache:
         token: Token,
         *,
         if_version: Version,
-        age: float | None = None,
-        refreshed_at: float = _NEVER,
-        invalidate_readers: bool = False,
+        sent_at: float | None = None,
+        is_login: bool = False,
     ) -> CachedToken:
         """Keep a token, unless something happened to the account since ``if_version``.
 
         Args:
-            age: seconds since the token was requested, if this process measured them; else the
+            sent_at: when this process asked UltraCart for it, in monotonic seconds; else the
                 token's own times and the clock tell its age.
-            refreshed_at: when this process refreshed it, in monotonic seconds.
-            invalidate_readers: it is a new grant's, so ignore what others have read before.
+            is_login: it is a new grant's, so ignore what others have read before.
         """
-        entry = self._entry(token, age, refreshed_at)
+        entry = self._entry(token, sent_at, is_refreshed=sent_at is not None and not is_login)
         invalidations, seen = if_version
         with self._lock:
             kept = self.entries.get(account)
@@ -147,7 +145,7 @@ class TokenCache:
                 self.entries[account] = entry
             elif kept is not None and not kept.token.is_same_issue(token):
                 del self.entries[account]
-            if invalidate_readers:
+            if is_login:
                 self._invalidations += 1
         return entry
 
@@ -160,7 +158,7 @@ class TokenCache:
 
     def is_fresh(self, token: Token) -> bool:
         """Whether a stored token may be handed out, and no refresh is due."""
-        return self._monotonic() < self._entry(token, None).refresh_at
+        return self._monotonic() < self._entry(token).refresh_at
 
     def has_expired(self, account: str, token: Token) -> bool:
         """Whether this token is the account's, and its deadline has passed."""
@@ -205,20 +203,24 @@ class TokenCache:
             self._invalidations += 1
             self.entries.pop(account, None)
 
-    def _entry(self, token: Token, age: float | None, refreshed_at: float = _NEVER) -> CachedToken:
+    def _entry(
+        self, token: Token, sent_at: float | None = None, *, is_refreshed: bool = False
+    ) -> CachedToken:
         now = self._clock()
-        lifetime = token.lifetime
-        left = token.remaining(now) if age is None or lifetime is None else lifetime - age
         margin = token.margin(now) if self._margin is None else self._margin
+        left = token.remaining(now)
+        lifetime = token.lifetime
+        now = self._monotonic()
         if lifetime is not None:
             # Cap the margin: one as long as the lifetime would refresh on every call.
             margin = min(margin, lifetime / 2)
+            if sent_at is not None:
+                left = lifetime - (now - sent_at)
         if math.isinf(left) or token.refresh_token is None:
             margin = 0.0
-        now = self._monotonic()
-        recheck = self._store_recheck
-        if refreshed_at != _NEVER:
-            recheck = min(recheck, _VERIFY_AFTER)
+        recheck, refreshed_at = self._store_recheck, _NEVER
+        if is_refreshed:
+            recheck, refreshed_at = min(recheck, _VERIFY_AFTER), now
         return CachedToken(token, now + left - margin, now + left, now + recheck, refreshed_at)
 
     def _postpone(self, account: str, old: CachedToken, refresh_at: float) -> bool:
