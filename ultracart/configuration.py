@@ -158,7 +158,7 @@ class Configuration(_Namespace):
         for name, value in settings.items():
             if not self._is_setting(name):
                 raise ApiTypeError(self._unknown(name))
-            setattr(self, name, dict(value) if isinstance(value, dict) else value)
+            setattr(self, name, value)
 
     if not TYPE_CHECKING:  # hidden from type checkers, which would accept every misspelt setting
 
@@ -166,7 +166,8 @@ class Configuration(_Namespace):
             # A subclass may have attributes of its own.
             own = not self._is_made or type(self) is not Configuration or self._is_known(name)
             warning = None if own else self._unknown(name)
-            object.__setattr__(self, name, value)
+            # A copy: no two configurations share a dict of keys.
+            object.__setattr__(self, name, dict(value) if type(value) is dict else value)
             # Drop what was prepared from the settings (see :meth:`prepared`) only now: before the
             # assignment, another thread could prepare the old value again and keep it.
             self.__dict__["_prepared"] = {}

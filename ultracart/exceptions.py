@@ -211,7 +211,7 @@ class ApiException(UltraCartError):
         self, fields: Mapping[str, Any], own_reason: bool, redact: Callable[[str], str]
     ) -> str:
         parts = ["HTTP %s" % self.status] if self.status else []
-        if self.error is not None:
+        if self.error:
             described = self.error_description
             parts.append(_quote(self.error + (": " + described if described else ""), redact))
         # Callers of the official SDK also pass a text as the status.

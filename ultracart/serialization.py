@@ -147,8 +147,14 @@ class Deserializer:
         if from_wire is not None:  # one of this package's own models: lenient, see models/model.py
             own: Reader = from_wire
             return own
-        fields: dict[str, Any] = getattr(model, "swagger_types", None) or {}
         has_children = "get_real_child_model" in vars(model)
+        if not has_children and not hasattr(model, "swagger_types"):
+            raise ApiTypeError(
+                "response_type must be a model with swagger_types and attribute_map, or one of "
+                "str, int, float, bool, bytes, date, datetime, list, dict and object, not %s"
+                % model.__name__
+            )
+        fields: dict[str, Any] = getattr(model, "swagger_types", None) or {}
         if not fields and not has_children:
             return _identity
         table = [(name, model.attribute_map[name], type_) for name, type_ in fields.items()]

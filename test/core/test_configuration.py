@@ -406,6 +406,14 @@ def test_every_setting_is_a_keyword(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Configuration(api_key_prefix=prefixes).api_key_prefix is not prefixes
 
 
+def test_keys_that_are_assigned_are_copied() -> None:
+    first, second = Configuration(api_key={"k": "1"}), Configuration()
+    second.api_key = first.api_key
+    second.api_key_prefix = first.api_key_prefix
+    second.api_key["k"] = second.api_key_prefix["k"] = "2"
+    assert (first.api_key, first.api_key_prefix) == ({"k": "1"}, {})
+
+
 def test_a_keyword_wins_over_the_defaults_set() -> None:
     Configuration.set_default(Configuration(host="https://default.example", timeout=3))
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import gzip
 import inspect
 import json
@@ -533,7 +534,16 @@ def test_a_tuple_in_a_form_says_that_it_counts_as_a_file(client: ApiClient, shop
 
 @pytest.mark.parametrize(
     "type_",
-    ["list[Nope]", "list[", "dict(str, list[Nope])", ["str"], tuple[str, str]],
+    [
+        "list[Nope]",
+        "list[",
+        "dict(str, list[Nope])",
+        ["str"],
+        tuple[str, str],
+        decimal.Decimal,  # classes that no JSON is read into
+        list[set],
+        Path,
+    ],
 )
 def test_a_type_that_does_not_exist_is_refused_before_anything_is_sent(
     client: ApiClient, shop: Shop, type_: Any

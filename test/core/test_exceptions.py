@@ -113,6 +113,10 @@ def test_text_tells_status_code_request_and_ultracarts_own_words() -> None:
         assert part in text
 
 
+def test_text_leaves_an_empty_code_out() -> None:
+    assert str(ApiException(400, body='{"error": "", "error_description": "d"}')) == "HTTP 400"
+
+
 def test_text_never_holds_body_or_headers() -> None:
     error = ApiException(500, "Oops", body="secret-body", headers={"Set-Cookie": "secret-cookie"})
     for shown in (str(error), repr(error), "%s" % error.args):
