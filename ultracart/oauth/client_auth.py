@@ -1,6 +1,6 @@
 """``session.auth(account)``: the ``auth=`` of requests and of httpx, sync and async.
 
-Neither library is imported here; both are spoken to by what their interfaces are made of.
+Neither library is imported here: the object has the methods that both of them call.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ class ClientAuth:
         """Authorize a ``requests.PreparedRequest``, and watch for its response."""
         self._check(request.url)
         self._authorize(request, self._source())
-        request.register_hook("response", self._answered)
+        request.register_hook("response", self._on_response)
         return request
 
-    def _answered(self, response: Any, **options: Any) -> Any:
+    def _on_response(self, response: Any, **options: Any) -> Any:
         """The response, or that of the repeated request."""
         request = response.request
         token: str | None = str(request.headers.get(_HEADER, "")).partition("Bearer ")[2]
@@ -93,7 +93,7 @@ class ClientAuth:
         while token is not None:
             self._authorize(request, token)
             response = yield request
-            if not self._is_refused(response) or not _begins_anew(request, start):
+            if not self._is_rejected(response) or not _begins_anew(request, start):
                 return
             token, repeated = self._next_token(token, repeated), True
 
@@ -105,12 +105,12 @@ class ClientAuth:
         while token is not None:
             self._authorize(request, token)
             response = yield request
-            if not self._is_refused(response) or not _begins_anew(request, start):
+            if not self._is_rejected(response) or not _begins_anew(request, start):
                 return
             token = await in_thread(partial(self._next_token, token, repeated))
             repeated = True
 
-    def _is_refused(self, response: Any) -> bool:
+    def _is_rejected(self, response: Any) -> bool:
         # A redirect may have led to another host.
         return response.status_code == 401 and self._covers(response.request.url)
 
@@ -149,7 +149,7 @@ _auths: dict[type, type] = {}
 
 
 def _as_auth(auth: type) -> type:
-    """A class that is both; nobody makes an object of it."""
+    """A subclass of ClientAuth and of ``auth``, for isinstance(); no object is made of it."""
     if auth not in _auths:
         _auths[auth] = type("ClientAuth", (ClientAuth, auth), {})
     return _auths[auth]
@@ -167,7 +167,7 @@ def _rewound(request: Any) -> bool:
 
 
 def _start_of(request: Any) -> Any:
-    """Where the file begins that is the body of an ``httpx.Request``; ``None`` if it is none."""
+    """The position in the file that an ``httpx.Request`` sends; ``None`` if it sends no file."""
     try:
         return request.stream._stream.tell()
     except (AttributeError, OSError, ValueError):
