@@ -44,6 +44,8 @@ RequestLimit: TypeAlias = "Callable[[float], AbstractContextManager[None]]"
 Timeout: TypeAlias = "int | float | tuple[float, float] | list[float] | None"
 
 
+# Settings that are dicts.
+_COPIED = ("api_key", "api_key_prefix")
 # The default of a keyword: keep the value from the environment or set_default().
 _NOT_GIVEN: Any = object()
 
@@ -166,8 +168,9 @@ class Configuration(_Namespace):
             # A subclass may have attributes of its own.
             own = not self._is_made or type(self) is not Configuration or self._is_known(name)
             warning = None if own else self._unknown(name)
-            # A copy: no two configurations share a dict of keys.
-            object.__setattr__(self, name, dict(value) if type(value) is dict else value)
+            if name in _COPIED and type(value) is dict:
+                value = dict(value)  # no two configurations share keys
+            object.__setattr__(self, name, value)
             # Drop what was prepared from the settings (see :meth:`prepared`) only now: before the
             # assignment, another thread could prepare the old value again and keep it.
             self.__dict__["_prepared"] = {}

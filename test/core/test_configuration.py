@@ -414,6 +414,16 @@ def test_keys_that_are_assigned_are_copied() -> None:
     assert (first.api_key, first.api_key_prefix) == ({"k": "1"}, {})
 
 
+def test_a_dict_of_a_subclass_is_its_own() -> None:
+    class Shop(Configuration):
+        def __init__(self, seen: dict[str, str]) -> None:
+            super().__init__()
+            self.seen = seen
+
+    seen: dict[str, str] = {}
+    assert Shop(seen).seen is seen
+
+
 def test_a_keyword_wins_over_the_defaults_set() -> None:
     Configuration.set_default(Configuration(host="https://default.example", timeout=3))
     try:

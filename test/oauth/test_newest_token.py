@@ -16,6 +16,7 @@ from waiting import TOKEN_PATH, token_requests
 from ultracart import Configuration, OauthApi
 from ultracart.exceptions import (
     ApiConnectionError,
+    OAuthSessionError,
     ReauthorizationRequired,
     TokenStoreError,
 )
@@ -224,6 +225,30 @@ def test_a_lock_that_was_not_had_is_an_error(make_session, sandbox, log_in_to, t
             call()
     assert len(token_requests(sandbox)) == 1
     assert store.load("default") is not None
+
+
+@pytest.mark.parametrize("outer", ["refresh", "revoke"])
+def test_a_thread_never_waits_for_a_lock_of_its_own(make_session, sandbox, log_in_to, outer):
+    class Asks(MemoryTokenStore):
+        session = None
+        told = None
+
+        def load(self, account):
+            if self.session is not None:
+                session, self.session = self.session, None
+                with pytest.raises(OAuthSessionError, match="wait for itself") as caught:
+                    session.revoke()
+                self.told = caught.value
+            return super().load(account)
+
+    store = Asks()
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+    store.session = session
+    getattr(session, outer)()
+    assert store.told is not None
+    log_in_to(session, sandbox)  # no lock is left behind
+    assert session.access_token() == store.load("default").access_token
 
 
 class Text(str):

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from threading import get_ident
 from typing import Any, NamedTuple, NoReturn, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -15,6 +16,7 @@ from ..forks import renew_after_fork
 from ..locks import Lock
 from .authorization import origin_of
 from .refusals import Refusals
+from .single_flight import needs_itself
 from .stores.base import TokenStore
 from .stores.lock_errors import caller_error_first
 from .token import Token
@@ -150,6 +152,8 @@ class SafeStore:
         self._replace: Callable[[str, Token, Token], bool] = (
             store.replace if isinstance(store, TokenStore) else partial(TokenStore.replace, store)
         )
+        # The thread that holds each account's lock.
+        self._owners: dict[str, int] = {}
         self._can_try = "blocking" in inspect.signature(store.lock).parameters
 
     # -- what is stored -----------------------------------------------------------------------
@@ -256,15 +260,25 @@ class SafeStore:
 
         Raises:
             TokenStoreError: the lock was not to be had.
+            OAuthSessionError: this thread holds it already, and would wait for itself.
         """
-        options = {} if blocking or not self._can_try else {"blocking": False}
+        waits = blocking or not self._can_try
+        if waits and self._owners.get(account) == get_ident():
+            raise needs_itself()
+        options = {} if waits else {"blocking": False}
         context = _call("lock", self._store.lock, account, **options)
         with caller_error_first(context, Exception, partial(_fail, "lock")) as entered:
             # A user's store may return anything from __enter__; only False means "not acquired".
             held = entered is not False
             if blocking and not held:
                 raise TokenStoreError("the token store's lock did not become free in time")
-            yield held
+            try:
+                if held:
+                    self._owners[account] = get_ident()
+                yield held
+            finally:
+                if held:
+                    self._owners.pop(account, None)
 
 
 def _call(what: str, method: Callable[..., T], *arguments: Any, **options: Any) -> T:

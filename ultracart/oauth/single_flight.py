@@ -50,10 +50,7 @@ class SingleFlight(Generic[T]):
         while True:
             call = self._running(key)
             if call is not None and call.owner == threading.get_ident():
-                raise OAuthSessionError(
-                    "this refresh would wait for itself: a token store, cipher, log handler or"
-                    " signal handler must not ask for the token that is being refreshed"
-                )
+                raise needs_itself()
             if call is None:
                 call = self._run(key, work)
             # Not for ever: Ctrl-C may keep the owner from waking this thread.
@@ -102,6 +99,14 @@ class SingleFlight(Generic[T]):
 
     def _after_fork(self) -> None:
         self._calls = {}
+
+
+def needs_itself() -> OAuthSessionError:
+    """The error of a thread that would wait for itself."""
+    return OAuthSessionError(
+        "this refresh would wait for itself: a token store, cipher, log handler or signal"
+        " handler must not ask for the token that is being refreshed"
+    )
 
 
 def equal_error(error: Exception) -> Exception:
