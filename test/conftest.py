@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import FrameType
@@ -102,6 +103,23 @@ def collection_paused() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
+
+
+class ClockOfLimits:
+    """The clock of the time limits, which a test sets ahead instead of waiting."""
+
+    ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead
+
+
+@pytest.fixture
+def clock_of_limits(monkeypatch: pytest.MonkeyPatch) -> ClockOfLimits:
+    clock = ClockOfLimits()
+    for module in ("downloads", "transport.limits"):
+        monkeypatch.setattr("ultracart.%s.monotonic" % module, clock)
+    return clock
 
 
 @pytest.fixture

@@ -681,52 +681,64 @@ def test_a_compressed_download_in_single_bytes(
     assert (tmp_path / "a").read_bytes() == content
 
 
-def test_a_number_bounds_the_whole_download(client: ApiClient, shop: Shop, tmp_path: Path) -> None:
+def test_a_number_bounds_the_whole_download(
+    client: ApiClient, shop: Shop, tmp_path: Path, clock_of_limits: Any
+) -> None:
     """However steadily the bytes come; a pair bounds only each wait."""
-    gone = threading.Event()
-    most = 40
+    most = 60
+    turns: list[threading.Semaphore] = []
 
     def answer(seen: Seen) -> Any:
+        turn = threading.Semaphore(0)
+        turns.append(turn)
+
         def body() -> Iterator[bytes]:
             for _ in range(most):
                 yield b"x"
-                gone.wait(0.03)
+                turn.acquire(timeout=30)
 
         return 200, {"Content-Length": str(most)}, body()
+
+    def progress(size: int, _: int | None) -> None:
+        done.append(size)
+        clock_of_limits.ahead += 1
+        turns[-1].release()
 
     shop.answer = answer
     done: list[int] = []
     with pytest.raises(ApiTimeoutError, match=r"^GET /rest/v2/a: no complete response in time"):
-        client.download(
-            "/a", to=tmp_path / "a", timeout=0.3, progress=lambda size, _: done.append(size)
-        )
-    assert 1 < len(done) < most
+        client.download("/a", to=tmp_path / "a", timeout=20, progress=progress)
+    assert 1 < len(done) <= 20
     assert os.listdir(tmp_path) == []
-    client.download("/a", to=tmp_path / "a", timeout=(0.3, 0.3))
+    turns[-1].release(most)
+    client.download("/a", to=tmp_path / "a", timeout=(20, 20), progress=progress)
     assert (tmp_path / "a").read_bytes() == b"x" * most
-    gone.set()
 
 
 def test_a_number_bounds_the_silence_at_the_end_of_a_download(
-    client: ApiClient, shop: Shop, tmp_path: Path
+    client: ApiClient, shop: Shop, tmp_path: Path, clock_of_limits: Any
 ) -> None:
     """Bytes that came meanwhile give a later wait no time of its own."""
-    gone = threading.Event()
+    came, gone = threading.Event(), threading.Event()
 
     def answer(seen: Seen) -> Any:
         def body() -> Iterator[bytes]:
             yield b"x"
-            gone.wait(1.8)
+            came.wait(30)
             yield b"x"
-            gone.wait(10)
+            gone.wait(60)
 
         return 200, {"Content-Length": "3"}, body()
+
+    def progress(size: int, _: int | None) -> None:
+        clock_of_limits.ahead = 29.5
+        came.set()
 
     shop.answer = answer
     began = monotonic()
     with pytest.raises(ApiTimeoutError):
-        client.download("/a", to=tmp_path / "a", timeout=2)
-    assert monotonic() - began < 3.5
+        client.download("/a", to=tmp_path / "a", timeout=30, progress=progress)
+    assert monotonic() - began < 20
     gone.set()
 
 

@@ -70,7 +70,7 @@ class Judge:
         call: Callable[[], Any],
         expected: type[BaseException] = ApiException,
         *,
-        within: float = 5.0,
+        within: float = 20.0,
         sent: Any = "any",
     ) -> Any:
         """The exception; judged for its family, its time, its secrets and its pickle."""

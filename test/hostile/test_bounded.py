@@ -100,19 +100,19 @@ def test_every_form_of_timeout_holds(serve: Any, api_of: Any, judge: Any, timeou
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_each_call_on_a_kept_connection_has_its_own_time(
-    serve: Any, api_of: Any, judge: Any, authority: Any, scheme: str
+    serve: Any, api_of: Any, judge: Any, authority: Any, scheme: str, clock_of_limits: Any
 ) -> None:
     body = answer('{"access_token":"a"}')
 
     def late(peer: Peer) -> None:
-        peer.server.stopping.wait(1.2)
+        clock_of_limits.ahead += 30
         peer.send(body)
 
     server = serve(
         body, body, late, body, Peer.silence, tls=authority.context() if scheme == "https" else None
     )
     api = api_of(server, ssl_ca_cert=authority.path)
-    for seconds in (30, 1, 30, 1):
+    for seconds in (60, 20, 60, 20):
         assert exchange(api, _request_timeout=seconds).access_token == "a"
     judge.failure(lambda: exchange(api, _request_timeout=0.25), ApiTimeoutError)
     assert server.connections == 1
@@ -235,7 +235,7 @@ def test_compressed_bomb_is_cut(serve: Any, api_of: Any, judge: Any, bomb: bytes
     api = api_of(server, max_response_size=1024 * 1024)
     exchange_failed = lambda: exchange(api)  # noqa: E731
     tracemalloc.start()
-    error = judge.failure(exchange_failed, ApiResponseError, within=6, sent=True)
+    error = judge.failure(exchange_failed, ApiResponseError, sent=True)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 12 * 1024 * 1024, "%.1f MB" % (peak / 1e6)
@@ -298,7 +298,8 @@ def test_endless_answer_is_cut(serve: Any, api_of: Any, judge: Any, step: Any) -
     server = serve(lambda peer: step(peer) and False)
     api = api_of(server, max_response_size=1024 * 1024)
     tracemalloc.start()
-    judge.failure(lambda: exchange(api, _request_timeout=9), within=4, sent=True)
+    error = judge.failure(lambda: exchange(api, _request_timeout=60), sent=True)
+    assert not isinstance(error, ApiTimeoutError)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 16 * 1024 * 1024, "%.1f MB" % (peak / 1e6)
@@ -413,7 +414,7 @@ def test_absurd_retry_after_is_raised_at_once(
     serve: Any, api_of: Any, judge: Any, value: str
 ) -> None:
     server = serve(answer("", "429 Slow", "Retry-After: " + value))
-    error = judge.failure(lambda: api_of(server).oauth_me(), RateLimitException, within=1)
+    error = judge.failure(lambda: api_of(server).oauth_me(), RateLimitException)
     assert error.retry_after >= 86400
     if value in ABSURD[1:4]:
         assert error.retry_after == 100 * 365 * 86400  # more would break date arithmetic

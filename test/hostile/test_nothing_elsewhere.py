@@ -245,15 +245,17 @@ class TestProxy:
         error = judge.failure(call, ApiException, sent=False)
         assert isinstance(error, (ApiTimeoutError, ApiConnectionError))
 
-    def test_proxy_and_handshake_share_the_time(self, serve: Any, api_of: Any, judge: Any) -> None:
+    def test_proxy_and_handshake_share_the_time(
+        self, serve: Any, api_of: Any, judge: Any, clock_of_limits: Any
+    ) -> None:
         def late(peer: Peer) -> None:
-            peer.server.stopping.wait(1.8)
+            clock_of_limits.ahead = 29.5
             peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
             peer.silence()
 
         api = api_of("https://127.0.0.1:9", proxy=self.through(serve(late)))
-        call = lambda: exchange(api, _request_timeout=(2, 9))  # noqa: E731
-        judge.failure(call, ApiTimeoutError, within=3.5, sent=False)
+        call = lambda: exchange(api, _request_timeout=(30, 90))  # noqa: E731
+        judge.failure(call, ApiTimeoutError, sent=False)
 
     def test_plain_target_when_allowed(self, serve: Any, api_of: Any) -> None:
         proxy = serve(TOKEN)

@@ -80,7 +80,7 @@ def test_a_caller_waits_no_longer_than_its_timeout(make_session, sandbox, log_in
     assert OauthApi(session.api_client()).oauth_me().merchant_id == "default"
 
 
-@pytest.mark.parametrize(("timeout", "wait"), [(0.5, 0.5), (30, 30), ((1, 2), 3)])
+@pytest.mark.parametrize(("timeout", "wait"), [(20, 20), (30, 30), ((10, 25), 35)])
 def test_a_limiter_is_told_how_long_a_call_may_wait(sandbox, timeout, wait):
     asked = []
 
@@ -95,7 +95,7 @@ def test_a_limiter_is_told_how_long_a_call_may_wait(sandbox, timeout, wait):
     sandbox.faults.add("/oauth/me", status=200, body={"merchant_id": "M"})
     with ApiClient(configuration) as client:
         OauthApi(client).oauth_me(_request_timeout=timeout)
-    assert wait - 0.4 < asked[0] <= wait
+    assert wait - 5 < asked[0] <= wait
 
 
 def test_the_wait_ends_with_its_timeout_and_says_how_long_it_was():
