@@ -242,6 +242,10 @@ class Configuration(_Namespace):
         if key.isspace():  # HTTP strips blanks: the header would arrive empty
             return None
         prefix = self.api_key_prefix.get(identifier)
+        if prefix and not isinstance(prefix, str):
+            raise ApiTypeError(
+                "api_key_prefix[%r] must be str, not %s" % (identifier, type(prefix).__name__)
+            )
         return "%s %s" % (prefix, key) if prefix else key
 
     def _call_refresh_hook(self) -> None:

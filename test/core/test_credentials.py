@@ -76,6 +76,14 @@ def test_prefix(sandbox: Sandbox, api: OauthApi) -> None:
     assert _sent(sandbox) == {SIMPLE: "Key simple"}
 
 
+def test_a_prefix_must_be_text(sandbox: Sandbox, api: OauthApi) -> None:
+    api.api_client.configuration.api_key[SIMPLE] = "simple"
+    api.api_client.configuration.api_key_prefix[SIMPLE] = b"Key"
+    with pytest.raises(ApiTypeError, match=r"api_key_prefix\['x-ultracart-simple-key'\]"):
+        _exchange(api)
+    assert not sandbox.requests
+
+
 def test_refresh_hook_runs_before_a_key_is_read(sandbox: Sandbox, api: OauthApi) -> None:
     def renew(configuration: Any) -> None:
         configuration.api_key[SIMPLE] = "renewed"

@@ -138,6 +138,7 @@ HOSTS = [
     "https://",
     "https:///rest",
     "https://:443",
+    "https://a.example.com/\u00e9",
     "https://a.example.com:99999",
     "https://a.example.com:0",
     "https://a.example.com:x",

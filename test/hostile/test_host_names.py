@@ -150,9 +150,11 @@ def test_what_is_no_host_is_refused(
     url = "https://%s/" % host
     settings = {"proxy": url} if place == "proxy" else {}
     client = client_of("https://api.example" if settings else url, **settings)
-    with pytest.raises(ConfigurationError, match="host" if place == "host" else "proxy"):
+    with pytest.raises(ConfigurationError, match="host" if place == "host" else "proxy") as caught:
         client.call_api("/x", "GET")
     assert not looked_up
+    if host.isprintable() and not host.isascii():
+        assert "in its ASCII form" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,10 @@ def _origin(url: Any, name: str) -> tuple[SplitResult, Origin]:
     parts, origin = _parsed(url, name, "https://secure.ultracart.com/rest/v2")
     if "@" in parts.netloc:
         raise ConfigurationError("%s must not hold a user name or password" % name)
+    if not parts.path.isascii():
+        raise ConfigurationError(
+            "%s must have a path of ASCII characters: percent-encode it" % name
+        )
     return parts, origin
 
 
@@ -150,7 +154,8 @@ def _parsed(
         port = parts.port
         host = ascii_host(parts.hostname or "", _in_brackets(parts.netloc))
     except ValueError:
-        raise ConfigurationError(example) from None
+        hint = "" if url.isascii() else ": write an international name in its ASCII form (xn--...)"
+        raise ConfigurationError(example + hint) from None
     except (ImportError, LookupError, OSError):  # pragma: no cover - coverage has loaded them
         failure = "no descriptor is left to load the Unicode tables that %s needs" % name
         raise ApiConnectionError(reason=failure, request_sent=False) from None
