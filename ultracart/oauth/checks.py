@@ -44,20 +44,10 @@ def check_seconds(**values: Any) -> None:
             raise ApiValueError("%s must not be negative" % name)
 
 
-def check_count(name: str, value: Any) -> None:
-    """It is an integer, 0 or more, or ``None``."""
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ApiTypeError("%s must be int or None, not %s" % (name, type(value).__name__))
-    if value < 0:
-        raise ApiValueError("%s must not be negative" % name)
-
-
-def check_positive(**values: Any) -> None:
-    """Each is an integer, 1 or more."""
+def check_integers(least: int, **values: Any) -> None:
+    """Each is an integer, ``least`` or more."""
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int):
             raise ApiTypeError("%s must be int, not %s" % (name, type(value).__name__))
-        if value < 1:
-            raise ApiValueError("%s must be at least 1" % name)
+        if value < least:
+            raise ApiValueError("%s must be at least %d" % (name, least))

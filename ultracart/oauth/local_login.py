@@ -15,13 +15,12 @@ from ..exceptions import (
     ApiConnectionError,
     ApiException,
     ApiTimeoutError,
-    ApiTypeError,
     ApiValueError,
     OAuthSessionError,
     ReauthorizationRequired,
 )
 from .browser import open_browser
-from .checks import check_functions, check_seconds, check_texts
+from .checks import check_functions, check_integers, check_seconds, check_texts
 from .cli_logins import DEFAULT_ACCOUNT, LoginTokenStore, open_login_store, stored_logins
 from .loopback import DENIED, FAILED, LOGGED_IN, RedirectListener
 from .stores.base import check_account
@@ -117,9 +116,8 @@ def login_in_browser(
     check_seconds(timeout=timeout)
     if not 0 < timeout < float("inf"):
         raise ApiValueError("timeout must be a positive number of seconds")
-    if isinstance(port, bool) or not isinstance(port, int):
-        raise ApiTypeError("port must be int, not %s" % type(port).__name__)
-    if not 0 <= port <= 65535:
+    check_integers(0, port=port)
+    if port > 65535:
         raise ApiValueError("port must be from 0 to 65535")
     require_server(configuration)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..exceptions import ApiTypeError, ApiValueError, OAuthSessionError
 from .authorization import AuthorizationRequest, check_request, response_parameters
-from .checks import check_functions, check_positive, check_seconds
+from .checks import check_functions, check_integers, check_seconds
 
 _KEPT = ("state", "code_verifier", "redirect_uri", "created_at", "scope")
 
@@ -43,7 +43,7 @@ class PendingLogins:
             raise ApiTypeError("web_session must be a mapping, not %s" % type(web_session).__name__)
         if not isinstance(key, str):
             raise ApiTypeError("key must be str, not %s" % type(key).__name__)
-        check_positive(limit=limit)
+        check_integers(1, limit=limit)
         check_seconds(lifetime=lifetime)
         check_functions(clock=clock)
         self._session = web_session

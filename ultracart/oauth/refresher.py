@@ -131,7 +131,7 @@ class Refresher:
     def invalidate(self, account: str, access_token: str) -> bool:
         """``access_token`` was rejected with 401; returns whether another can be had (R10)."""
         entry = self._cache.entries.get(account) or self._read(account)
-        if entry is None or entry.access_token != access_token:
+        if entry is None or entry.token.access_token != access_token:
             return True
         stored = self._store.load(account)
         if stored is None or not stored.is_same_issue(entry.token):

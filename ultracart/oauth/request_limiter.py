@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from ..exceptions import ApiTimeoutError
 from ..forks import renew_after_fork
 from ..locks import Event, Lock
-from .checks import check_positive
+from .checks import check_integers
 
 # Seconds after which a waiting thread looks again: Ctrl-C may have kept another from letting it in.
 _LOOK_AGAIN = 1.0
@@ -37,7 +37,7 @@ class RequestLimiter:
     """
 
     def __init__(self, max_parallel_requests: int) -> None:
-        check_positive(max_parallel_requests=max_parallel_requests)
+        check_integers(1, max_parallel_requests=max_parallel_requests)
         self._most = max_parallel_requests
         # Callers that have a place, then those that wait, in the order in which they came.
         self._turns: list[_Turn] = []

@@ -13,8 +13,8 @@ from ..late_imports import load
 from .authorization import AuthorizationRequest, check_authorization_endpoint
 from .checks import (
     check_client_id,
-    check_count,
     check_functions,
+    check_integers,
     check_seconds,
     check_texts,
 )
@@ -364,7 +364,7 @@ class OAuthSession:
         except TypeError:  # a list, say, is no key: refused below
             entry = None
         if entry is not None and self._monotonic() < entry.fresh_until:
-            return entry.access_token
+            return entry.token.access_token
         _check_call(account)
         return self._refresher.valid_token(account).access_token
 
@@ -375,7 +375,7 @@ class OAuthSession:
         """
         entry = self._entries.get(account) if isinstance(account, str) else None
         if entry is not None and self._monotonic() < entry.fresh_until:
-            return entry.access_token
+            return entry.token.access_token
         from .client_auth import in_thread  # few programs need it
 
         return await in_thread(lambda: self.access_token(account))
@@ -488,7 +488,8 @@ class OAuthSession:
             TokenStoreError: the store failed, or no token in it can be read.
         """
         check_seconds(idle=idle)
-        check_count("limit", limit)
+        if limit is not None:
+            check_integers(0, limit=limit)
         return self._grants.keep_alive(idle, limit)
 
 

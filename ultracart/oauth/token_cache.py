@@ -16,9 +16,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ..forks import renew_after_fork
 from ..locks import Lock
@@ -62,8 +61,7 @@ class BoundedDict(dict[K, V]):
                 self.pop(oldest, None)
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class CachedToken:
+class CachedToken(NamedTuple):
     """A token with its deadlines, in seconds of the monotonic clock.
 
     Attributes:
@@ -78,11 +76,6 @@ class CachedToken:
     expires_at: float = _NEVER
     fresh_until: float = _NEVER
     refreshed_at: float = _NEVER
-    access_token: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.access_token = self.token.access_token
-        self.fresh_until = min(self.refresh_at, self.fresh_until)
 
 
 # The cache's count of invalidations, and the account's entry.
@@ -152,7 +145,7 @@ class TokenCache:
     def is_untried(self, account: str, access_token: str) -> bool:
         """Whether this token was adopted, not refreshed by this process."""
         entry = self.entries.get(account)
-        if entry is None or entry.access_token != access_token:
+        if entry is None or entry.token.access_token != access_token:
             return False
         return entry.refreshed_at == _NEVER
 
@@ -181,7 +174,11 @@ class TokenCache:
         """
         with self._lock:
             entry = self.entries.get(account)
-            if entry is None or entry.access_token != access_token or entry.expires_at == _NEVER:
+            if (
+                entry is None
+                or entry.token.access_token != access_token
+                or entry.expires_at == _NEVER
+            ):
                 return True
             if unless is not None and unless(entry):
                 return False
@@ -221,11 +218,13 @@ class TokenCache:
         recheck, refreshed_at = self._store_recheck, _NEVER
         if is_refreshed:
             recheck, refreshed_at = min(recheck, _VERIFY_AFTER), now
-        return CachedToken(token, now + left - margin, now + left, now + recheck, refreshed_at)
+        refresh_at = now + left - margin
+        fresh_until = min(refresh_at, now + recheck)
+        return CachedToken(token, refresh_at, now + left, fresh_until, refreshed_at)
 
     def _postpone(self, account: str, old: CachedToken, refresh_at: float) -> bool:
         recheck_at = self._monotonic() + self._store_recheck
-        new = replace(old, refresh_at=refresh_at, fresh_until=recheck_at)
+        new = old._replace(refresh_at=refresh_at, fresh_until=min(refresh_at, recheck_at))
         with self._lock:
             if self.entries.get(account) is not old:
                 return False
