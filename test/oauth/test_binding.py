@@ -11,6 +11,7 @@ from waiting import TOKEN_PATH
 
 from ultracart import ApiClient, Configuration, OauthApi
 from ultracart.exceptions import (
+    ConfigurationError,
     InvalidClientError,
     OAuthSessionError,
     ReauthorizationRequired,
@@ -124,6 +125,19 @@ def test_another_path_or_spelling_of_one_server_is_that_server(make_session, san
     configuration.host = sandbox.host.replace("http", "HTTP") + "/"
     session = make_session(token_store=store, configuration=configuration)
     assert session.access_token() == store.load("default").access_token
+
+
+@pytest.mark.parametrize("host", [5, None, "", "https://["])
+def test_a_session_whose_host_is_none_says_so_with_its_first_request(host):
+    configuration = Configuration()
+    configuration.host = host
+    store = MemoryTokenStore()
+    store.save("default", Token("a", "r", 1.0))
+    session = OAuthSession("client-7", token_store=store, configuration=configuration)
+    with pytest.raises(ConfigurationError, match=r"Configuration\.host"):
+        session.access_token()
+    with pytest.raises(ValueError, match="authorization_endpoint"):
+        session.create_authorization_url(redirect_uri="https://app.example/callback")
 
 
 @pytest.mark.parametrize("unsaid", [["host", "client_id"], ["host"], ["client_id"]])

@@ -112,8 +112,8 @@ class SafeStore:
     A store may lack ``replace`` and the argument ``blocking`` of ``lock``.
 
     Args:
-        host: the base URL of the session's server, as ``Configuration.host`` has it. Two are one
-            server if scheme, host and port are equal.
+        host: the base URL of the session's server. Two are one server if scheme, host and port
+            are equal.
         client_id, client_secret: the session's application. What the server refuses to one is
             not taken as refused to another.
         monotonic: monotonic seconds.
@@ -144,8 +144,8 @@ class SafeStore:
         self.pending: PendingSaves = shared.pending
         application = host, client_id, client_secret
         self.refusals: Refusals = shared.refusals.setdefault(application, Refusals())
-        self._host = host.rstrip("/")
-        self._origin = _origin(self._host)
+        self._host = host
+        self._origin = _origin(host)
         self._client_id = client_id
         self._monotonic = monotonic
         self._store = store
@@ -299,8 +299,8 @@ def _is_bound(token: Token) -> bool:
     return token.host is not None and token.client_id is not None
 
 
-def _origin(url: str | None) -> str:
+def _origin(url: str) -> str:
     try:
-        return origin_of(url or "")
-    except (AttributeError, TypeError, ValueError):  # not a URL: the first request refuses it
-        return url or ""
+        return origin_of(url)
+    except ValueError:  # not a URL: the first request refuses it
+        return url

@@ -53,7 +53,7 @@ class AccountTokenSource:
 
     def check_host(self, host: str) -> None:
         """Raise TokenBindingError unless ``host``, a client's, is the session's server."""
-        self._session._store.require_own_server(self._account, host)
+        self._session._store.require_own_server(self._account, str(host))
 
     async def token_async(self) -> str:
         """The same for coroutines."""
@@ -143,7 +143,7 @@ class OAuthSession:
             check_seconds(refresh_margin=refresh_margin)
         limiter = None if max_parallel_requests is None else RequestLimiter(max_parallel_requests)
         self._configuration = _without_credentials(configuration, limiter)
-        host = self._configuration.host
+        host = str(self._configuration.host).rstrip("/")  # if it is no URL, a request says so
         allow_insecure = self._configuration.allow_insecure_transport
         if authorization_endpoint:
             check_authorization_endpoint(authorization_endpoint, allow_insecure=allow_insecure)
@@ -161,7 +161,7 @@ class OAuthSession:
             client_id,
             redirect_uri,
             scope,
-            authorization_endpoint or host.rstrip("/") + "/oauth/authorize",
+            authorization_endpoint or host + "/oauth/authorize",
             issuer,
             pkce=pkce,
             lifetime=authorization_lifetime,
