@@ -108,6 +108,11 @@ def test_what_could_not_be_saved_is_a_failed_refresh(make_session, sandbox, log_
         session.refresh()
     assert kinds(events) == ["issued", "refresh_failed"]
     assert isinstance(events[-1].error, TokenStoreError)
+    store.full = False
+    session.refresh()  # saves what it could not save, and asks nobody
+    session.access_token()
+    assert kinds(events) == ["issued", "refresh_failed", "refreshed"]
+    assert (events[-1].attempts, events[-1].error) == (0, None)
 
 
 def test_a_store_that_cannot_be_read_is_a_failed_refresh(

@@ -164,6 +164,16 @@ def test_a_refresh_after_the_clock_was_set_back_is_a_refresh(session, sandbox, l
     assert (grant.issued_at, grant.refreshed_at) == (time_.now + 1000, time_.now)
 
 
+@pytest.mark.parametrize("ahead", [5, 2 * DAY, 1000 * DAY])
+def test_a_clock_that_was_ahead_does_not_hide_a_grant(session, sandbox, log_in_to, time_, ahead):
+    log_in_to(session, sandbox)
+    time_.now -= ahead
+    assert len(session.keep_alive(idle=min(ahead, DAY))) == 1
+    assert session.keep_alive() == []
+    time_.now -= ahead
+    assert len(session.keep_alive(idle=0)) == 1
+
+
 def test_idle_means_for_a_day(session, sandbox, log_in_to, time_):
     log_in_to(session, sandbox)
     time_.pass_(DAY - 0.5)

@@ -144,7 +144,8 @@ class Grants:
         due = [
             (token.issued_at or 0.0, account, token)
             for account, token in self._tokens()
-            if (token.issued_at or 0.0) <= now - idle
+            # The absolute value: a clock that was ahead has written a time that is still to come.
+            if abs(now - (token.issued_at or 0.0)) >= idle
             and token.refresh_token
             and not _has_passed(token, now)
         ]

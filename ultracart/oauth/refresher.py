@@ -255,6 +255,7 @@ class Refresher:
         if latest is not old:  # R6
             old = self._save(account, old, latest)
             if self._cache.is_fresh(old):
+                trace.done("refreshed", old)
                 return old, None
         trace.token = old
         try:
