@@ -28,6 +28,12 @@ def test_it_survives_json_pickle_and_copy():
         assert hash(twin) == hash(FULL)
 
 
+def test_a_pickle_names_its_fields():
+    """A later version may have more of them, and reads the pickles of this one."""
+    for name in ("access_token", "refresh_token", "granted_at", "extra"):
+        assert name.encode() in pickle.dumps(FULL)
+
+
 def test_it_is_immutable_and_shows_no_secret():
     with pytest.raises(AttributeError):
         FULL.access_token = "other"  # type: ignore[misc]

@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..exceptions import ApiTypeError, ApiValueError
@@ -89,6 +90,10 @@ class Token:
         is_bare = self.refresh_token is not None and self.expires_at == 0
         if not self.access_token and not is_bare:
             raise ApiValueError("access_token must not be empty")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By the names of the fields: a later version, with more of them, reads it as well.
+        return partial(Token, **self._fields()), ()
 
     def __eq__(self, other: object) -> bool:
         return self._fields() == other._fields() if isinstance(other, Token) else NotImplemented
