@@ -191,6 +191,7 @@ def test_every_switch_is_an_option(ultracart: CommandLine) -> None:
         (["--application", "shop,redirect=/callback"], "redirect= must be a URI such as http"),
         (["--application", "shop,redirect=http://a b"], "redirect= must be a URI such as http"),
         (["--merchant", "=Name"], "write it as ID or ID=NAME"),
+        (["--merchant", "A=1", "--merchant", "A=2"], "--merchant must have different ids"),
         (["--requir-pkce"], "--requir-pkce"),
         (["--simple-key", ""], "--simple-key must hold texts"),
         (

@@ -68,6 +68,14 @@ def test_a_function_that_fails_says_so(sandbox, wire, caplog):
     assert "status must be an HTTP status" in ask(wire, "/order/orders")[1]["error"]["user_message"]
 
 
+def test_a_function_that_fails_the_test_says_so(sandbox, wire):
+    """pytest.fail() raises no Exception: the client would see a connection that breaks."""
+    sandbox.answer("GET", "/order/orders", lambda request: pytest.fail("no order is asked for"))
+    status, body = ask(wire, "/order/orders")
+    assert status == 500
+    assert "raised Failed: no order is asked for" in body["error"]["developer_message"]
+
+
 def test_a_sequence(sandbox, wire):
     sandbox.answer("GET", "/a", sequence=[{"n": 1}, ({"n": 2}, 202), lambda request: {"n": 3}])
     assert [ask(wire, "/a") for _ in range(4)] == [

@@ -138,9 +138,9 @@ def test_path_and_method(shop):
 def test_a_missing_parameter(shop):
     words = told(shop.post("/oauth/token", client_id="shop"))[1]
     assert words.startswith("The grant_type is missing. Supported: authorization_code,")
-    assert (
-        told(shop.post("/oauth/revoke", client_id="shop"))[1] == "The parameter token is missing."
-    )
+    for empty in ({}, {"token": ""}):
+        error, words = told(shop.post("/oauth/revoke", client_id="shop", **empty))
+        assert (error, words) == ("invalid_request", "The parameter token is missing.")
 
 
 @pytest.mark.parametrize("path", ["/oauth/token", "/oauth/revoke", "/oauth/device/authorize"])
@@ -189,6 +189,15 @@ def test_a_credential(shop, headers, words):
     assert answer.status == 401
     assert words in answer.headers["UC-REST-ERROR"]
     assert b"a-wrong-key" not in answer.data
+
+
+@pytest.mark.parametrize("header", ["x-ultracart-simple-key", "x-ultracart-browser-key"])
+def test_a_key_where_only_a_token_is_taken(shop, header):
+    answer = shop.get("/oauth/me", **{header: "YOUR_API_KEY"})
+    assert answer.status == 401
+    assert answer.headers["UC-REST-ERROR"] == (
+        "/rest/v2/oauth/me takes an access token (Authorization: Bearer), no API key."
+    )
 
 
 def test_a_method_that_the_oauth_server_does_not_take(shop):

@@ -251,5 +251,7 @@ def test_on_request_sees_each_request(connect, caplog):
             wire.get("/oauth/me")
     assert seen == [("GET", "/oauth/me", 401, True), ("GET", "/oauth/me", None, True)]
     assert "on_request has failed" in caplog.text
+    with Sandbox(on_request=lambda request: pytest.fail("this fails no response")) as sandbox:
+        assert connect(sandbox).get("/oauth/me").status == 401
     with pytest.raises(ValueError, match="on_request"):
         Sandbox(on_request="print")  # type: ignore[arg-type]

@@ -49,6 +49,28 @@ def test_a_length_that_is_no_number_is_no_body_and_the_last_request(sandbox):
     assert b"\r\nConnection: close\r\n" in told
 
 
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("sent", [b"40\r\nclient_id=", b"5\r\nabcde\r\n40\r\n", b"FFFFFFFF\r\na"])
+def test_a_client_that_leaves_in_a_chunk_gets_a_response_and_prints_nothing(sandbox, capfd, sent):
+    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=DEADLINE) as peer:
+        peer.sendall(CHUNKED + sent)
+        peer.shutdown(socket.SHUT_WR)
+        told = b"".join(iter(lambda: peer.recv(65536), b""))
+    assert told.startswith(b"HTTP/1.1 408 ")
+    assert b"The last chunk has not come whole." in told
+    sandbox.close()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_unknown_transfer_coding_is_refused(sandbox):
+    told = talk(sandbox, CHUNKED.replace(b"chunked", b"gzip") + b"3\r\nabc\r\n0\r\n\r\n")
+    assert told.startswith(b"HTTP/1.1 501 ")
+    assert told.count(b"HTTP/1.1 ") == 1
+    assert not sandbox.requests
+
+
 def test_a_path_outside_the_api_is_not_found(sandbox, wire):
     root = sandbox.host.replace("/rest/v2", "/elsewhere")
     answer = wire.pool.request("GET", root, headers={"X-UltraCart-Api-Version": "2017-03-01"})

@@ -65,6 +65,7 @@ def test_an_argument_that_makes_no_sense_is_refused_by_its_name(name: str, value
         ("client_secret", b"secret"),
         ("scope", ["order_read"]),
         ("scope", ""),
+        ("loopback_redirects", "no"),
     ],
 )
 def test_an_application_that_makes_no_sense_is_refused_by_name(name: str, value: Any) -> None:
@@ -104,6 +105,14 @@ def test_a_condition_that_raises_is_an_error_response_that_names_its_fault(
     assert "The fault for any method /a when <lambda> raised KeyError" in body
     sandbox.faults.clear()
     assert get(sandbox, "/a") == (200, "1")
+
+
+def test_a_condition_that_fails_the_test_is_an_error_response_too(sandbox: Sandbox) -> None:
+    sandbox.faults.add("/a", when=lambda request: pytest.fail("not asked for"), status=503)
+    status, body = get(sandbox, "/a")
+    assert status == 500
+    assert "raised Failed: not asked for" in body
+    sandbox.faults.clear()
 
 
 def test_a_condition_may_look_at_the_faults_and_change_them(sandbox: Sandbox) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import ast
 import gc
 import http.client
+import os
 import pathlib
+import signal
 import socket
 import struct
 import subprocess
 import sys
 import threading
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -50,6 +53,28 @@ def test_close_frees_port_and_threads(connect):
         connect(sandbox).get("/oauth/me")
     with Sandbox(port=sandbox.port) as successor:
         assert successor.port == sandbox.port
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+@pytest.mark.filterwarnings("ignore:This process .*fork:DeprecationWarning")
+def test_a_forked_child_ends_only_its_own_copy(sandbox, wire):
+    """The child has neither the thread nor the connections; its listener is the parent's."""
+    sandbox.faults.add("/oauth/me", status=503)
+    child = os.fork()
+    if not child:  # pragma: no cover - measured in the parent alone
+        try:
+            signal.alarm(DEADLINE)  # ends a child that waits for ever
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # about the fault, which the child knows nothing of
+                with sandbox:
+                    pass
+                sandbox.close()
+            os._exit(7 if "(closed)" in repr(sandbox) else 1)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert wire.get("/oauth/me").status == 503
+    assert wire.get("/oauth/me").status == 401
 
 
 @pytest.mark.parametrize("read", [True, False])

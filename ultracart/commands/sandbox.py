@@ -229,6 +229,9 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
         if getattr(arguments, name):
             options[name + "s"] = getattr(arguments, name)
     if "merchants" in options:
+        ids = [merchant for merchant, _ in options["merchants"]]
+        if len(set(ids)) < len(ids):
+            raise UsageError("--merchant must have different ids, not " + ", ".join(ids))
         options["merchants"] = dict(options["merchants"])
     if not arguments.quiet:
         options["on_request"] = RequestLines(sys.stderr)

@@ -153,7 +153,7 @@ class Gateway:
             return
         try:
             self._on_request(request)
-        except Exception:
+        except BaseException:  # pytest.fail() raises no Exception
             _logger.exception("on_request has failed")
 
     def _limited(self, request: RecordedRequest) -> str | None:

@@ -49,6 +49,9 @@ class Application:
         for uri in self.redirect_uris:
             if not _is_text(uri):
                 raise ValueError(f"redirect_uris must be texts of one line, not {uri!r}")
+        if not isinstance(self.loopback_redirects, bool):
+            given = repr(self.loopback_redirects)
+            raise ValueError(f"loopback_redirects must be True or False, not {given}")
         for name in ("client_id", "name", "scope", "client_secret"):
             value = getattr(self, name)
             may_lack = name in ("scope", "client_secret")

@@ -78,7 +78,7 @@ class Fault:
     def _condition_holds(self, request: RecordedRequest) -> bool:
         try:
             return self._when is None or bool(self._when(request))
-        except Exception as error:
+        except BaseException as error:  # pytest.fail() raises no Exception
             raise ConditionError(
                 f"The fault for {self.target} raised {type(error).__name__}: {error}"
             ) from error

@@ -241,6 +241,8 @@ class Revocation(RevocationEndpoint):
 
     def authenticate_token(self, request: Any, client: Application) -> Any:
         self._client = client  # the endpoint serves one request at a time, under state.lock
+        if not request.form.get("token"):  # an empty parameter is a missing one: RFC 6749, 3.1
+            raise InvalidRequestError()
         return super().authenticate_token(request, client)
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> Any:

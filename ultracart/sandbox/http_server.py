@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import os
 import socket
 import struct
 import threading
@@ -216,7 +217,11 @@ class _Handler(WSGIRequestHandler):
                 body = io.BufferedReader(environ["wsgi.input"]).read(MAX_BODY_BYTES + 1)
             except OSError as error:
                 raise _RefusedError(400, f"The chunks cannot be read: {error}.") from None
+            except ValueError:  # werkzeug's, for a chunk that is shorter than its size says
+                raise _RefusedError(408, "The last chunk has not come whole.") from None
             length = len(body)
+        elif "Transfer-Encoding" in self.headers:
+            raise _RefusedError(501, "The only transfer coding is chunked (RFC 9112, section 6.1).")
         else:
             if len(set(lengths)) > 1 or not all(_is_length(text) for text in lengths):
                 raise _RefusedError(400, "Content-Length must be one number.")
@@ -281,6 +286,7 @@ class HTTPServer:
     def __init__(self, port: int, gateway: Gateway) -> None:
         self._gateway = gateway
         self._connections = _Connections()
+        self._pid = os.getpid()
         # Bound here because werkzeug ends the whole process when a port is taken.
         with socket.create_server(("127.0.0.1", port), backlog=_BACKLOG) as listener:
             self._server: BaseWSGIServer = make_server(
@@ -298,7 +304,12 @@ class HTTPServer:
         )
         self._thread.start()
 
-    def close(self) -> None:
+    def close(self) -> bool:
+        """Stop serving; False in a forked child, where the parent's server goes on."""
+        if os.getpid() != self._pid:
+            # The thread and the connections are the parent's. A shutdown would end its listener.
+            self._server.socket.close()
+            return False
         self._gateway.closing.set()
         with contextlib.suppress(OSError):  # not every system can: there the poll ends it
             self._server.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread
@@ -306,3 +317,4 @@ class HTTPServer:
         self._thread.join(_CLOSE_DEADLINE)
         self._server.server_close()
         self._connections.close()
+        return True

@@ -264,7 +264,8 @@ class Sandbox(Switches):
     def close(self) -> None:
         """Stop serving: the port is free and every thread has ended. Closing again does nothing.
 
-        A ``UserWarning`` names the faults that applied to no request.
+        A ``UserWarning`` names the faults that applied to no request. In a forked child only the
+        child's copy is closed: the parent's sandbox goes on.
         """
         if self._close():
             warn_of(self._faults.unused(), stacklevel=2)
@@ -272,9 +273,9 @@ class Sandbox(Switches):
     def _close(self) -> bool:
         if self._closed.is_set():
             return False
-        self._http.close()
+        ended = self._http.close()
         self._closed.set()
-        return True
+        return ended
 
     def __enter__(self) -> Sandbox:
         return self
