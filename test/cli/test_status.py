@@ -121,6 +121,20 @@ def test_nobody(ultracart: CommandLine, sandbox: Sandbox) -> None:
     assert ran.stderr == "No such login. Run: ultracart login --account third\n"
     assert ultracart("status", "--host", "https://ultracart.example").stdout == ""
     assert json.loads(ultracart("status", "--json", "--client-id", "x").stdout) == []
+    ran = ultracart("status", ULTRACART_CLIENT_ID="x")  # there are logins, but none of this one
+    assert ran.stderr == "No such login. Run: ultracart login --client-id x\n"
+
+
+def test_the_logins_of_one_application(ultracart: CommandLine, sandbox: Sandbox) -> None:
+    ultracart.succeed("login", "--account", "office")
+    ultracart.succeed("login", "--account", "shop", "--client-id", "client_id_example")
+    told = ultracart.succeed("status", "--json", "--client-id", "sandbox_client")
+    assert [each["account"] for each in json.loads(told)] == ["office"]
+    told = ultracart.succeed("status", "--json", ULTRACART_CLIENT_ID="client_id_example")
+    assert [each["account"] for each in json.loads(told)] == ["shop"]
+    told = " ".join(ultracart.succeed("status", "--help").split())
+    assert "only this login (default: all)" in told
+    assert "only the logins of this application (default: ULTRACART_CLIENT_ID, or all)" in told
 
 
 def test_several_hosts(ultracart: CommandLine, sandbox: Sandbox) -> None:

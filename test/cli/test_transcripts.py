@@ -25,7 +25,6 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "CommandLine.md"
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What differs from run to run, and what the page shows in its place.
 _VOLATILE = [
-    (r"127\.0\.0\.1%3A\d+", "127.0.0.1%3A49152"),
     (r"\b(state|code_challenge)=[\w-]{43}", r"\1=..."),
     (r"\b[A-Z0-9]{4}-[A-Z0-9]{4}\b", "WDJB-MJHT"),  # RFC 8628's example
     (r"(?<![\w-])[\w-]{43}(?![\w-])", "2YotnFZFEjr1zCsicMWpAA"),  # RFC 6749's

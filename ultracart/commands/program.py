@@ -48,6 +48,12 @@ _VARIABLES = {
     "ULTRACART_ACCOUNT": 'the account, in place of "default"',
     "ULTRACART_ACCESS_TOKEN": "token that api, status, token and whoami use instead of a login",
 }
+_HOST_HELP = {
+    "accounts": "only the logins at this base URL",
+    "status": "only the logins at this base URL",
+    "keep-alive": "only the logins at this base URL; with a store: base URL of the application "
+    "(default: ULTRACART_HOST, or UltraCart's)",
+}
 _METHOD_FIRST = "write METHOD before PATH"
 _BODY = "a body is the JSON in --json-body FILE, - for stdin; a query is -q NAME=VALUE"
 _NO_HEADER = "the command sets every header itself"
@@ -205,7 +211,8 @@ def _epilog() -> str:
 def _complete(arguments: argparse.Namespace) -> None:
     """Complete the options with those of the environment."""
     if hasattr(arguments, "account"):
-        arguments.names_login = arguments.account is not None or bool(arguments.client_id)
+        arguments.names_account = arguments.account is not None
+        arguments.names_login = arguments.names_account or bool(arguments.client_id)
         name = arguments.account or os.environ.get("ULTRACART_ACCOUNT") or DEFAULT_ACCOUNT
         arguments.account = _from_environment("ULTRACART_ACCOUNT", name)
         if arguments.client_id is None and os.environ.get("ULTRACART_CLIENT_ID"):
@@ -245,15 +252,13 @@ def create_parser() -> Parser:
             help="delete the login even if UltraCart cannot be told",
         )
     for name in ("login", "status", "api", "token", "whoami", "revoke", "logout"):
-        _add_account_options(parsers[name])
+        _add_account_options(parsers[name], every=name == "status")
     for name in parsers.keys() - {"demo", "sandbox", "store"}:
         parsers[name].add_argument(
             "--host",
             type=_text,
             metavar="URL",
-            help="base URL (default: ULTRACART_HOST, or UltraCart's)"
-            if name not in ("accounts", "status")
-            else "only the logins at this base URL",
+            help=_HOST_HELP.get(name, "base URL (default: ULTRACART_HOST, or UltraCart's)"),
         )
     for name in parsers.keys() - {"demo", "api"}:
         parsers[name].add_argument("--json", action="store_true", help="print the result as JSON")
@@ -354,19 +359,24 @@ def _add_api_options(parser: Parser) -> None:
     )
 
 
-def _add_account_options(parser: argparse.ArgumentParser) -> None:
+def _add_account_options(parser: argparse.ArgumentParser, *, every: bool) -> None:
+    """Add the options that say which login; ``every``: all of them are the default."""
     parser.add_argument(
         "--account",
         type=_text,
         metavar="NAME",
-        help="which login, if there are several (default: ULTRACART_ACCOUNT, or %r)"
+        help="only this login (default: all)"
+        if every
+        else "which login, if there are several (default: ULTRACART_ACCOUNT, or %r)"
         % DEFAULT_ACCOUNT,
     )
     parser.add_argument(
         "--client-id",
         type=_text,
         metavar="ID",
-        help="the application (default: ULTRACART_CLIENT_ID; a sandbox has its own)",
+        help="only the logins of this application (default: ULTRACART_CLIENT_ID, or all)"
+        if every
+        else "the application (default: ULTRACART_CLIENT_ID; a sandbox has its own)",
     )
 
 

@@ -27,6 +27,7 @@ from .connections import VARIABLE, environment_token, token_client
 from .console import duration, iso_time, printable, put_fields, put_json, say, show
 from .ended_grants import note_ended
 from .logins import configuration_of, login_command, no_response
+from .program import DEFAULT_ACCOUNT
 
 _VALID = "valid"
 
@@ -49,17 +50,18 @@ def run(arguments: argparse.Namespace) -> int:
         _show(found)
     if not found:
         command = login_command(
-            arguments.account if arguments.names_login else "default",
+            arguments.account if arguments.names_account else DEFAULT_ACCOUNT,
             arguments.client_id,
             arguments.host,
         )
-        narrowed = arguments.names_login or arguments.host is not None
+        only = (arguments.client_id, arguments.host)
+        narrowed = arguments.names_account or only != (None, None)
         say("%s. Run: %s" % ("No such login" if narrowed else "Nobody is logged in", command))
     return 0 if found and all(each["state"] == _VALID for each in found) else 1
 
 
 def _is_meant(arguments: argparse.Namespace, login: Login) -> bool:
-    if arguments.names_login and login.account != arguments.account:
+    if arguments.names_account and login.account != arguments.account:
         return False
     host = None if arguments.host is None else arguments.host.rstrip("/")
     return host in (None, login.host) and arguments.client_id in (None, login.client_id)
