@@ -243,6 +243,9 @@ with Sandbox() as sandbox:
     api.upload_temporary_multimedia(file)
     assert b"pixels" in sandbox.requests[-1].body and b"a.png" in sandbox.requests[-1].body
     refused(ApiValueError, lambda: api.upload_temporary_multimedia(file))  # closed by now
+    api.upload_temporary_multimedia(io.BytesIO(b"in memory"))  # without a name
+    assert b'filename="file"' in sandbox.requests[-1].body
+    assert b"in memory" in sandbox.requests[-1].body
 """,
     )
 

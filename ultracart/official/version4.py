@@ -119,24 +119,33 @@ def endpoint_class(theirs: Any) -> Any:
             if response_type and not to_file:
                 type_ = ResponseType(theirs, response_type, _check_type)
 
+            uploads = [
+                (field, file)
+                for field, opened in (files or {}).items()
+                for file in opened or ()
+                if file is not None
+            ]
+
             def call() -> Any:
-                found = self._client.call_api(
-                    resource_path,
-                    method,
-                    path_params,
-                    query,
-                    headers,
-                    body=self.sanitize_for_serialization(body),
-                    post_params=[
-                        *self.sanitize_for_serialization(post_params or []),
-                        *self.files_parameters(files),
-                    ],
-                    response_type=type_,
-                    auth_settings=auth_settings,
-                    collection_formats=collection_formats,
-                    _preload_content=_preload_content,
-                    _request_timeout=_request_timeout,
-                )
+                try:
+                    found = self._client.call_api(
+                        resource_path,
+                        method,
+                        path_params,
+                        query,
+                        headers,
+                        body=self.sanitize_for_serialization(body),
+                        post_params=self.sanitize_for_serialization(post_params or []),
+                        files=uploads,
+                        response_type=type_,
+                        auth_settings=auth_settings,
+                        collection_formats=collection_formats,
+                        _preload_content=_preload_content,
+                        _request_timeout=_request_timeout,
+                    )
+                finally:
+                    for _, file in uploads:
+                        file.close()  # as officially
                 data, status, answered = found
                 if to_file and _preload_content:
                     data = open(data, "rb")  # noqa: SIM115 - the caller's, as officially
