@@ -177,7 +177,8 @@ def _without_labelled(text: str) -> str:
 
 def _hider(secrets: Iterable[str]) -> Callable[[str], str]:
     forms = {form for secret in secrets if len(secret) >= _MIN_SECRET for form in _forms(secret)}
-    short = [form for form in forms if len(form) < _RUN]
+    whole = {form for form in forms if len(form) < _RUN}
+    whole.update(_folded(encoded) for form in forms for encoded in _encoded(form) - {form})
     searched = "\0".join(form for form in forms if len(form) >= _RUN)
 
     def hide(text: str) -> str:
@@ -188,7 +189,7 @@ def _hider(secrets: Iterable[str]) -> Callable[[str], str]:
             # A placeholder such as "refresh_token_example" must not hide the parameter's name.
             if run in searched and run not in _NAMES:
                 shown[start : start + _RUN] = "\0" * _RUN
-        for form in short:
+        for form in whole:
             start = folded.find(form)
             while start >= 0:
                 shown[start : start + len(form)] = "\0" * len(form)
@@ -210,6 +211,28 @@ def _forms(secret: str) -> set[str]:
         secret = decoded
         forms.add(secret)
     return {_folded(form) for form in forms if len(form) >= _MIN_SECRET}
+
+
+def _encoded(text: str) -> set[str]:
+    """``text`` as servers write it in URLs, HTML and JSON.
+
+    Before a text is decoded, only the longer plain parts of an encoded secret could be recognized;
+    what is between them would be shown.
+    """
+    from html import escape  # imported late: only failed calls need these
+    from json import dumps
+    from urllib.parse import quote
+
+    quoted = quote(text, safe="", errors="replace")
+    return {
+        quoted,
+        quoted.replace("%20", "+"),
+        quote(text, errors="replace"),
+        quote(quoted),
+        escape(text),
+        dumps(text)[1:-1],
+        text.replace("/", "\\/"),
+    }
 
 
 def _folded(text: str) -> str:

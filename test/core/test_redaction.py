@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import html
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -73,6 +76,26 @@ def test_what_a_label_tells(text: str, shown: str) -> None:
 
 def encoded(times: int) -> str:
     return "%" + "25" * (times - 1) + "41 abcdefgh"
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        quote,
+        lambda text: quote(text, safe=""),
+        quote_plus,
+        lambda text: quote_plus(text).lower(),
+        lambda text: quote(quote(text, safe="")),
+        lambda text: json.dumps(text)[1:-1],
+        lambda text: text.replace("/", "\\/"),
+        html.escape,
+        lambda text: "".join("%%%02X" % byte for byte in text.encode()),
+    ],
+)
+def test_an_encoded_secret_is_hidden_as_a_whole(encode: Callable[[str], str]) -> None:
+    """Its parts between two encoded characters are too short to be recognized alone."""
+    secret = 'abcdefgh/ij+kl&mn op=\u00e9q"rstuvwxyz'
+    assert show("(%s)" % encode(secret), [secret]) == "(***)"
 
 
 def test_how_often_a_text_is_decoded() -> None:
