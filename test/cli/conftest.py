@@ -16,7 +16,7 @@ import pytest
 from ultracart.sandbox import Sandbox
 
 PERSON = Path(__file__).with_name("person.py")
-DEADLINE = 30
+DEADLINE = 60
 
 
 def browser(decision: str) -> str:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-PATIENCE = 10.0  # seconds that a script waits for its client before it gives up
+PATIENCE = 30.0  # seconds that a script waits for its client before it gives up
 
 
 class Request(NamedTuple):

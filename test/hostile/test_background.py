@@ -38,7 +38,7 @@ def background_threads() -> list[threading.Thread]:
 
 def _join(threads: list[threading.Thread]) -> None:
     for thread in threads:
-        thread.join(5)
+        thread.join(30)
 
 
 def test_background_call_while_the_last_thread_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,20 +47,20 @@ def test_background_call_while_the_last_thread_leaves(monkeypatch: pytest.Monkey
     workers: Any = pool._workers
     lock = workers.lock
     for _ in range(3):
-        pool.apply_async(int, ("7",)).get(5)
+        pool.apply_async(int, ("7",)).get(30)
         threads = background_threads()
         workers.lock = Pausing(lock, partial(_join, threads))
-        assert pool.apply_async(int, ("8",)).get(5) == 8
+        assert pool.apply_async(int, ("8",)).get(30) == 8
         workers.lock = lock
 
 
 def test_background_call_while_the_pool_is_closed() -> None:
     pool = async_calls.CallPool()
-    pool.apply_async(int, ("7",)).get(5)
+    pool.apply_async(int, ("7",)).get(30)
     workers: Any = pool._workers
     workers.lock = Pausing(workers.lock, pool.close)
-    assert pool.apply_async(int, ("8",)).get(5) == 8
-    assert pool.apply_async(int, ("9",)).get(5) == 9
+    assert pool.apply_async(int, ("8",)).get(30) == 8
+    assert pool.apply_async(int, ("9",)).get(30) == 9
 
 
 def test_background_call_after_more_of_them_than_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,11 +69,11 @@ def test_background_call_after_more_of_them_than_threads(monkeypatch: pytest.Mon
     results = [pool.apply_async(go.wait, (5,)) for _ in range(pool._workers.limit + 9)]
     assert pool._workers.threads == pool._workers.limit
     go.set()
-    assert [result.get(5) for result in results] == [True] * len(results)
+    assert [result.get(30) for result in results] == [True] * len(results)
     for thread in background_threads():
-        thread.join(5)
+        thread.join(30)
     assert pool._workers.threads == 0
-    assert pool.apply_async(int, ("7",)).get(5) == 7
+    assert pool.apply_async(int, ("7",)).get(30) == 7
 
 
 def test_background_call_without_a_thread_to_spare(
@@ -86,17 +86,17 @@ def test_background_call_without_a_thread_to_spare(
     real = threading.Thread.start
     exchange(api)  # from here on the server needs no further thread
     monkeypatch.setattr(threading.Thread, "start", no_thread)
-    assert exchange(api, async_req=True).get(5).access_token == "a"
+    assert exchange(api, async_req=True).get(30).access_token == "a"
     monkeypatch.setattr(threading.Thread, "start", real)
-    assert exchange(api, async_req=True).get(5).access_token == "a"
+    assert exchange(api, async_req=True).get(30).access_token == "a"
 
 
 def test_threads_of_another_process_are_not_waited_for() -> None:
     pool = async_calls.CallPool()
-    pool.apply_async(int, ("7",)).get(5)
+    pool.apply_async(int, ("7",)).get(30)
     theirs: Any = pool._workers
     theirs.pid -= 1  # what a forked child finds
-    assert pool.apply_async(int, ("8",)).get(5) == 8
+    assert pool.apply_async(int, ("8",)).get(30) == 8
     assert pool._workers is not theirs
     pool._workers, mine = theirs, pool._workers
     pool.close()
@@ -107,4 +107,4 @@ def test_threads_of_another_process_are_not_waited_for() -> None:
 def test_background_call_just_after_the_pool_was_closed() -> None:
     pool = async_calls.CallPool()
     pool._workers.end()  # by another thread, which has yet to replace them
-    assert pool.apply_async(int, ("8",)).get(5) == 8
+    assert pool.apply_async(int, ("8",)).get(30) == 8

@@ -72,7 +72,7 @@ OPERATIONS = {
     "download": 'client.call_api("/x", "GET", response_type="file")',
     "upload": 'client.call_api("/x", "POST", files={"a": os.devnull})',
     "date": 'client.call_api("/x", "GET", response_type="date")',
-    "background": 'client.call_api("/x", "GET", async_req=True).get(5)',
+    "background": 'client.call_api("/x", "GET", async_req=True).get(30)',
     "date that is not there": 'client.call_api("/x", "GET", response_type="datetime")',
 }
 

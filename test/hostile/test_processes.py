@@ -6,6 +6,7 @@ import gc
 import os
 import random
 import resource
+import signal
 import subprocess
 import sys
 import threading
@@ -74,7 +75,7 @@ def test_threads_get_their_own_answers(chaos: HostileServer, api_of: Any) -> Non
         for count in range(12):
             code = "%d.%d" % (number, count)
             try:
-                token = api.oauth_access_token("c", "g", code=code, _request_timeout=0.5)
+                token = api.oauth_access_token("c", "g", code=code, _request_timeout=1)
             except ApiException:
                 outcomes.append("failed")
             except BaseException as error:
@@ -90,7 +91,7 @@ def test_threads_get_their_own_answers(chaos: HostileServer, api_of: Any) -> Non
     assert not foreign
     assert len(outcomes) == 32 * 12
     assert set(outcomes) == {"failed", "right"}
-    assert outcomes.count("right") > 100
+    assert outcomes.count("right") > 50
 
 
 def in_child(work: Callable[[], bool]) -> int:
@@ -171,20 +172,20 @@ class TestFork:
 
     def test_background_calls_after_fork(self, serve: Any, api_of: Any) -> None:
         api = api_of(serve(answer('{"access_token":"a"}')))
-        exchange(api, async_req=True).get(5)
+        exchange(api, async_req=True).get(30)
 
         def work() -> bool:
-            return exchange(api, async_req=True).get(5).access_token == "a"
+            return exchange(api, async_req=True).get(30).access_token == "a"
 
         assert in_child(work) == 0
-        exchange(api, async_req=True).get(5)
+        exchange(api, async_req=True).get(30)
 
 
 SCRIPT = """
 import logging, os, sys, threading, ultracart
 configuration = ultracart.Configuration()
 configuration.host = sys.argv[1]
-configuration.timeout = 5
+configuration.timeout = 30
 api = ultracart.OauthApi(ultracart.ApiClient(configuration))
 """
 
@@ -204,7 +205,7 @@ def release():
 
 def run(server: HostileServer, script: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", SCRIPT + script, server.host]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
 EXITS = {
@@ -212,8 +213,8 @@ EXITS = {
     "client closed": "api.oauth_me(); api.api_client.close()",
     "context manager": "with api.api_client: api.oauth_me()",
     "client dropped": "api.oauth_me(); del api",
-    "background": "api.oauth_me(async_req=True).get(5)",
-    "background, and a hook": "api.oauth_me(async_req=True).get(5); "
+    "background": "api.oauth_me(async_req=True).get(30)",
+    "background, and a hook": "api.oauth_me(async_req=True).get(30); "
     "sys.excepthook = lambda *told, kept=api: None",
     "background unfinished": "api.oauth_revoke('c', 't', async_req=True)",
     "unread answer": "raw = api.oauth_me(_preload_content=False); raw.read(); raw.close()",
@@ -249,7 +250,7 @@ def slow(name, *args, **kwargs):
 builtins.__import__ = slow
 first = threading.Thread(target=api.oauth_me)
 first.start()
-loading.wait(5)
+loading.wait(30)
 child = os.fork()
 if child == 0:
     api.oauth_me()
@@ -264,6 +265,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 def test_interrupt_leaves_the_client_usable(serve: Any) -> None:
     def step(peer: Peer) -> None:
         if len(peer.server.requests) == 2:
+            os.kill(int(peer.server.requests[-1].headers["x-process"]), signal.SIGALRM)
             peer.silence()
         peer.send(answer('{"merchant_id":"M"}'))
 
@@ -271,10 +273,10 @@ def test_interrupt_leaves_the_client_usable(serve: Any) -> None:
         serve(step),
         """
 import signal
-api.oauth_me()
-signal.setitimer(signal.ITIMER_REAL, 0.3)
 def interrupt(*args): raise KeyboardInterrupt
 signal.signal(signal.SIGALRM, interrupt)
+api.api_client.set_default_header("X-Process", str(os.getpid()))
+api.oauth_me()
 try: api.oauth_me(); print("no interrupt")
 except KeyboardInterrupt: pass
 for _ in range(3): print(api.oauth_me().merchant_id)
@@ -316,11 +318,11 @@ def test_close_is_complete(serve: Any, client_of: Any, descriptors: Callable[[],
     for _ in range(5):
         with client_of(server) as client:
             exchange(OauthApi(client))
-            exchange(OauthApi(client), async_req=True).get(5)
+            exchange(OauthApi(client), async_req=True).get(30)
     gc.collect()
     for thread in server._threads:
         if thread.name != server._threads[0].name:
-            thread.join(5)
+            thread.join(30)
     assert descriptors() <= before
 
 

@@ -23,7 +23,7 @@ some = settings(
     deadline=None,
     derandomize=True,
     database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 text = st.text(max_size=40)
 scalar = st.none() | st.booleans() | st.integers() | st.floats() | text

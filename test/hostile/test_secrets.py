@@ -259,7 +259,7 @@ def test_every_logger_sees_but_shows_nothing(
 def test_async_errors_are_clean(serve: Any, api_of: Any, judge: Any) -> None:
     body = json.dumps({"error": "x", "error_description": "%s and %s" % (CODE, REFRESH)})
     result = exchange(api_of(serve(answer(body, "400 No"))), async_req=True)
-    judge.failure(lambda: result.get(5))
+    judge.failure(lambda: result.get(30))
 
 
 def test_unhandled_error_prints_no_secret(serve: Any, api_of: Any) -> None:

@@ -22,7 +22,7 @@ some = settings(
     deadline=None,
     derandomize=True,
     database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 FORM = "application/x-www-form-urlencoded"
 text = st.text(max_size=20) | st.text(
