@@ -8,12 +8,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import IO
 
 import pytest
 
+from ultracart.configuration import Configuration
+from ultracart.oauth import OAuthSession, SQLiteTokenStore
+from ultracart.oauth.cli_logins import Login
 from ultracart.sandbox import Sandbox
+
+from . import person
 
 PERSON = Path(__file__).with_name("person.py")
 DEADLINE = 60
@@ -128,6 +134,23 @@ class CommandLine:
         )
         self.started.append(Running(process))
         return self.started[-1]
+
+    def log_in(self, account: str = "default") -> None:
+        """Store what ``ultracart login`` would, without its process and a browser's."""
+        login = Login(self.environment["ULTRACART_HOST"], "sandbox_client", account)
+        with (
+            closing(SQLiteTokenStore(self.home / "data" / "ultracart" / "tokens.sqlite3")) as store,
+            OAuthSession(
+                login.client_id,
+                "http://127.0.0.1:1/",
+                scope="item_read order_read",
+                token_store=store,
+                configuration=Configuration(host=login.host),
+            ) as session,
+        ):
+            request = session.create_authorization_url()
+            callback = person.callback(request.url, "allow")
+            session.fetch_token(callback, request=request, account=login.key)
 
     def succeed(self, *arguments: str, **environment: str) -> str:
         """Run a command that must succeed; returns its stdout."""

@@ -19,7 +19,7 @@ JSON = {"Content-Type": "application/json"}
 
 @pytest.fixture
 def logged_in(ultracart: CommandLine) -> CommandLine:
-    ultracart.succeed("login")
+    ultracart.log_in()
     return ultracart
 
 
@@ -216,7 +216,7 @@ def test_a_body_in_another_encoding(logged_in: CommandLine, tmp_path: Path) -> N
 
 def test_the_token_of_the_environment(logged_in: CommandLine, sandbox: Sandbox) -> None:
     token = logged_in.succeed("token").strip()
-    logged_in.succeed("login", "--account", "other")
+    logged_in.log_in("other")
     others = {"ULTRACART_ACCESS_TOKEN": token, "ULTRACART_SIMPLE_KEY": "a-key"}
     told = "Using the token in ULTRACART_ACCESS_TOKEN, not a stored login.\n"
     for command in (["api", "/oauth/me"], ["token"], ["whoami"]):

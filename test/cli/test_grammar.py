@@ -88,7 +88,7 @@ def complete(command_line: CommandLine, line: str, **environment: str) -> list[s
 
 
 def test_completion(ultracart: CommandLine, sandbox: Sandbox) -> None:
-    ultracart.succeed("login", "--account", "office")
+    ultracart.log_in("office")
     assert complete(ultracart, "ultracart acc") == ["accounts"]
     assert complete(ultracart, "ultracart login --pa") == ["--paste"]
     assert complete(ultracart, "ultracart token --account o") == ["office"]
@@ -144,11 +144,11 @@ def test_a_bad_proxy_is_named_as_the_user_has_set_it(ultracart: CommandLine) -> 
 
 
 def test_logout_is_revoke(ultracart: CommandLine, sandbox: Sandbox) -> None:
-    ultracart.succeed("login")
+    ultracart.log_in()
     ran = ultracart("logout")
     assert (ran.returncode, ran.stdout) == (0, "")
     assert ran.stderr == "Account default is logged out.\n"
     assert sandbox.requests[-1].path == "/oauth/revoke"
-    ultracart.succeed("login")
+    ultracart.log_in()
     ran = ultracart("logout", ULTRACART_ACCESS_TOKEN="another-token")
     assert "The token in ULTRACART_ACCESS_TOKEN is not revoked" in ran.stderr

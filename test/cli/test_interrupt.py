@@ -36,7 +36,7 @@ def test_while_it_waits_for_the_server(
     ultracart: CommandLine, sandbox: Sandbox, command: str
 ) -> None:
     sandbox.access_token_lifetime = 0
-    ultracart.succeed("login")
+    ultracart.log_in()
     arrived = len(sandbox.requests)
     hold = threading.Event()
     sandbox.faults.add(delay=hold, times=None)

@@ -15,7 +15,7 @@ from .conftest import CommandLine
 
 
 def test_a_login_that_works(ultracart: CommandLine, sandbox: Sandbox) -> None:
-    ultracart.succeed("login")
+    ultracart.log_in()
     told = ultracart.succeed("status")
     assert re.fullmatch(
         re.escape(sandbox.host) + "\n"
@@ -48,8 +48,8 @@ def test_a_login_that_works(ultracart: CommandLine, sandbox: Sandbox) -> None:
 
 def test_it_asks_the_server(ultracart: CommandLine, sandbox: Sandbox) -> None:
     """What `accounts` reads here alone may have ended there; once that is known, both say so."""
-    ultracart.succeed("login")
-    ultracart.succeed("login", "--account", "office")
+    ultracart.log_in()
+    ultracart.log_in("office")
     sandbox.revoke()
     assert "valid for" in ultracart.succeed("accounts")  # nobody has heard of it yet
     ran = ultracart("status", "--account", "office")
@@ -66,7 +66,7 @@ def test_it_asks_the_server(ultracart: CommandLine, sandbox: Sandbox) -> None:
     assert states == ["valid", "ended"]
     assert ultracart("status").returncode == 1
     assert "valid" not in ultracart.succeed("accounts")
-    ultracart.succeed("login")
+    ultracart.log_in()
     assert "default  DEMO" in ultracart.succeed("accounts", "--host", sandbox.host)
     assert ultracart.succeed("accounts").splitlines()[0].endswith("valid for 59 min")
 
@@ -76,7 +76,7 @@ def test_a_refusal_is_remembered_whoever_meets_it(
     ultracart: CommandLine, sandbox: Sandbox, command: str
 ) -> None:
     sandbox.access_token_lifetime = 0
-    ultracart.succeed("login")
+    ultracart.log_in()
     sandbox.revoke()
     assert "has ended" in ultracart.fail(command, *["/oauth/me"] * (command == "api"))
     assert ultracart.succeed("accounts").endswith("ended: log in again\n")
@@ -84,13 +84,13 @@ def test_a_refusal_is_remembered_whoever_meets_it(
 
 def test_an_expired_login_is_refreshed(ultracart: CommandLine, sandbox: Sandbox) -> None:
     sandbox.access_token_lifetime = 0
-    ultracart.succeed("login")
+    ultracart.log_in()
     sandbox.access_token_lifetime = 3600
     assert "state:         valid" in ultracart.succeed("status")
 
 
 def test_a_login_without_refresh_token(ultracart: CommandLine, sandbox: Sandbox) -> None:
-    ultracart.succeed("login")
+    ultracart.log_in()
     (path,) = ultracart.home.rglob("tokens.sqlite3")
     with closing(SQLiteTokenStore(path)) as store:
         (key,) = store.accounts()
@@ -102,7 +102,7 @@ def test_a_login_without_refresh_token(ultracart: CommandLine, sandbox: Sandbox)
 
 
 def test_a_server_that_does_not_answer(ultracart: CommandLine, sandbox: Sandbox) -> None:
-    ultracart.succeed("login")
+    ultracart.log_in()
     sandbox.close()
     ran = ultracart("status")
     assert ran.returncode == 1
@@ -115,7 +115,7 @@ def test_nobody(ultracart: CommandLine, sandbox: Sandbox) -> None:
     ran = ultracart("status")
     assert (ran.returncode, ran.stdout) == (1, "")
     assert ran.stderr == "Nobody is logged in. Run: ultracart login\n"
-    ultracart.succeed("login")
+    ultracart.log_in()
     ran = ultracart("status", "--account", "third")
     assert (ran.returncode, ran.stdout) == (1, "")
     assert ran.stderr == "No such login. Run: ultracart login --account third\n"
@@ -138,7 +138,7 @@ def test_the_logins_of_one_application(ultracart: CommandLine, sandbox: Sandbox)
 
 
 def test_several_hosts(ultracart: CommandLine, sandbox: Sandbox) -> None:
-    ultracart.succeed("login")
+    ultracart.log_in()
     with Sandbox() as other:
         ultracart.succeed("login", ULTRACART_HOST=other.host)
         told = ultracart.succeed("status")
@@ -149,7 +149,7 @@ def test_several_hosts(ultracart: CommandLine, sandbox: Sandbox) -> None:
 
 
 def test_the_token_of_the_environment(ultracart: CommandLine, sandbox: Sandbox) -> None:
-    ultracart.succeed("login")
+    ultracart.log_in()
     token = ultracart.succeed("token").strip()
     told = ultracart.succeed("status", ULTRACART_ACCESS_TOKEN=token)
     assert "  Token in ULTRACART_ACCESS_TOKEN\n    state:        valid\n" in told

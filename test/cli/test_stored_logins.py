@@ -14,7 +14,7 @@ from .conftest import CommandLine
 def test_tokens_that_another_program_stored_are_no_logins(
     ultracart: CommandLine, name: str
 ) -> None:
-    ultracart.succeed("login")
+    ultracart.log_in()
     (path,) = ultracart.home.rglob("tokens.sqlite3")
     store = SQLiteTokenStore(path)
     store.save(name, Token("of another program"))
@@ -25,14 +25,14 @@ def test_tokens_that_another_program_stored_are_no_logins(
 
 def test_a_token_without_expiry_is_valid(ultracart: CommandLine, sandbox: Sandbox) -> None:
     sandbox.expires_in = "absent"
-    ultracart.succeed("login")
+    ultracart.log_in()
     assert ultracart.succeed("accounts").rstrip("\n").endswith("  valid")
 
 
 def test_whoami_leaves_out_what_ultracart_does_not_say(
     ultracart: CommandLine, sandbox: Sandbox
 ) -> None:
-    ultracart.succeed("login")
+    ultracart.log_in()
     sandbox.faults.add("/oauth/me", status=200, body={"merchant_id": "DEMO"})
     assert ultracart.succeed("whoami") == "merchant id:      DEMO\n"
 

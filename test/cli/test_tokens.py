@@ -18,7 +18,7 @@ from .conftest import DEADLINE, CommandLine
 
 
 def test_token_and_nothing_else(ultracart: CommandLine, sandbox: Sandbox) -> None:
-    ultracart.succeed("login")
+    ultracart.log_in()
     ran = ultracart("token")
     assert (ran.returncode, ran.stderr) == (0, "")
     assert re.fullmatch(r"\S{20,}\n", ran.stdout)
@@ -29,7 +29,7 @@ def test_token_and_nothing_else(ultracart: CommandLine, sandbox: Sandbox) -> Non
 
 
 def test_the_documented_curl_line(ultracart: CommandLine) -> None:
-    ultracart.succeed("login")
+    ultracart.log_in()
     # On stdin, because every user of the machine can read the arguments of processes.
     header = "ultracart token | sed 's/^/Authorization: Bearer /'"
     line = header + ' | curl -sS -H @- "$ULTRACART_HOST/oauth/me"'
@@ -51,7 +51,7 @@ def test_the_documented_curl_line(ultracart: CommandLine) -> None:
 
 def test_an_expired_token_is_refreshed(ultracart: CommandLine, sandbox: Sandbox) -> None:
     sandbox.access_token_lifetime = 0
-    ultracart.succeed("login")
+    ultracart.log_in()
     sandbox.access_token_lifetime = 3600
     assert "refreshed when next used" in ultracart.succeed("accounts")
     token = ultracart.succeed("token")
@@ -60,7 +60,7 @@ def test_an_expired_token_is_refreshed(ultracart: CommandLine, sandbox: Sandbox)
 
 
 def test_whoami(ultracart: CommandLine) -> None:
-    ultracart.succeed("login")
+    ultracart.log_in()
     told = ultracart.succeed("whoami")
     assert "merchant id:      DEMO\n" in told
     assert "scopes:           item_read order_read\n" in told
@@ -73,7 +73,7 @@ def test_whoami(ultracart: CommandLine) -> None:
 def test_a_merchants_name_cannot_steer_the_terminal(
     ultracart: CommandLine, sandbox: Sandbox
 ) -> None:
-    ultracart.succeed("login")
+    ultracart.log_in()
     name = "S\u00f8n \x1b[31m\x7f\x9b\u202e\u2066& Co"
     sandbox.answer("GET", "/oauth/me", {"merchant_id": "DEMO", "merchant_name": name})
     assert "S\u00f8n  [31m    & Co\n" in ultracart.succeed("whoami", PYTHONIOENCODING="utf-8")
@@ -84,8 +84,8 @@ def test_accounts(ultracart: CommandLine, sandbox: Sandbox) -> None:
     ran = ultracart("accounts")
     assert (ran.returncode, ran.stdout) == (0, "")
     assert ran.stderr == "Nobody is logged in. Run: ultracart login\n"
-    ultracart.succeed("login")
-    ultracart.succeed("login", ULTRACART_ACCOUNT="second")
+    ultracart.log_in()
+    ultracart.log_in("second")
     expected = "  DEMO  %s  %s  valid for 59 min\n" % (sandbox.client_id, sandbox.host)
     assert ultracart.succeed("accounts") == "default" + expected + "second " + expected
     assert "account third is not logged in" in ultracart.fail("token", "--account", "third")
@@ -97,7 +97,7 @@ def test_accounts(ultracart: CommandLine, sandbox: Sandbox) -> None:
 
 
 def test_revoke(ultracart: CommandLine, sandbox: Sandbox) -> None:
-    ultracart.succeed("login")
+    ultracart.log_in()
     token = ultracart.succeed("token").strip()
     ran = ultracart("revoke")
     assert (ran.returncode, ran.stdout) == (0, "")
@@ -109,7 +109,7 @@ def test_revoke(ultracart: CommandLine, sandbox: Sandbox) -> None:
 
 
 def test_a_revoke_that_cannot_be_told(ultracart: CommandLine, sandbox: Sandbox) -> None:
-    ultracart.succeed("login")
+    ultracart.log_in()
     sandbox.close()
     assert "--forget" in ultracart.fail("revoke")
     ultracart.succeed("token")  # still there, and valid as far as anybody knows
@@ -119,7 +119,7 @@ def test_a_revoke_that_cannot_be_told(ultracart: CommandLine, sandbox: Sandbox) 
 
 
 def test_a_grant_that_the_merchant_ended(ultracart: CommandLine, sandbox: Sandbox) -> None:
-    ultracart.succeed("login")
+    ultracart.log_in()
     sandbox.revoke()
     message = ultracart.fail("whoami")
     assert message.startswith("ultracart: the grant of account default has ended (")
@@ -139,7 +139,7 @@ def test_advice_leads_back_to_the_same_login(ultracart: CommandLine, sandbox: Sa
 
 
 def test_no_network(ultracart: CommandLine, sandbox: Sandbox) -> None:
-    ultracart.succeed("login")
+    ultracart.log_in()
     sandbox.close()
     for command in (["whoami"], ["login", "--device"]):
         message = ultracart.fail(*command)
@@ -150,7 +150,7 @@ def test_no_network(ultracart: CommandLine, sandbox: Sandbox) -> None:
 
 
 def test_a_lost_answer(ultracart: CommandLine, sandbox: Sandbox) -> None:
-    ultracart.succeed("login")
+    ultracart.log_in()
     sandbox.faults.add("/oauth/me", drop="after", times=None)
     message = ultracart.fail("whoami")
     assert message.startswith("ultracart: no response from %s (" % sandbox.host)
@@ -158,7 +158,7 @@ def test_a_lost_answer(ultracart: CommandLine, sandbox: Sandbox) -> None:
 
 
 def test_a_login_of_another_server_is_not_used(ultracart: CommandLine, sandbox: Sandbox) -> None:
-    ultracart.succeed("login")
+    ultracart.log_in()
     with Sandbox() as other:
         message = ultracart.fail("token", ULTRACART_HOST=other.host)
         assert "not logged in at %s, but at %s" % (other.host, sandbox.host) in message
@@ -197,7 +197,7 @@ def test_a_closed_stream(
 
 
 def test_names_of_another_program_in_the_store(ultracart: CommandLine) -> None:
-    ultracart.succeed("login")
+    ultracart.log_in()
     (path,) = ultracart.home.rglob("tokens.sqlite3")
     with closing(SQLiteTokenStore(path)) as store:
         for name in ("shop", "[1, 2, 3]", '{"a": 1, "b": 2, "c": 3}', '"abc"', '["a", "b"]'):
@@ -251,7 +251,7 @@ def test_without_a_command_it_tells_which_there_are(ultracart: CommandLine) -> N
 
 
 def test_a_damaged_store(ultracart: CommandLine) -> None:
-    ultracart.succeed("login")
+    ultracart.log_in()
     (path,) = ultracart.home.rglob("tokens.sqlite3")
     path.write_bytes(b"not a database at all" * 100)
     for command in ("token", "accounts", "login"):

@@ -121,8 +121,8 @@ def test_a_password_in_an_argument_is_warned_of(ultracart: CommandLine) -> None:
 
 
 def test_keep_alive_of_the_logins(ultracart: CommandLine, sandbox: Sandbox) -> None:
-    ultracart.succeed("login")
-    ultracart.succeed("login", "--account", "office")
+    ultracart.log_in()
+    ultracart.log_in("office")
     ran = ultracart("keep-alive")
     assert (ran.returncode, ran.stdout) == (0, "")
     assert ran.stderr == "No grant was idle for that long.\n"
@@ -139,7 +139,7 @@ def test_keep_alive_of_the_logins(ultracart: CommandLine, sandbox: Sandbox) -> N
 def test_keep_alive_asks_once_for_a_grant_that_has_ended(
     ultracart: CommandLine, sandbox: Sandbox
 ) -> None:
-    ultracart.succeed("login")
+    ultracart.log_in()
     sandbox.revoke()
     ran = ultracart("keep-alive", "--idle", "0")
     assert ran.returncode == 0
@@ -149,7 +149,7 @@ def test_keep_alive_asks_once_for_a_grant_that_has_ended(
 
 
 def test_a_keep_alive_that_fails(ultracart: CommandLine, sandbox: Sandbox) -> None:
-    ultracart.succeed("login")
+    ultracart.log_in()
     sandbox.faults.add("/oauth/token", status=400, body={"error": "invalid_client"}, times=None)
     ran = ultracart("keep-alive", "--idle", "0")
     assert ran.returncode == 1
