@@ -627,12 +627,19 @@ def test_cuts_and_silence_of_mysql(mysql_url, open_proxy, table_name, monkeypatc
     store.close()
 
 
-def test_a_server_that_takes_bytes_and_sends_none_is_given_up(proxied, monkeypatch):
+@pytest.fixture
+def connect_timeout(monkeypatch):
+    """The least that libpq takes, for stores that are made from now on."""
+    monkeypatch.setitem(engines._LIBPQ_OPTIONS, "connect_timeout", 2)
+
+
+def test_a_server_that_takes_bytes_and_sends_none_is_given_up(
+    connect_timeout, proxied, monkeypatch
+):
     """Nobody waits for ever: neither a reader nor whoever wants the lock."""
     store, proxy = proxied
     monkeypatch.setattr("ultracart.oauth.stores.sqlalchemy.STATEMENT_TIMEOUT", 0.2)
     monkeypatch.setattr("ultracart.oauth.stores.sqlalchemy.LOCK_STATEMENT_TIMEOUT", 0.2)
-    monkeypatch.setitem(engines._LIBPQ_OPTIONS, "connect_timeout", 2)
     proxy.half_open = True
     for work in (
         lambda: store.load("merchant-7"),
