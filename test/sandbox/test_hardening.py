@@ -181,7 +181,6 @@ def test_a_request_that_was_cut_off_is_not_served(sandbox, part):
 
 
 def test_an_idle_connection_is_kept(sandbox, wire, monkeypatch):
-    monkeypatch.setattr("ultracart.sandbox.http_server.REQUEST_DEADLINE", 0.0)
     passes = threading.Event()
     ended = sandbox._http._connections.end_slow_requests
 
@@ -191,8 +190,11 @@ def test_an_idle_connection_is_kept(sandbox, wire, monkeypatch):
 
     sandbox._http._server.service_actions = look
     assert wire.get("/oauth/me").status == 401
-    passes.clear()
-    assert passes.wait(DEADLINE)
+    # Only now, when no request is under way that the server would end.
+    monkeypatch.setattr("ultracart.sandbox.http_server.REQUEST_DEADLINE", 0.0)
+    for _ in range(2):
+        passes.clear()
+        assert passes.wait(DEADLINE)
     monkeypatch.setattr("ultracart.sandbox.http_server.REQUEST_DEADLINE", 60.0)
     assert wire.get("/oauth/me").status == 401
     assert sandbox.counters.connections == 1
