@@ -117,6 +117,7 @@ LATE_IMPORTS = {
     ("ultracart.models.model", "pprint"): "only what is shown to people needs it",
     ("ultracart.redaction", "re"): "as below",
     ("ultracart.redaction", "html"): "only a failed call pays for it",
+    ("ultracart.redaction", "json"): "only a failed call pays for it",
     ("ultracart.redaction", "urllib.parse"): "only a failed call pays for it",
     ("ultracart.configuration", "base64"): "only HTTP Basic needs it",
     ("ultracart.exceptions", "re"): "only a redirect needs it",
