@@ -1,4 +1,4 @@
-"""Loopback hosts: no packet to them leaves the machine."""
+"""Hosts of URLs: loopback ones, from which no packet leaves the machine, and IPv6 addresses."""
 
 from __future__ import annotations
 
@@ -17,3 +17,20 @@ def is_loopback(host: str) -> bool:
     numbers = host.split(".")
     is_ipv4 = len(numbers) == 4 and _BYTES.issuperset(numbers)
     return numbers[0] == "127" if is_ipv4 else host == "localhost"
+
+
+def in_brackets(netloc: str) -> bool:
+    """Whether the host of ``netloc`` is an address in brackets, with at most a port after it.
+
+    Raises:
+        ValueError: there is more than the address and a port. Python's versions differ in what they
+            accept before and after the brackets, and take the address for the host.
+    """
+    _, _, place = netloc.rpartition("@")
+    before, opened, _ = place.partition("[")
+    if not opened:
+        return False
+    _, closed, rest = place.partition("]")
+    if before or not closed or rest[:1] not in ("", ":"):
+        raise ValueError("an address in brackets, and more")
+    return True

@@ -263,6 +263,8 @@ def test_a_port_that_somebody_has_on_one_of_the_addresses() -> None:
         "http://user@localhost:8910/",
         "http://localhost:8910/?next=1",
         "http://[::1",
+        "http://[::1]evil.example/callback",
+        "http://evil.example[::1]/callback",
         "callback",
     ],
 )

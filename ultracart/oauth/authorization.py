@@ -19,7 +19,7 @@ from ..exceptions import (
     StateMismatchError,
     oauth_error_class,
 )
-from ..hosts import is_loopback
+from ..hosts import in_brackets, is_loopback
 
 # Random bytes: 256 bits each, twice what RFC 6749 section 10.10 asks; 43 characters in base64url,
 # the least that RFC 7636 section 4.1 allows for a verifier.
@@ -132,6 +132,7 @@ def check_authorization_endpoint(url: str, *, allow_insecure: bool) -> None:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
+        in_brackets(parts.netloc)
     except ValueError:
         parts, host = urlsplit(""), ""
     if not url.isprintable() or any(char.isspace() or char == "\\" for char in url):

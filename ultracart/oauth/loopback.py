@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from ..exceptions import ApiValueError
+from ..hosts import in_brackets
 
 _PATH = "/callback"
 # An address where one is named, not "localhost", which other software may resolve elsewhere
@@ -179,6 +180,7 @@ def _parsed(redirect_uri: str) -> tuple[str, int, str]:
     """Host, port and path of a redirect URI on this machine."""
     with suppress(ValueError):  # not a URL, such as http://[
         parts = urlsplit(redirect_uri)
+        in_brackets(parts.netloc)
         is_plain = parts.scheme == "http" and not parts.query and parts.username is None
         if is_plain and parts.hostname is not None and parts.hostname in _ADDRESSES:
             return parts.hostname, parts.port or 80, parts.path or "/"

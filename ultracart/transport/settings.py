@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..configuration import DEFAULT_PORTS
 from ..exceptions import ApiConnectionError, ApiTypeError, ApiValueError, ConfigurationError
-from ..hosts import is_loopback
+from ..hosts import in_brackets, is_loopback
 from .limits import time_bounds
 from .tls import ascii_host
 
@@ -152,7 +152,7 @@ def _parsed(
     try:
         parts = urlsplit(url)
         port = parts.port
-        host = ascii_host(parts.hostname or "", _in_brackets(parts.netloc))
+        host = ascii_host(parts.hostname or "", in_brackets(parts.netloc))
     except ValueError:
         hint = "" if url.isascii() else ": write an international name in its ASCII form (xn--...)"
         raise ConfigurationError(example + hint) from None
@@ -165,20 +165,6 @@ def _parsed(
     if port == 0:
         raise ConfigurationError("%s: port 0 cannot be connected to" % name)
     return parts, Origin(scheme=scheme, host=host, port=port or ports[scheme])
-
-
-def _in_brackets(netloc: str) -> bool:
-    """Whether the host of ``netloc`` is an address in brackets, with at most a port after it.
-
-    Python's versions differ in what else they accept after the bracket.
-    """
-    _, _, place = netloc.rpartition("@")
-    if not place.startswith("["):
-        return False
-    _, closed, rest = place.partition("]")
-    if not closed or rest[:1] not in ("", ":"):
-        raise ValueError("an address in brackets, and more")
-    return True
 
 
 def _base_url(parts: SplitResult) -> str:
