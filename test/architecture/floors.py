@@ -25,6 +25,7 @@ FLOORS = [
     Floor("hosts"),
     Floor("exceptions", "json_body"),
     Floor("forks"),
+    Floor("turns", "locks forks"),
     Floor("late_imports", "exceptions forks"),
     Floor("redaction"),
     Floor("debug_log", "locks forks redaction"),
@@ -61,7 +62,7 @@ FLOORS = [
     Floor("apis", "api"),
     Floor("official", "exceptions"),
     Floor("oauth.token", "exceptions models"),
-    Floor("oauth.stores", "locks exceptions forks oauth.token"),
+    Floor("oauth.stores", "locks turns exceptions forks oauth.token"),
     # Published for users' own test suites.
     Floor("oauth.stores.contract", "exceptions oauth.token oauth.stores", packages="pytest"),
     Floor("oauth.stores.psycopg_deadline", packages="psycopg"),
@@ -73,12 +74,13 @@ FLOORS = [
     Floor("oauth.stores.sql_locks", "exceptions oauth.stores", packages="sqlalchemy"),
     Floor(
         "oauth.stores.sqlalchemy",
-        "exceptions forks oauth.token oauth.stores oauth.stores.sql_locks oauth.stores.engines",
+        "turns exceptions forks oauth.token oauth.stores oauth.stores.sql_locks "
+        "oauth.stores.engines",
         packages="sqlalchemy",
     ),
     Floor(
         "oauth",
-        "json_body hosts late_imports locks forks exceptions configuration models transport "
+        "json_body hosts late_imports locks turns forks exceptions configuration models transport "
         "api_client api oauth.token oauth.stores oauth.stores.sqlalchemy",
         packages="anyio",
     ),

@@ -48,7 +48,6 @@ TARGETS = {
     "oauth/stores/lock_errors": "oauth/test_faults.py",
     "oauth/stores/memory": "oauth/test_locks_in_trouble.py "
     "oauth/test_store_contract.py::TestMemoryTokenStore",
-    "oauth/stores/places": "oauth/test_locks.py",
     "oauth/stores/private_file": "oauth/test_private_files.py",
     "oauth/stores/sql_locks": "oauth/test_sqlalchemy_store.py oauth/test_mysql_store.py "
     "oauth/test_sql_engines.py",

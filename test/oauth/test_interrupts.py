@@ -13,7 +13,6 @@ from ultracart import OauthApi
 from ultracart.exceptions import ApiException
 from ultracart.oauth import MemoryTokenStore, RequestLimiter, SQLiteTokenStore, Token
 from ultracart.oauth.single_flight import SingleFlight
-from ultracart.oauth.stores.places import Places
 
 # Python looks for signals where a function begins and where one in C returns.
 MOMENTS = ("call", "c_return")
@@ -71,15 +70,6 @@ def account_lock(store):
     return operate, works
 
 
-def place(places):
-    def operate():
-        taken = places.take(0)
-        if taken is not None:
-            taken.leave()
-
-    return operate, lambda: places.take(0) is not None
-
-
 def flight(path):
     flights: SingleFlight[int] = SingleFlight()
 
@@ -117,7 +107,6 @@ def saving(path):
 KINDS = {
     "limiter": limiter,
     "lock in memory": lambda path: account_lock(MemoryTokenStore()),
-    "place for a lock": lambda path: place(Places(1)),
     "lock of a file": lambda path: account_lock(SQLiteTokenStore(path)),
     "flight": flight,
     "save": saving,

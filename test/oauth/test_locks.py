@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from functools import partial
 
 import pytest
 from interrupts import interrupts, is_free, needs_timer
+from waiting import in_turns, wait_until
 
 from ultracart.locks import Event, Lock
-from ultracart.oauth.stores.places import Places
+from ultracart.turns import Turns
 
 
 @needs_timer
@@ -151,41 +153,50 @@ def test_a_waiting_thread_goes_on_though_the_set_was_interrupted() -> None:
     assert not waiter.is_alive()
 
 
-# -- places --
+# -- turns --
+
+
+def is_free_for(turns: Turns, key: object) -> bool:
+    with turns.take(key, 0) as is_inside:
+        return is_inside
 
 
 def test_places_are_as_many_as_were_made() -> None:
-    places = Places(2)
-    one, other = places.take(0), places.take(0)
-    assert one is not None
-    assert other is not None
-    assert places.take(0) is None
-    one.leave()
-    again = places.take(0)
-    assert again is not None
-    assert places.take(0) is None
-    del other  # as when a Ctrl-C comes before it was left
-    assert places.take(0) is not None
+    turns = Turns(2)
+    with turns.take("a", 0) as first:
+        with turns.take("a", 0) as second:
+            assert first
+            assert second
+            assert not is_free_for(turns, "a")
+            assert is_free_for(turns, "b")
+        assert is_free_for(turns, "a")
+    assert not turns._turns  # nothing is kept of a key that nobody uses
 
 
-def test_as_many_places_as_are_asked_for() -> None:
-    places = Places(None)
-    assert None not in [places.take(0) for _ in range(100)]
+def test_who_did_not_get_in_is_not_let_in_later() -> None:
+    turns = Turns(1)
+    with ExitStack() as holder:
+        holder.enter_context(turns.take("a", 0))
+        with turns.take("a", 0) as is_inside:
+            assert not is_inside
+            holder.close()
+            assert is_free_for(turns, "a")
 
 
-def test_whoever_waits_for_a_place_gets_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    places = Places(1)
-    place = places.take(0)
-    assert place is not None
-    pauses: list[float] = []
+def test_a_place_that_a_signal_gives_back_without_a_word_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ultracart.turns._LOOK_AGAIN", 0.001)
+    turns = Turns(1)
+    with turns.take("a", 0):
+        waiter = threading.Thread(target=is_inside_once, args=(turns,))
+        waiter.start()
+        wait_until(lambda: in_turns(turns, "a") == 2)
+        turns._turns["a"][0].is_over = True  # what a holder has done that was interrupted at once
+        waiter.join(30)
+    assert not waiter.is_alive()
 
-    def sleep(seconds: float) -> None:
-        pauses.append(seconds)
-        if len(pauses) == 7:
-            place.leave()
 
-    monkeypatch.setattr(time, "sleep", sleep)
-    again = places.take(30)
-    assert again is not None
-    assert pauses == [0.001, 0.002, 0.004, 0.008, 0.016, 0.02, 0.02]
-    assert places.take(0.01) is None
+def is_inside_once(turns: Turns) -> None:
+    with turns.take("a", None) as is_inside:
+        assert is_inside

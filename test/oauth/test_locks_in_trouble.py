@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy
 from servers import quiet_engine
-from waiting import wait_until, waiting_threads
+from waiting import in_turns, wait_until, waiting_threads
 
 from ultracart.exceptions import ConfigurationError, InvalidClientError, TokenStoreError
 from ultracart.oauth import (
@@ -144,7 +144,7 @@ def test_an_interrupted_caller_leaves_the_queue_and_takes_no_place(turn_came):
         with ThreadPoolExecutor(1) as thread:
 
             def interrupt_when_it_waits():
-                wait_until(lambda: len(limiter._turns) > 1)
+                wait_until(lambda: in_turns(limiter._turns) > 1)
                 signal.pthread_kill(main, signal.SIGUSR1)
 
             thread.submit(interrupt_when_it_waits)

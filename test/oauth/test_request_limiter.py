@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
-from waiting import wait_until
+from waiting import in_turns, wait_until
 
-from ultracart import ApiClient, Configuration, OauthApi
+from ultracart import ApiClient, Configuration, OauthApi, turns
 from ultracart.exceptions import ApiTimeoutError, RateLimitException
-from ultracart.oauth import RequestLimiter, request_limiter
+from ultracart.oauth import RequestLimiter
 
 
 @pytest.mark.parametrize("most", [1, 3])
@@ -115,7 +115,7 @@ def test_the_wait_ends_with_its_timeout_and_says_how_long_it_was():
 
 
 def test_who_looks_again_and_again_waits_on_until_the_timeout(monkeypatch):
-    monkeypatch.setattr(request_limiter, "_LOOK_AGAIN", 0.001)
+    monkeypatch.setattr(turns, "_LOOK_AGAIN", 0.001)
     limiter = RequestLimiter(1)
     entered = []
 
@@ -133,7 +133,7 @@ def test_who_looks_again_and_again_waits_on_until_the_timeout(monkeypatch):
 
 
 def test_who_has_given_up_takes_no_place(monkeypatch):
-    monkeypatch.setattr(request_limiter, "_LOOK_AGAIN", 60)
+    monkeypatch.setattr(turns, "_LOOK_AGAIN", 60)
     limiter = RequestLimiter(1)
 
     def take() -> None:
@@ -145,7 +145,7 @@ def test_who_has_given_up_takes_no_place(monkeypatch):
         with pytest.raises(ApiTimeoutError), limiter(0):
             pass
         thread.start()
-        wait_until(lambda: len(limiter._turns) == 2)
+        wait_until(lambda: in_turns(limiter._turns) == 2)
     thread.join(20)
     assert not thread.is_alive()
 
@@ -163,7 +163,7 @@ def test_first_come_first_served():
         for number, thread in enumerate(threads):
             thread.start()
             pause = threading.Event()
-            while len(limiter._turns) <= number + 1:
+            while in_turns(limiter._turns) <= number + 1:
                 pause.wait(0.001)
     for thread in threads:
         thread.join(30)

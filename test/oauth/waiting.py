@@ -29,6 +29,11 @@ def waiting_threads(where="single_flight.py"):
     return sum(where in found and "wait" in found for found in names)
 
 
+def in_turns(turns, key=None):
+    """How many callers are inside, or wait, for this key of a ``Turns``."""
+    return len(turns._turns.get(key, ()))
+
+
 def _names(frame):
     found = set()
     while frame is not None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ...exceptions import ApiTypeError, TokenStoreError
 from ...forks import notice_fork, renew_after_fork
-from ...locks import Event, Lock
+from ...locks import Lock
+from ...turns import Turns
 from ..token import Token
 from .base import LOCK_TIMEOUT, TokenStore, check_account
-
-# Seconds after which a waiting thread looks again: Ctrl-C may have kept the holder from waking it.
-_LOOK_AGAIN = 1.0
 
 
 class MemoryTokenStore(TokenStore):
@@ -26,8 +23,7 @@ class MemoryTokenStore(TokenStore):
     def __init__(self) -> None:
         self._tokens: dict[str, Token] = {}
         self._mutex = Lock()
-        # The holder of each account's lock.
-        self._holders: dict[str, _Hold] = {}
+        self._turns = Turns(1)
         self._forked = False
         renew_after_fork(self)
 
@@ -66,47 +62,11 @@ class MemoryTokenStore(TokenStore):
                 "a MemoryTokenStore is not shared between processes: after fork, use a"
                 " SQLiteTokenStore or SQLAlchemyTokenStore"
             )
-        hold = _Hold()
-        try:
-            yield self._enter(account, hold, blocking)
-        finally:
-            hold.is_over = True  # first, and in one step: a Ctrl-C may come at any later line
-            with self._mutex:
-                if self._holders.get(account) is hold:
-                    del self._holders[account]
-            hold.left.set()
-
-    def _enter(self, account: str, hold: _Hold, wait: bool) -> bool:
-        """Make ``hold`` the holder of the account's lock; ``False`` if it would have to wait."""
-        deadline = time.monotonic() + LOCK_TIMEOUT
-        while (holder := self._take(account, hold)) is not hold:
-            if not wait:
-                return False
-            left = deadline - time.monotonic()
-            if left <= 0:
+        with self._turns.take(account, LOCK_TIMEOUT if blocking else 0) as held:
+            if blocking and not held:
                 raise TokenStoreError("the lock of account %r did not become free" % account)
-            holder.left.wait(min(left, _LOOK_AGAIN))
-        return True
-
-    def _take(self, account: str, hold: _Hold) -> _Hold:
-        """The holder of the account's lock: ``hold``, if the lock was free."""
-        with self._mutex:
-            holder = self._holders.get(account)
-            if holder is None or holder.is_over:
-                holder = self._holders[account] = hold
-            return holder
+            yield held
 
     def _after_fork(self) -> None:
         self._mutex = Lock()
-        self._holders = {}
         self._forked = True
-
-
-class _Hold:
-    """One holder of an account's lock, and the event that the others wait for."""
-
-    __slots__ = ("is_over", "left")
-
-    def __init__(self) -> None:
-        self.is_over = False
-        self.left = Event()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from sqlalchemy.types import TypeDecorator
 
 from ...exceptions import ApiTypeError, ApiValueError, ConfigurationError, TokenStoreError
 from ...forks import notice_fork, renew_after_fork
+from ...turns import Turns
 from ..token import Token
 from .base import (
     LOCK_TIMEOUT,
@@ -45,7 +47,6 @@ from .engines import (
 )
 from .file_lock import FileLocks
 from .lock_errors import caller_error_first
-from .places import Places
 from .private_file import NotOurs, prepare_database, why_unusable
 from .sql_locks import commit_durably, mysql_lock, postgresql_lock
 
@@ -197,21 +198,18 @@ class SQLAlchemyTokenStore(TokenStore):
     @contextmanager
     def _lock(self, account: str, blocking: bool) -> Iterator[bool]:
         """The lock and, in the same transaction, everything that is loaded and saved under it."""
-        place = self._places.take(LOCK_TIMEOUT if blocking else 0)
-        if place is None and blocking:
-            raise TokenStoreError(
-                "no connection for the lock became free in %g s: the engine's pool is too small"
-                % LOCK_TIMEOUT
-            )
-        if place is None:
-            yield False
-            return
-        try:
+        with self._turns.take(None, LOCK_TIMEOUT if blocking else 0) as is_inside:
+            if blocking and not is_inside:
+                raise TokenStoreError(
+                    "no connection for the lock became free in %g s: the engine's pool is too small"
+                    % LOCK_TIMEOUT
+                )
+            if not is_inside:
+                yield False
+                return
             transaction = self._locked_transaction(account, blocking)
             with caller_error_first(transaction, self._errors, partial(_fail, "lock")) as held:
                 yield held
-        finally:
-            place.leave()
 
     @contextmanager
     def _locked_transaction(self, account: str, blocking: bool) -> Iterator[bool]:
@@ -366,8 +364,8 @@ class SQLAlchemyTokenStore(TokenStore):
     def _after_fork_or_at_start(self) -> None:
         # Connections whose lock this thread holds, by account.
         self._own = threading.local()
-        # Leave a connection free for readers while refreshes wait for their locks.
-        self._places = Places(most_locks(self._engine))
+        # So many refreshes at most wait for their locks: other connections are left for readers.
+        self._turns = Turns(most_locks(self._engine) or sys.maxsize)
 
 
 def _check_name(argument: str, name: object) -> None:
