@@ -39,6 +39,12 @@ def has_ended(token: Token) -> bool:
     return _digest(token) in _read()
 
 
+def ended_because(error: BaseException) -> str:
+    """The server's description of the error, if there is one, without its code."""
+    description = getattr(error, "error_description", None)
+    return str(description or "the server does not accept the token any more").rstrip(".")
+
+
 def _path() -> str:
     return os.path.join(data_directory(), _FILE)
 

@@ -25,7 +25,7 @@ from ..oauth.stores.base import TokenStore
 from ..oauth.token import Token
 from .connections import VARIABLE, environment_token, token_client
 from .console import duration, iso_time, printable, put_fields, put_json, say, show
-from .ended_grants import note_ended
+from .ended_grants import ended_because, note_ended
 from .logins import configuration_of, login_command, no_response
 from .program import DEFAULT_ACCOUNT
 
@@ -74,7 +74,7 @@ def _of_environment(configuration: Configuration, token: str) -> dict[str, Any]:
         try:
             _ask(described, client)
         except UnauthorizedException as error:
-            described.update(state="ended", problem=_ended_because(error))
+            described.update(state="ended", problem=ended_because(error))
         except ApiException as error:
             described.update(state="unknown", problem=_problem(configuration.host, error))
     return described
@@ -101,7 +101,7 @@ def _of_login(arguments: argparse.Namespace, login: Login, store: TokenStore) ->
         cause = error.__cause__ if isinstance(error, ReauthorizationRequired) else error
         described.update(
             state="ended",
-            problem=None if cause is None else _ended_because(cause),
+            problem=None if cause is None else ended_because(cause),
             login_command=login_command(login.account, login.client_id, host),
         )
     except (ApiException, TokenStoreError) as error:
@@ -149,12 +149,6 @@ def _add_token(described: dict[str, Any], token: Token | None) -> None:
             merchant_id=described["merchant_id"] or token.merchant_id,
             scopes=described["scopes"] or (token.scope or "").split() or None,
         )
-
-
-def _ended_because(error: BaseException) -> str:
-    """The server's description of the error, if there is one, without its code."""
-    description = getattr(error, "error_description", None)
-    return str(description or "the server does not accept the token any more").rstrip(".")
 
 
 def _problem(host: str, error: Exception) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..configuration import Configuration
-from ..exceptions import ApiValueError, TokenStoreError
+from ..exceptions import ApiValueError, ReauthorizationRequired, TokenStoreError
 from ..oauth.cli_logins import DEFAULT_ACCOUNT, LoginTokenStore, open_login_store, stored_logins
 from ..oauth.events import SessionEvent
 from ..oauth.session import OAuthSession
@@ -18,7 +18,7 @@ from ..oauth.stores.base import Cipher, TokenStore
 from ..oauth.stores.copying import copy_tokens
 from ..oauth.stores.sqlite import SQLiteTokenStore
 from .console import CommandError, UsageError, iso_time, printable, put_json, put_table, say
-from .ended_grants import has_ended, note_ended
+from .ended_grants import ended_because, has_ended, note_ended
 from .logins import SANDBOX_CLIENT_ID, configuration_of, is_sandbox
 from .tokens import merchant_of, state_of, validity_of
 
@@ -118,8 +118,13 @@ def _keep_store_alive(arguments: argparse.Namespace) -> list[SessionEvent]:
 
 def _result(event: SessionEvent) -> str:
     words = {"refreshed": "refreshed", "grant_ended": "ended", "refresh_failed": "failed"}
-    reason = "" if event.error is None else ": " + printable(event.error)
-    return words.get(event.kind, event.kind) + reason
+    error = event.error
+    if isinstance(error, ReauthorizationRequired):
+        # Its own message is advice for programs.
+        reason = ended_because(error.__cause__ or error)
+    else:
+        reason = "" if error is None else str(error)
+    return words.get(event.kind, event.kind) + (": " + printable(reason) if reason else "")
 
 
 def _described(event: SessionEvent) -> dict[str, Any]:
@@ -188,9 +193,19 @@ def _copy(arguments: argparse.Namespace, store: TokenStore) -> None:
 
 
 def _same(one: str, other: str) -> bool:
-    if "://" in one or "://" in other:
+    files = _file_of(one), _file_of(other)
+    if None in files:
         return one == other
-    return os.path.realpath(one) == os.path.realpath(other)
+    return len({os.path.realpath(str(file)) for file in files}) == 1
+
+
+def _file_of(store: str) -> str | None:
+    """The path of a store in a file, which a URL of SQLite names too; None of a server's."""
+    scheme, separator, rest = store.partition("://")
+    if not separator:
+        return store
+    is_sqlite = scheme.partition("+")[0] == "sqlite"
+    return rest.partition("?")[0].removeprefix("/") if is_sqlite else None
 
 
 def _reencrypt(arguments: argparse.Namespace, store: TokenStore) -> None:
@@ -211,8 +226,9 @@ def _source(arguments: argparse.Namespace) -> Iterator[TokenStore]:
     name = arguments.store or os.environ.get(_STORE)
     if not name:
         raise UsageError("no store: give --store URL, or set %s" % _STORE)
-    if "://" not in name and not os.path.exists(name):
-        raise CommandError("there is no token store at %s" % name)
+    file = _file_of(name)
+    if file is not None and not os.path.exists(file):  # opening it would make one
+        raise CommandError("there is no token store at %s" % file)
     _warn_of_password("--store", arguments.store, _STORE)
     with _opened(arguments, name, _read_keys(arguments.keys, _KEYS)) as store:
         yield store
