@@ -275,17 +275,13 @@ def format_collections(
         ApiTypeError, ApiValueError: an unknown format, or an item that cannot become text.
     """
     given = params.items() if hasattr(params, "items") else params
-    formats = collection_formats or {}
+    formats = _checked_formats(collection_formats or {})
     pairs: list[tuple[str, Any]] = []
     for name, value in given:
         if name not in formats:
             pairs.append((name, _without_none(value)))
             continue
         format_ = formats[name]
-        if format_ not in _FORMATS:
-            raise ApiValueError(
-                "collection_formats[%s] must be one of %s" % (ascii(name), ", ".join(_FORMATS))
-            )
         if value is None:
             continue
         if isinstance(value, Mapping):
@@ -299,6 +295,19 @@ def format_collections(
             text = _SEPARATORS[format_].join([as_text(ascii(name), item) for item in items])
             pairs.append((name, text))
     return pairs
+
+
+def _checked_formats(formats: Any) -> Mapping[str, str]:
+    if not isinstance(formats, Mapping):
+        raise ApiTypeError(
+            "collection_formats must be a dict by parameter name, such as {'_expand': 'csv'}"
+        )
+    for name, format_ in formats.items():
+        if format_ not in _FORMATS:
+            raise ApiValueError(
+                "collection_formats[%s] must be one of %s" % (ascii(name), ", ".join(_FORMATS))
+            )
+    return formats
 
 
 def _is_text_or_bytes(value: Any) -> bool:
