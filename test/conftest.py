@@ -16,6 +16,7 @@ from types import FrameType
 import loopback_only
 import pytest
 
+from ultracart.rest import RESTClientObject
 from ultracart.sandbox import Sandbox
 
 # What a developer's machine may say to the tools under test, beside ULTRACART_* and proxies.
@@ -103,6 +104,13 @@ def collection_paused() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that is repeated is repeated at once."""
+    defaults = RESTClientObject.__init__.__kwdefaults__
+    monkeypatch.setitem(defaults, "sleep", lambda seconds: None)
 
 
 class ClockOfLimits:

@@ -103,6 +103,11 @@ class Judge:
         assert type(twin.__cause__) is type(error.__cause__)
 
 
+@pytest.fixture(autouse=True)
+def repeated_at_once(no_pauses: None) -> None:
+    """Many servers here take no connection, which is tried three times."""
+
+
 @pytest.fixture
 def judge() -> Judge:
     return Judge()

@@ -286,6 +286,7 @@ def test_how_long_a_callback_may_be(session):
         session.fetch_token(longest, request=request)
 
 
+@pytest.mark.usefixtures("no_pauses")
 def test_a_callback_that_never_left_may_be_repeated(session, sandbox, time_):
     request = session.create_authorization_url()
     callback = sandbox.authorize(request.url)

@@ -76,6 +76,7 @@ def test_a_forced_refresh_whose_response_is_lost_leaves_an_ended_grant_ended(
     assert sandbox.requests == []
 
 
+@pytest.mark.usefixtures("no_pauses")
 def test_a_forced_refresh_that_was_not_sent_leaves_a_retry_after_as_it_is(expired, sandbox, time_):
     sandbox.faults.add(TOKEN_PATH, status=429, headers={"Retry-After": "100"})
     fail(expired, 1, RateLimitException)
@@ -664,6 +665,7 @@ def test_an_outage_that_ends_in_time_costs_no_call(make_session, sandbox, log_in
     assert session.access_token() != first
 
 
+@pytest.mark.usefixtures("no_pauses")
 def test_what_was_never_sent_is_tried_again_with_each_call(make_session, sandbox, log_in_to, time_):
     events: list[SessionEvent] = []
     session = make_session(on_event=events.append)
