@@ -109,8 +109,8 @@ def collection_paused() -> Iterator[None]:
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request that is repeated is repeated at once."""
-    defaults = RESTClientObject.__init__.__kwdefaults__
-    monkeypatch.setitem(defaults, "sleep", lambda seconds: None)
+    defaults = {"sleep": lambda seconds: None}
+    monkeypatch.setattr(RESTClientObject.__init__, "__kwdefaults__", defaults)
 
 
 class ClockOfLimits:
