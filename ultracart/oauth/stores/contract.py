@@ -82,6 +82,17 @@ class TokenStoreContract:
             Token("access", "refresh", 1_800_003_600.5, "bearer", "a_read b_write"),
             Token("a", "r", 2e9, issued_at=1_999_996_400.25, merchant_id="DEMO"),
             Token("x" * 65536, "\u00e9\u4e2d'\"\\\n", scope=""),
+            # Without host and client_id, any session would send it to its own server.
+            Token(
+                "a",
+                "r",
+                2e9,
+                host="https://secure.ultracart.com/rest/v2",
+                client_id="app",
+                granted_at=1_999_000_000.5,
+                refresh_token_expires_at=3e9,
+                extra={"id_token": "x", "more": [1, {"a": None}]},
+            ),
         ],
     )
     def test_what_was_saved_is_loaded(
@@ -240,6 +251,8 @@ class TokenStoreContract:
                 deletion = thread.submit(other.delete, "merchant-7")
                 # A store's delete may also wait for the lock.
                 if wait([deletion], 0.2).done:
+                    # The inherited replace() reads and saves in two steps: delete() must wait.
+                    assert type(store).replace is not TokenStore.replace
                     assert store.replace("merchant-7", old, Token("new", "two")) is False
             deletion.result(_DEADLINE)
         assert store.load("merchant-7") is None
