@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,6 +132,26 @@ def test_status_and_headers(logged_in: CommandLine) -> None:
     assert head.startswith("HTTP/1.1 200 OK\n")
     assert "\nContent-Type: application/json" in head
     assert json.loads(body)["merchant_id"] == "DEMO"
+
+
+@pytest.mark.parametrize("include", [[], ["--include"]])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 400, "body": {"error": "invalid_client"}},
+        {"status": 200, "body": {"access_token": "secret", "token_type": "mac"}},
+        {"status": 307, "location": "https://elsewhere.example/"},
+    ],
+)
+def test_the_response_to_a_refresh_is_not_that_of_the_resource(
+    logged_in: CommandLine, sandbox: Sandbox, include: list[str], fault: dict[str, Any]
+) -> None:
+    sandbox.expire_access_tokens()
+    sandbox.faults.add("/oauth/token", **fault)
+    ran = logged_in("api", "/oauth/me", *include)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("ultracart: POST /rest/v2/oauth/token: HTTP ")
+    assert "secret" not in ran.stderr
 
 
 def test_an_error_response_is_data_too(logged_in: CommandLine) -> None:

@@ -45,8 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             status, headers, content = _call(client, method, path, query, body)
         except ApiException as error:
-            # As with `gh api`, print the body of an error response too.
-            if error.status and error.body:
+            # As with `gh api`, print the body of an error response too. A refresh that has failed
+            # is another request, and its body may hold tokens.
+            token_request = "POST %s/oauth/token" % urlsplit(client.configuration.host).path
+            of_resource = path == "/oauth/token" or error.request_line != token_request
+            if error.status and error.body and of_resource:
                 _put_response(arguments.include, error.status, error.headers, error.body)
             raise
     _put_response(arguments.include, status, headers, content)
