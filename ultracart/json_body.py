@@ -59,6 +59,13 @@ def decode(body: Any) -> tuple[Any, bool]:
     except ValueError:
         pass  # more digits than int() takes: keep the rest of the body, such as a token
     try:
-        return json.loads(body, parse_int=float), True
+        return json.loads(body, parse_int=_number), True
     except (ValueError, RecursionError):
         return body, False
+
+
+def _number(digits: str) -> int | float:
+    try:
+        return int(digits)
+    except ValueError:
+        return float(digits)

@@ -102,6 +102,12 @@ def test_json_in_the_charset_of_its_type(
     assert read(serve(body, content_type), "object") == value
 
 
+def test_a_number_of_very_many_digits_changes_no_other(serve: Serve) -> None:
+    body = b'{"huge": %s, "oid": 12345}' % (b"1" * 5000)
+    oid = read(serve(body, JSON), "object")["oid"]
+    assert (oid, type(oid)) == (12345, int)
+
+
 @pytest.mark.parametrize("content_type", [JSON, JSON + b"; charset=utf-8", b"X-No: type"])
 @pytest.mark.parametrize("response_type", ["object", "str", "dict(str, str)"])
 def test_a_body_in_no_known_charset(serve: Serve, content_type: bytes, response_type: str) -> None:
