@@ -174,6 +174,22 @@ def test_a_clock_that_was_ahead_does_not_hide_a_grant(session, sandbox, log_in_t
     assert len(session.keep_alive(idle=0)) == 1
 
 
+def test_what_could_not_be_saved_is_saved_by_the_next_run(make_session, sandbox, log_in_to, time_):
+    store = FullDisk()
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+    time_.pass_(DAY)
+    store.full = True
+    assert [event.kind for event in session.keep_alive()] == ["refresh_failed"]
+    assert session.grants()[0].state == "fresh"
+    store.full = False
+    (event,) = session.keep_alive()
+    assert (event.kind, event.attempts) == ("refreshed", 0)
+    assert store.load("default").issued_at == time_.now
+    assert session.keep_alive() == []
+    assert len(token_requests(sandbox)) == 2  # of the login and of the first run
+
+
 def test_idle_means_for_a_day(session, sandbox, log_in_to, time_):
     log_in_to(session, sandbox)
     time_.pass_(DAY - 0.5)

@@ -136,14 +136,16 @@ class Grants:
 
     def all(self) -> list[Grant]:
         """Every grant, by account."""
-        return [self._grant(account, token) for account, token in self._tokens()]
+        latest = self._store.pending.latest
+        return [self._grant(name, latest(name, token)) for name, token in self._stored()]
 
     def keep_alive(self, idle: float, limit: int | None) -> list[SessionEvent]:
         """Refresh what was not refreshed for ``idle`` seconds, the longest idle first."""
         now = self._clock()
         due = [
             (token.issued_at or 0.0, account, token)
-            for account, token in self._tokens()
+            # As stored: a token whose save failed is due, to be saved.
+            for account, token in self._stored()
             # The absolute value: a clock that was ahead has written a time that is still to come.
             if abs(now - (token.issued_at or 0.0)) >= idle
             and token.refresh_token
@@ -165,8 +167,8 @@ class Grants:
                 break
         return done
 
-    def _tokens(self) -> Iterator[tuple[str, Token]]:
-        """Raises UnreadableToken if there are tokens and none can be read."""
+    def _stored(self) -> Iterator[tuple[str, Token]]:
+        """Own tokens. Raises UnreadableToken if there are tokens and none can be read."""
         unreadable, is_readable = None, False
         for account in self._store.accounts():
             try:
@@ -177,7 +179,7 @@ class Grants:
                 continue
             is_readable = True
             if token is not None and self._store.is_own(token):
-                yield account, self._store.pending.latest(account, token)
+                yield account, token
         if unreadable is not None and not is_readable:
             raise unreadable
 
