@@ -87,6 +87,8 @@ TARGETS = {
     "hostile/test_names_of_servers.py hostile/test_framing.py hostile/test_arguments.py "
     "hostile/test_odd_moments.py hostile/test_nothing_elsewhere.py hostile/test_bounded.py",
     "transport/verbs": "core/test_replaced_parts.py core/test_plain_use.py",
+    "turns": "oauth/test_locks.py oauth/test_request_limiter.py oauth/test_locks_in_trouble.py "
+    "oauth/test_store_contract.py::TestMemoryTokenStore oauth/test_forks.py",
 }
 # Not here: transport/fast_paths is for speed alone; oauth/stores/contract is a test suite itself,
 # which test/oauth/test_store_contract.py tries on broken stores; oauth/stores/psycopg_deadline

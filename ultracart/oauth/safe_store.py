@@ -20,6 +20,7 @@ from .single_flight import needs_itself
 from .stores.base import TokenStore
 from .stores.lock_errors import caller_error_first
 from .token import Token
+from .token_cache import BoundedDict
 
 T = TypeVar("T")
 
@@ -46,7 +47,7 @@ class PendingSaves:
     """
 
     def __init__(self) -> None:
-        self._by_account: dict[str, _Pending] = {}
+        self._by_account: BoundedDict[str, _Pending] = BoundedDict()
         self._lock = Lock()
         renew_after_fork(self)
 
