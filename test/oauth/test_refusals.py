@@ -688,3 +688,17 @@ def test_the_wait_between_error_responses_doubles_to_a_minute(expired, sandbox, 
         time_.pass_(0.25)
         fail(expired, 1, ApiException)
         assert fault.hits == count
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_short_retry_after_again_and_again_is_an_outage_too(expired, sandbox, time_, status):
+    fault = sandbox.faults.add(TOKEN_PATH, status=status, headers={"Retry-After": "1"}, times=None)
+    began = time_.now
+    while time_.now < began + 600:
+        (error,) = fail(expired, 1, ApiException)
+        assert 0 < error.retry_after <= 15
+        time_.pass_(3)
+    assert fault.hits <= 16 * 10 + 16
+    sandbox.faults.clear()
+    time_.pass_(15)
+    expired.access_token()

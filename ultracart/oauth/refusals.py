@@ -82,9 +82,10 @@ class Refusals:
         failures = 0 if known is None else known.failures
         pause = _pause(error)
         # What was not sent costs UltraCart nothing.
-        if isinstance(error, ApiException) and not (pause or early or error.request_sent is False):
+        if isinstance(error, ApiException) and not (early or error.request_sent is False):
             failures += 1
-            pause = _pause_in_a_row(error, failures)
+            # A server may name one second again and again.
+            pause = max(pause, _pause_in_a_row(error, failures))
         # Copies: the original's traceback would keep the failed call's local variables alive.
         kept = equal_error(error)
         if isinstance(error.__cause__, Exception):
