@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sys
 import threading
 import time
@@ -14,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 from ultracart import Configuration
 from ultracart.exceptions import (
@@ -224,8 +224,7 @@ def test_a_login_that_renews_the_commands(here: CommandLine, sandbox: Sandbox) -
 
 
 def test_the_sessions_redirect_uri_and_a_port(here: CommandLine, sandbox: Sandbox) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     uri = "http://127.0.0.1:%d/back" % port
     with OAuthSession("sandbox_client", uri, configuration=configuration(sandbox)) as session:
         session.login_in_browser()

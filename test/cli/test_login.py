@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from ports import free_port
 from urllib3 import PoolManager
 
 from ultracart.sandbox import Sandbox
@@ -102,8 +103,7 @@ def test_a_browser_that_talks(ultracart: CommandLine, tmp_path: Path) -> None:
 
 
 def test_chosen_port_and_no_browser(ultracart: CommandLine, sandbox: Sandbox) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     running = ultracart.start("login", "--no-browser", "--port", str(port))
     url = running.err.wait_for("/oauth/authorize?")
     assert parse_qs(urlsplit(url).query)["redirect_uri"] == [f"http://127.0.0.1:{port}/callback"]
@@ -329,8 +329,7 @@ def test_something_else_is_pasted(
 
 
 def test_a_registered_redirect_uri(ultracart: CommandLine, sandbox: Sandbox) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        uri = "http://localhost:%d/back" % probe.getsockname()[1]
+    uri = "http://localhost:%d/back" % free_port()
     ran = ultracart("login", "--redirect-uri", uri)
     assert ran.returncode == 0, ran.stderr
     (exchange,) = [request for request in sandbox.requests if request.path == "/oauth/token"]

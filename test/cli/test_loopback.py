@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ports import free_port
 from urllib3 import HTTPResponse, PoolManager
 
 import ultracart
@@ -201,8 +202,7 @@ def test_where_the_system_does_not_tell_whose_a_connection_is(
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
 def test_a_redirect_uri_as_it_was_registered(pool: PoolManager, host: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     uri = "http://%s:%d/back" % (host, port)
     for _ in range(2):  # the second login comes while the system still has the first's connections
         with RedirectListener(uri, linger=0) as listener:
@@ -222,8 +222,7 @@ def test_a_machine_without_ipv6(pool: PoolManager, monkeypatch: pytest.MonkeyPat
             raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
         real(sock, address)
 
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     real = socket.socket.bind
     monkeypatch.setattr(socket.socket, "bind", bind)
     with RedirectListener("http://localhost:%d/callback" % port, linger=0) as listener:

@@ -24,6 +24,7 @@ from urllib.request import (
 )
 
 import pytest
+from ports import free_port
 
 from ultracart.oauth import SQLiteTokenStore
 from ultracart.sandbox import Sandbox
@@ -136,9 +137,7 @@ class Application:
             if fence.language == "python"
         ]
         (folder / "app.py").write_text(block, encoding="utf-8")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         self.origin = "http://127.0.0.1:%d" % self.port
         self.folder = folder
         self._environment = {

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "loopback_only"))
 
 from interrupts import in_another_thread, interrupts
 from refresh_load import FlakyTokenEndpoint, Load, is_told_without_a_store, run_load
