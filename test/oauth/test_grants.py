@@ -185,7 +185,9 @@ def test_what_could_not_be_saved_is_saved_by_the_next_run(make_session, sandbox,
     store.full = False
     (event,) = session.keep_alive()
     assert (event.kind, event.attempts) == ("refreshed", 0)
-    assert store.load("default").issued_at == time_.now
+    stored = store.load("default")
+    assert stored is not None
+    assert stored.issued_at == time_.now
     assert session.keep_alive() == []
     assert len(token_requests(sandbox)) == 2  # of the login and of the first run
 

@@ -90,5 +90,6 @@ def test_refreshed_tokens_whose_save_was_not_seen_are_bounded(
         session.refresh(name)
     assert len(session._store.pending._by_account) <= 8
     before, refreshes = store.load(names[0]), sandbox.counters.refreshes
+    assert before is not None
     assert make_session(token_store=store).access_token(names[0]) != before.access_token
     assert sandbox.counters.refreshes == refreshes  # the refreshed token was not dropped
