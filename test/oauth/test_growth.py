@@ -5,9 +5,8 @@ from __future__ import annotations
 import gc
 
 import pytest
-from failing_stores import FullDisk
 
-from ultracart.exceptions import ReauthorizationRequired, TokenStoreError
+from ultracart.exceptions import ReauthorizationRequired
 from ultracart.oauth import MemoryTokenStore, Token, token_cache
 
 MOST = 400
@@ -68,28 +67,3 @@ def test_refusals_in_memory_are_bounded(make_session, time_):
         with pytest.raises(ReauthorizationRequired):
             session.access_token("merchant-%d" % number)
     assert living(ReauthorizationRequired) - before <= MOST
-
-
-def test_refreshed_tokens_whose_save_was_not_seen_are_bounded(
-    make_session, sandbox, log_in_to, time_, monkeypatch
-):
-    monkeypatch.setattr(token_cache, "_MOST", 8)
-    store = FullDisk()
-    session = make_session(token_store=store)
-    names = ["merchant-%d" % number for number in range(10)]
-    for name in names:
-        log_in_to(session, sandbox, name)
-    for name in names[:8]:
-        session.refresh(name)
-    time_.pass_(61)
-    store.full = True
-    with pytest.raises(TokenStoreError):
-        session.refresh(names[0])
-    store.full = False
-    for name in names[8:]:  # takes the place of the oldest
-        session.refresh(name)
-    assert len(session._store.pending._by_account) <= 8
-    before, refreshes = store.load(names[0]), sandbox.counters.refreshes
-    assert before is not None
-    assert make_session(token_store=store).access_token(names[0]) != before.access_token
-    assert sandbox.counters.refreshes == refreshes  # the refreshed token was not dropped

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from concurrent.futures import wait
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from ultracart.oauth import (
     Token,
     TokenStore,
 )
-from ultracart.oauth.stores import contract
 from ultracart.oauth.stores.contract import OpenStore, TokenStoreContract
 
 
@@ -118,13 +116,6 @@ class ForgetsWhose(OwnStore):
         return None if token is None else token.replaced(host=None, client_id=None, extra=None)
 
 
-class DeletesAtOnce(OwnStore):
-    """Its ``delete`` may come between the two steps of the inherited ``replace``."""
-
-    def delete(self, account: str) -> None:
-        self._inner.delete(account)
-
-
 def test_the_suite_notices_a_store_that_forgets_whose_a_token_is() -> None:
     tokens = TokenStoreContract.test_what_was_saved_is_loaded.pytestmark[0].args[1]  # type: ignore[attr-defined]
     for make_store, kept in ((OwnStore, len(tokens)), (ForgetsWhose, len(tokens) - 1)):
@@ -133,16 +124,6 @@ def test_the_suite_notices_a_store_that_forgets_whose_a_token_is() -> None:
             TokenStoreContract().test_what_was_saved_is_loaded(store, store, token)
     with pytest.raises(AssertionError):
         TokenStoreContract().test_what_was_saved_is_loaded(store, store, tokens[-1])
-
-
-def test_the_suite_notices_a_delete_that_an_inherited_replace_would_undo(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # Wait as long as a slow machine needs.
-    monkeypatch.setattr(contract, "wait", lambda futures, _: wait(futures, 30))
-    store = DeletesAtOnce()
-    with pytest.raises(AssertionError):
-        TokenStoreContract().test_a_delete_under_way_wins(store, store)
 
 
 def test_a_store_without_extras_serves_a_session(make_session, sandbox, log_in_to, time_) -> None:

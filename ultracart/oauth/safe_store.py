@@ -20,7 +20,6 @@ from .single_flight import needs_itself
 from .stores.base import TokenStore
 from .stores.lock_errors import caller_error_first
 from .token import Token
-from .token_cache import BoundedDict
 
 T = TypeVar("T")
 
@@ -47,7 +46,8 @@ class PendingSaves:
     """
 
     def __init__(self) -> None:
-        self._by_account: BoundedDict[str, _Pending] = BoundedDict()
+        # Not bounded: to drop a token that is saved nowhere may cost its grant.
+        self._by_account: dict[str, _Pending] = {}
         self._lock = Lock()
         renew_after_fork(self)
 

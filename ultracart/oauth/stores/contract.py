@@ -251,8 +251,6 @@ class TokenStoreContract:
                 deletion = thread.submit(other.delete, "merchant-7")
                 # A store's delete may also wait for the lock.
                 if wait([deletion], 0.2).done:
-                    # The inherited replace() reads and saves in two steps: delete() must wait.
-                    assert type(store).replace is not TokenStore.replace
                     assert store.replace("merchant-7", old, Token("new", "two")) is False
             deletion.result(_DEADLINE)
         assert store.load("merchant-7") is None
