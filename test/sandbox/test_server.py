@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import gc
 import http.client
 import os
@@ -75,6 +76,39 @@ def test_a_forked_child_ends_only_its_own_copy(sandbox, wire):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     assert wire.get("/oauth/me").status == 503
     assert wire.get("/oauth/me").status == 401
+
+
+def test_close_waits_for_threads_that_end_at_that_moment(connect):
+    """A thread that has sent its response sees that the sandbox closes, and ends on its own."""
+    before = set(threading.enumerate())
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # so that it is in the middle of that
+    try:
+        for _ in range(100):
+            with Sandbox() as sandbox, connect(sandbox).pool as pool:
+                pool.request("GET", sandbox.host + "/oauth/me")
+            assert set(threading.enumerate()) - before == set()
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_a_prepared_response_may_close_the_sandbox(connect):
+    sandbox = Sandbox()
+    failed = []
+
+    def close(request):
+        try:
+            sandbox.close()
+        except BaseException as error:
+            failed.append(error)
+        return {}
+
+    sandbox.answer("GET", "/order/orders", close)
+    with contextlib.suppress(urllib3.exceptions.HTTPError):
+        connect(sandbox).get("/order/orders", **{"x-ultracart-simple-key": "YOUR_API_KEY"})
+    sandbox.close()
+    assert failed == []
+    assert "(closed)" in repr(sandbox)
 
 
 @pytest.mark.parametrize("read", [True, False])

@@ -50,13 +50,15 @@ class _Connections:
         self._receiving: dict[threading.Thread, float] = {}
         self._sending: set[threading.Thread] = set()
 
-    def add(self, connection: socket.socket) -> None:
-        with self._lock:
-            self._open[threading.current_thread()] = connection
+    def start(self, thread: threading.Thread, connection: socket.socket) -> None:
+        """Serve a connection in a thread that :meth:`close` waits for; for the listener's thread.
 
-    def discard(self) -> None:
+        Threads that have ended are forgotten here: one that forgot itself would still be running.
+        """
+        thread.start()
         with self._lock:
-            self._open.pop(threading.current_thread(), None)
+            self._open = {each: its for each, its in self._open.items() if each.is_alive()}
+            self._open[thread] = connection
 
     @contextlib.contextmanager
     def receiving(self) -> Iterator[None]:
@@ -116,7 +118,8 @@ class _Connections:
 def _join(threads: Collection[threading.Thread], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
+        if thread is not threading.current_thread():  # a function of the user's closes the sandbox
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 class _Handler(WSGIRequestHandler):
@@ -137,11 +140,9 @@ class _Handler(WSGIRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self._connections.add(self.connection)
         self._gateway.connection_accepted()
 
     def finish(self) -> None:
-        self._connections.discard()
         # Closing flushes, which fails without a peer, and would then skip the other file.
         with contextlib.suppress(OSError):
             super().finish()
@@ -294,6 +295,7 @@ class HTTPServer:
             )
         self.port: int = self._server.port
         self._server.RequestHandlerClass = functools.partial(_Handler, self._connections, gateway)
+        self._server.process_request = self._serve  # type: ignore[method-assign]
         # Called after each poll.
         self._server.service_actions = self._connections.end_slow_requests  # type: ignore[method-assign]
         self._thread = threading.Thread(
@@ -303,6 +305,14 @@ class HTTPServer:
             daemon=True,
         )
         self._thread.start()
+
+    def _serve(self, request: Any, client_address: Any) -> None:
+        thread = threading.Thread(
+            target=cast("Any", self._server).process_request_thread,
+            args=(request, client_address),
+            daemon=True,
+        )
+        self._connections.start(thread, request)
 
     def close(self) -> bool:
         """Stop serving; False in a forked child, where the parent's server goes on."""
