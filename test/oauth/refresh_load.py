@@ -39,6 +39,8 @@ class Load:
     seconds: float = 5.0
     think: float = 0.05
     kill_every: float | None = None
+    # On a busy machine the load goes on until so many processes were killed.
+    least_kills: int = 0
     # One process after another gets the next of these; its clock is wrong by so much.
     clock_offsets: list[float] = field(default_factory=lambda: [0.0])
     # Half way through, every process's clock steps by this.

@@ -136,7 +136,9 @@ def main() -> None:
 
         for number in range(load["processes"]):
             start(number)
-        while load["kill_every"] and time.monotonic() < ends_at - 1.0:
+        while load["kill_every"] and (
+            time.monotonic() < ends_at - 1.0 or kills < load["least_kills"]
+        ):
             time.sleep(load["kill_every"])
             victim = random.choice(list(children))
             os.kill(victim, signal.SIGKILL)

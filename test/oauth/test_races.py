@@ -62,7 +62,7 @@ def test_faults_of_up_to_three_on_end_reach_no_caller(store):
 
 
 def test_killed_processes_lose_nothing(store):
-    load = {"processes": 3, "threads": 4, "seconds": 3.5, "kill_every": 0.3}
+    load = {"processes": 3, "threads": 4, "seconds": 3.5, "kill_every": 0.3, "least_kills": 4}
     with Sandbox(access_token_lifetime=2, reuse_grace=30) as sandbox:
         outcome = run(store, 3, load, sandbox, until=lambda: sandbox.counters.refreshes >= 3)
     assert outcome.kills >= 4
