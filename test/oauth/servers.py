@@ -14,13 +14,15 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ports import free_port
 from waiting import wait_until
+
+from ultracart.oauth import Token, TokenStore
 
 _QUIET: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
@@ -32,6 +34,26 @@ def quiet_engine(url: str, **options: Any) -> Any:
     if "psycopg" in url:
         options = {"connect_args": {"prepare_threshold": None}, **options}
     return sqlalchemy.create_engine(url, hide_parameters=True, **options)
+
+
+def enter(store: TokenStore) -> None:
+    with store.lock("merchant-7") as held:
+        assert held is True
+
+
+def assert_interruptions_go_unnoticed(store: TokenStore, interrupt: Callable[[], object]) -> None:
+    """Each kind of work succeeds right after the server was interrupted."""
+    token = Token("a")
+    store.save("merchant-7", token)
+    for work in (
+        lambda: store.load("merchant-7"),
+        lambda: store.save("merchant-7", token),
+        lambda: store.accounts(),
+        lambda: enter(store),
+    ):
+        interrupt()
+        work()
+    assert store.load("merchant-7") == token
 
 
 def listens(address: str | tuple[str, int]) -> bool:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 import sqlalchemy
-from servers import quiet_engine
+from servers import assert_interruptions_go_unnoticed, enter, quiet_engine
 
 from ultracart.exceptions import TokenStoreError
 from ultracart.oauth import Token
@@ -36,23 +36,9 @@ def end_connections(url):
     engine.dispose()
 
 
-def enter(store):
-    with store.lock("merchant-7") as held:
-        assert held is True
-
-
 def test_a_restart_of_the_server_is_not_noticed(open_store, mysql_url):
     store = open_store()
-    store.save("merchant-7", Token("a"))
-    for work in (
-        lambda: store.load("merchant-7"),
-        lambda: store.save("merchant-7", Token("a")),
-        lambda: store.accounts(),
-        lambda: enter(store),
-    ):
-        end_connections(mysql_url)
-        work()
-    assert store.load("merchant-7") == Token("a")
+    assert_interruptions_go_unnoticed(store, lambda: end_connections(mysql_url))
 
 
 def test_an_engine_that_keeps_dead_connections_gives_a_token_store_error(

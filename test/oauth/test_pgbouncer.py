@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 import sqlalchemy
-from servers import quiet_engine
+from servers import assert_interruptions_go_unnoticed, quiet_engine
 
 from ultracart.exceptions import ConfigurationError, TokenStoreError
 from ultracart.oauth import SQLAlchemyTokenStore, Token
@@ -44,11 +44,6 @@ def use(store, name):
         assert store.accounts() == ["merchant-7"]
 
 
-def enter(store):
-    with store.lock("merchant-7") as held:
-        assert held is True
-
-
 def named_statements(url):
     engine = quiet_engine(url, poolclass=sqlalchemy.pool.NullPool)
     with engine.connect() as connection:
@@ -80,15 +75,7 @@ def test_two_tables_behind_one_pooler_are_not_mixed_up(
 def test_a_restart_of_the_pooler_is_not_noticed(open_pgbouncer, open_store):
     pooler = open_pgbouncer(4)
     store = open_store(pooler.url, *tables(1))
-    store.save("merchant-7", Token("a"))
-    for work in (
-        lambda: store.load("merchant-7"),
-        lambda: store.save("merchant-7", Token("a")),
-        lambda: store.accounts(),
-        lambda: enter(store),
-    ):
-        pooler.restart()
-        work()
+    assert_interruptions_go_unnoticed(store, pooler.restart)
     pooler.kill()
     with pytest.raises(TokenStoreError):
         store.load("merchant-7")

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy
-from servers import quiet_engine
+from servers import assert_interruptions_go_unnoticed, enter, quiet_engine
 from waiting import wait_until
 
 from ultracart.exceptions import ConfigurationError, TokenStoreError
@@ -141,21 +141,7 @@ def end_connections(url):
 
 def test_a_restart_of_the_server_is_not_noticed(open_store, postgresql_url):
     store = open_store()
-    store.save("merchant-7", Token("a"))
-    for work in (
-        lambda: store.load("merchant-7"),
-        lambda: store.save("merchant-7", Token("a")),
-        lambda: store.accounts(),
-        lambda: enter(store),
-    ):
-        end_connections(postgresql_url)
-        work()
-    assert store.load("merchant-7") == Token("a")
-
-
-def enter(store):
-    with store.lock("merchant-7") as held:
-        assert held is True
+    assert_interruptions_go_unnoticed(store, lambda: end_connections(postgresql_url))
 
 
 def test_a_connection_lost_under_the_lock_is_an_error_and_keeps_the_old(open_store, postgresql_url):
