@@ -101,10 +101,19 @@ class CommandLine:
         self.started: list[Running] = []
 
     def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return self.run(sys.executable, "-m", "ultracart", *arguments, environment=environment)
+
+    def run(
+        self,
+        *command: str,
+        stdin: int | IO[str] = subprocess.DEVNULL,
+        environment: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run any program in the user's environment."""
         return subprocess.run(
-            [sys.executable, "-m", "ultracart", *arguments],
-            env={**self.environment, **environment},
-            stdin=subprocess.DEVNULL,
+            command,
+            env={**self.environment, **(environment or {})},
+            stdin=stdin,
             capture_output=True,
             text=True,
             timeout=DEADLINE,

@@ -68,15 +68,7 @@ def test_a_body(logged_in: CommandLine, sandbox: Sandbox, tmp_path: Path, source
     sandbox.answer("POST", "/coupon/coupons", {"success": True})
     command = [sys.executable, "-m", "ultracart", "api", "/coupon/coupons", "--json-body"]
     with open(file, encoding="utf-8") as stdin:
-        ran = subprocess.run(
-            [*command, "-" if source == "-" else str(file)],
-            env=logged_in.environment,
-            stdin=stdin,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE,
-            check=False,
-        )
+        ran = logged_in.run(*command, "-" if source == "-" else str(file), stdin=stdin)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert json.loads(ran.stdout) == {"success": True}
     request = sandbox.requests[-1]

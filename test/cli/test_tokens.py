@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from ultracart.oauth import SQLiteTokenStore, Token
 from ultracart.sandbox import Application, Sandbox
 
-from .conftest import DEADLINE, CommandLine
+from .conftest import CommandLine
 
 
 def test_token_and_nothing_else(ultracart: CommandLine, sandbox: Sandbox) -> None:
@@ -36,15 +35,7 @@ def test_the_documented_curl_line(ultracart: CommandLine) -> None:
     page = (Path(__file__).parents[2] / "docs" / "CommandLine.md").read_text(encoding="utf-8")
     assert "$ %s\n" % line in page
     command = 'ultracart() { "%s" -m ultracart "$@"; }; %s' % (sys.executable, line)
-    ran = subprocess.run(
-        ["bash", "-c", command],
-        env=ultracart.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=False,
-    )
+    ran = ultracart.run("bash", "-c", command)
     assert ran.stderr == ""
     assert json.loads(ran.stdout)["merchant_id"] == "DEMO"
 
@@ -184,15 +175,7 @@ def test_a_closed_stream(
     ultracart: CommandLine, line: str, status: int, out: str, err: str
 ) -> None:
     """A message must not take the place of the token, nor a lost result pass for a success."""
-    ran = subprocess.run(
-        ["bash", "-c", '"%s" -m ultracart %s' % (sys.executable, line)],
-        env=ultracart.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=False,
-    )
+    ran = ultracart.run("bash", "-c", '"%s" -m ultracart %s' % (sys.executable, line))
     assert (ran.returncode, ran.stdout, ran.stderr) == (status, out, err)
 
 
@@ -271,12 +254,5 @@ def test_help_loads_nothing_heavy(ultracart: CommandLine) -> None:
         "heavy = {'urllib3', 'flask', 'sqlite3', 'http.server'}\n"
         "print(sorted(heavy & set(sys.modules) - before))"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", code],
-        env=ultracart.environment,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=False,
-    )
+    ran = ultracart.run(sys.executable, "-c", code)
     assert (ran.stdout, ran.stderr) == ("[]\n", "")
