@@ -41,6 +41,10 @@ class _RefusedError(Exception):
         self.status = status
 
 
+def _is_served(item: tuple[threading.Thread, socket.socket]) -> bool:
+    return item[0].is_alive()
+
+
 class _Connections:
     """The open connections and the threads that serve them, so that closing can end them all."""
 
@@ -57,7 +61,8 @@ class _Connections:
         """
         thread.start()
         with self._lock:
-            self._open = {each: its for each, its in self._open.items() if each.is_alive()}
+            # No loop here: see ultracart/locks.py.
+            self._open = dict(filter(_is_served, self._open.items()))
             self._open[thread] = connection
 
     @contextlib.contextmanager
