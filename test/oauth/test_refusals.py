@@ -702,3 +702,20 @@ def test_a_short_retry_after_again_and_again_is_an_outage_too(expired, sandbox, 
     sandbox.faults.clear()
     time_.pass_(15)
     expired.access_token()
+
+
+@pytest.mark.parametrize("gap", [12, 30])
+@pytest.mark.parametrize("processes", [1, 2])
+def test_tokens_that_serve_a_while_are_replaced_each_time(
+    make_session, sandbox, log_in_to, time_, processes, gap
+):
+    """A server that drops access tokens now and then is none that rejects every token."""
+    store = MemoryTokenStore()
+    sessions = [make_session(token_store=store) for _ in range(processes)]
+    log_in_to(sessions[0], sandbox)
+    for _ in range(8):
+        time_.pass_(gap)
+        sandbox.expire_access_tokens()
+        for session in sessions:
+            assert OauthApi(session.api_client()).oauth_me().merchant_id == "default"
+    assert sandbox.counters.refreshes == 8

@@ -61,9 +61,9 @@ class Refusals:
         # The account that was last refused as invalid_client, and the refusal that holds for all.
         self._last_invalid: tuple[str, Refusal] | None = None
         self._for_all: Refusal | None = None
-        # By grant: how many rejected tokens in a row this process has replaced, and when it has
-        # last replaced one, or refreshed one that was rejected and stays.
-        self._rejected: BoundedDict[_GrantKey, tuple[int, float]] = BoundedDict()
+        # By grant: how many rejected tokens in a row this process has replaced, when it has last
+        # replaced one, or refreshed one that was rejected and stays, and whether it was the latter.
+        self._rejected: BoundedDict[_GrantKey, tuple[int, float, bool]] = BoundedDict()
 
     def remember(
         self,
@@ -138,16 +138,18 @@ class Refusals:
         has refreshed it since: else many processes would replace each other's tokens.
         """
         grant = account, entry.token.granted_at
-        count, last = self._rejected.get(grant, (0, -math.inf))
+        count, last, was_kept = self._rejected.get(grant, (0, -math.inf, False))
         refreshed_at = max(entry.refreshed_at, last)
         # A short token may have expired on its way to the resource.
         pause = min(_REJECTED_SOON * 2**count, (entry.token.lifetime or math.inf) / 2)
         if now - refreshed_at < pause:
-            self._rejected[grant] = count, refreshed_at
+            self._rejected[grant] = count, refreshed_at, True
             return True
-        # Not in a row with a token that was not rejected while it was new.
-        is_in_a_row = refreshed_at == last and now - last < _SERIES * pause
-        self._rejected[grant] = min(count + 1, _MOST_DOUBLINGS) if is_in_a_row else 0, now
+        # In a row: this process has adopted the token after it replaced one, or has refreshed it
+        # itself, and it was rejected while it was new, too.
+        is_next = entry.refreshed_at < last or (was_kept and entry.refreshed_at == last)
+        is_in_a_row = is_next and now - last < _SERIES * pause
+        self._rejected[grant] = min(count + 1, _MOST_DOUBLINGS) if is_in_a_row else 0, now, False
         return False
 
 
