@@ -67,7 +67,8 @@ class EverydayCalls:
     query: query parameters, a mapping or (name, value) pairs.
     path: values for the ``{name}`` in ``resource``; they are percent-encoded.
     headers: headers of this request; they win over the client's default headers, and credentials
-        over both. ``None`` leaves a default header out.
+        over both. ``None`` leaves a default header out; urllib3 then sends a ``User-Agent`` of its
+        own.
     timeout: seconds: a number for the whole call, or (connect, response). Default:
         ``Configuration.timeout``.
     response_type: what to return: ``"object"`` (default) for the JSON as it is, another type name
