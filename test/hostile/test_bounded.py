@@ -118,6 +118,23 @@ def test_each_call_on_a_kept_connection_has_its_own_time(
     assert server.connections == 1
 
 
+def test_time_that_runs_out_while_connecting_leaves_no_socket(
+    serve: Any, api_of: Any, judge: Any, clock_of_limits: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = socket.socket.connect
+    connected: list[socket.socket] = []
+
+    def connect(sock: socket.socket, address: Any) -> None:
+        real(sock, address)
+        connected.append(sock)
+        clock_of_limits.ahead += 100
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    api = api_of(serve(answer("{}")))
+    judge.failure(lambda: exchange(api, _request_timeout=50), ApiTimeoutError, sent=False)
+    assert [sock.fileno() for sock in connected] == [-1]
+
+
 def test_timeout_of_the_configuration_holds(serve: Any, api_of: Any, judge: Any) -> None:
     api = api_of(serve(SLOW["dripped headers"]), timeout=0.5)
     judge.failure(lambda: exchange(api), ApiTimeoutError, sent=True)

@@ -331,7 +331,11 @@ class BoundedConnection(_AddsQuery):
         else:
             sock = self._connected(deadline)
         if deadline is not None:
-            sock.settimeout(deadline.left())
+            try:
+                sock.settimeout(deadline.left())
+            except BaseException:  # the time has run out while connecting
+                sock.close()
+                raise
         return sock
 
     def _connected(self, deadline: Deadline | None) -> socket.socket:
