@@ -210,6 +210,23 @@ def test_a_store_that_fails_for_a_time_does_not_cost_the_grant(
     assert sandbox.counters.reuse_detections == 0
 
 
+def test_a_pending_token_that_has_expired_meanwhile_is_refreshed(
+    make_session, sandbox, log_in_to, time_
+):
+    store = FullDisk()
+    session = make_session(token_store=store)
+    log_in_to(session, sandbox)
+    store.full = True
+    with pytest.raises(TokenStoreError):
+        session.refresh()
+    store.full = False
+    time_.pass_(3601)
+    token = session.refresh()
+    assert token.expires_at > time_.now
+    assert store.load("default") == token
+    assert sandbox.counters.refreshes == 2
+
+
 def test_a_token_that_could_not_be_saved_outlives_the_refresh_before_it(
     make_session, sandbox, log_in_to, time_
 ):
