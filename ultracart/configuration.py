@@ -45,7 +45,7 @@ Timeout: TypeAlias = "int | float | tuple[float, float] | list[float] | None"
 
 
 # Settings that are dicts.
-_COPIED = ("api_key", "api_key_prefix")
+_DICTS = ("api_key", "api_key_prefix")
 # The default of a keyword: keep the value from the environment or set_default().
 _NOT_GIVEN: Any = object()
 
@@ -160,7 +160,7 @@ class Configuration(_Namespace):
         for name, value in settings.items():
             if not self._is_setting(name):
                 raise ApiTypeError(self._unknown(name))
-            setattr(self, name, value)
+            setattr(self, name, dict(value) if isinstance(value, dict) else value)
 
     if not TYPE_CHECKING:  # hidden from type checkers, which would accept every misspelt setting
 
@@ -168,7 +168,7 @@ class Configuration(_Namespace):
             # A subclass may have attributes of its own.
             own = not self._is_made or type(self) is not Configuration or self._is_known(name)
             warning = None if own else self._unknown(name)
-            if name in _COPIED and type(value) is dict:
+            if name in _DICTS and type(value) is dict:
                 value = dict(value)  # no two configurations share keys
             object.__setattr__(self, name, value)
             # Drop what was prepared from the settings (see :meth:`prepared`) only now: before the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import copy
 import importlib
 import logging
@@ -404,6 +405,8 @@ def test_every_setting_is_a_keyword(monkeypatch: pytest.MonkeyPatch) -> None:
             assert getattr(Configuration(**{name: value}), name) == value
     prefixes = {"x": "y"}
     assert Configuration(api_key_prefix=prefixes).api_key_prefix is not prefixes
+    ordered = collections.OrderedDict(prefixes)
+    assert Configuration(api_key_prefix=ordered).api_key_prefix is not ordered
 
 
 def test_keys_that_are_assigned_are_copied() -> None:

@@ -8,7 +8,6 @@ from ultracart import ApiClient, Configuration
 from ultracart.commands.logins import is_sandbox
 from ultracart.exceptions import ApiConnectionError, ApiValueError, ConfigurationError
 from ultracart.oauth import OAuthSession
-from ultracart.rest import RESTClientObject
 
 LOOPBACK = [
     "localhost",
@@ -44,12 +43,11 @@ ELSEWHERE = [
 
 
 @pytest.mark.parametrize("host", LOOPBACK)
+@pytest.mark.usefixtures("no_pauses")
 def test_loopback_hosts(host: str) -> None:
     url = "http://%s:9/rest/v2" % host
-    with ApiClient(Configuration(host=url)) as client:
-        client.rest_client = RESTClientObject(client.configuration, sleep=lambda seconds: None)
-        with pytest.raises(ApiConnectionError):
-            client.get("/oauth/me")
+    with ApiClient(Configuration(host=url)) as client, pytest.raises(ApiConnectionError):
+        client.get("/oauth/me")
     OAuthSession("client", authorization_endpoint=url)
     assert is_sandbox(url)
 

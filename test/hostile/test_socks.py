@@ -6,7 +6,6 @@ import importlib.util
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +13,6 @@ from typing import Any
 import pytest
 
 from ultracart import ApiConnectionError, ApiTimeoutError, ConfigurationError
-from ultracart.transport import limits
 
 from .server import PATIENCE, _join, answer
 
@@ -104,17 +102,13 @@ def test_one_that_says_nothing_is_waited_for_within_the_time(
 
 @needs_pysocks
 def test_one_that_says_nothing_has_only_the_time_that_a_queue_has_left(
-    serve: Any, client_of: Any, authority: Any, judge: Any, monkeypatch: pytest.MonkeyPatch
+    serve: Any, client_of: Any, authority: Any, judge: Any, clock_of_limits: Any
 ) -> None:
-    queued = 0.0
-
     @contextmanager
     def queue(timeout: float) -> Iterator[None]:
-        nonlocal queued
-        queued = 29.7
+        clock_of_limits.ahead = 29.7
         yield
 
-    monkeypatch.setattr(limits, "monotonic", lambda: time.monotonic() + queued)
     server = serve(OK, tls=authority.context())
     url = "socks5://127.0.0.1:%d" % serve(OK, connected=socks5([], silent=True)).port
     client = client_of(
